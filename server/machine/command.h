@@ -1,0 +1,248 @@
+// What a client may ask of a machine: one struct per system call, kernel call
+// or act of administration. A Command is an input; together with the config
+// the sequence of commands determines everything else.
+//
+// Numbers are Linux's own: prot is PROT_*, flags MAP_* or MREMAP_*, advice
+// MADV_*, signals and resources as on x86-64. Addresses and lengths are bytes.
+// Nothing is checked here: the simulated kernel answers with the errno that
+// Linux would have answered with.
+#ifndef FAULTLINE_SERVER_MACHINE_COMMAND_H_
+#define FAULTLINE_SERVER_MACHINE_COMMAND_H_
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace faultline {
+
+using Pid = uint32_t;
+
+struct Mmap {
+  uint64_t addr = 0;
+  uint64_t length = 0;
+  uint64_t prot = 0;
+  uint64_t flags = 0;
+  int32_t fd = -1;
+  uint64_t offset = 0;  // bytes
+};
+struct Munmap {
+  uint64_t addr = 0;
+  uint64_t length = 0;
+};
+struct Mprotect {
+  uint64_t addr = 0;
+  uint64_t length = 0;
+  uint64_t prot = 0;
+};
+struct Mremap {
+  uint64_t addr = 0;
+  uint64_t old_length = 0;
+  uint64_t new_length = 0;
+  uint64_t flags = 0;
+  uint64_t new_addr = 0;
+};
+struct Brk {
+  uint64_t addr = 0;
+};
+struct Madvise {
+  uint64_t addr = 0;
+  uint64_t length = 0;
+  int32_t advice = 0;
+};
+// mlock(2), and mlock2(2) with flags (1: MLOCK_ONFAULT).
+struct Mlock {
+  uint64_t addr = 0;
+  uint64_t length = 0;
+  uint64_t flags = 0;
+};
+struct Munlock {
+  uint64_t addr = 0;
+  uint64_t length = 0;
+};
+struct Mlockall {
+  uint64_t flags = 0;
+};
+struct Munlockall {};
+struct Msync {
+  uint64_t addr = 0;
+  uint64_t length = 0;
+  uint64_t flags = 0;
+};
+// mincore(2); the vector comes back in Outcome::data, one byte per page.
+struct Mincore {
+  uint64_t addr = 0;
+  uint64_t length = 0;
+};
+// prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME); an empty name removes it.
+struct SetVmaName {
+  uint64_t addr = 0;
+  uint64_t length = 0;
+  std::string name;
+};
+
+enum class AccessKind : uint8_t { kRead = 0, kWrite = 1, kFetch = 2 };
+
+// `count` one-byte accesses, `stride` bytes apart, from `addr` on. Stops at
+// the first that is signalled. A write stores `value`.
+struct Access {
+  AccessKind kind = AccessKind::kRead;
+  uint64_t addr = 0;
+  uint64_t count = 1;
+  uint64_t stride = 4096;
+  uint8_t value = 0;
+};
+
+struct Fork {};
+// clone(2): the CLONE_* bits that concern memory are honoured (CLONE_VM,
+// CLONE_FILES, CLONE_THREAD, CLONE_VFORK); the low byte is the exit signal.
+struct Clone {
+  uint64_t flags = 0;
+};
+// execve(2) of a file of the machine (CreateFile) that holds an ELF image.
+struct Execve {
+  std::string path;
+  std::vector<std::string> argv;
+  std::vector<std::string> envp;
+};
+struct Exit {
+  int32_t status = 0;
+  bool group = true;  // exit_group(2); false: exit(2), this thread alone
+};
+// wait4(2): -1 any child; returns the child's pid, its status in data (4 LE).
+struct Wait {
+  int64_t pid = -1;
+  bool nohang = true;
+};
+// kill(2) of `target` (a pid).
+struct Kill {
+  uint32_t target = 0;
+  int32_t signal = 0;
+};
+
+// How the bytes of a file come about.
+enum class FileContent : uint8_t {
+  kBytes = 0,    // `data`, then zeros up to `size`
+  kHole = 1,     // zeros
+  kPattern = 2,  // every byte of page k is (seed*37 + k*7 + 1) & 0xff
+};
+// Which file system a file is on: what matters is whether a shared write to a
+// page that was only read faults again (page_mkwrite), and what mmap aligns.
+enum class FsType : uint8_t { kRamfs = 0, kTmpfs = 1, kExt4 = 2 };
+
+// Puts a file into the machine's file system. Administration: pid is ignored.
+struct CreateFile {
+  std::string path;
+  uint64_t size = 0;
+  FileContent content = FileContent::kHole;
+  uint64_t seed = 0;
+  std::string data;
+  bool cached = true;  // false: no page is in the page cache
+  FsType fs = FsType::kRamfs;
+  uint32_t mode = 0644;
+  uint32_t dev_major = 0;  // as /proc/PID/maps shows it
+  uint32_t dev_minor = 0;
+  uint64_t inode = 0;  // 0: the machine chooses
+};
+// open(2): flags are O_* (accmode 3: O_RDONLY 0, O_WRONLY 1, O_RDWR 2).
+// `at` >= 0 asks for that descriptor number, as dup2 would give it.
+struct Open {
+  std::string path;
+  uint64_t flags = 0;
+  int32_t at = -1;
+};
+struct Close {
+  int32_t fd = -1;
+};
+// pread(2); the bytes come back in Outcome::data.
+struct Read {
+  int32_t fd = -1;
+  uint64_t offset = 0;
+  uint64_t length = 0;
+};
+// pwrite(2).
+struct Write {
+  int32_t fd = -1;
+  uint64_t offset = 0;
+  std::string data;
+};
+// ftruncate(2).
+struct Truncate {
+  int32_t fd = -1;
+  int64_t size = 0;
+};
+struct Fsync {
+  int32_t fd = -1;
+};
+// setrlimit(2): resource is RLIMIT_*; ~0 is RLIM_INFINITY.
+struct Setrlimit {
+  uint32_t resource = 0;
+  uint64_t soft = 0;
+  uint64_t hard = 0;
+};
+// alloc_pages(gfp, order): returns the pfn. gfp is Linux's bit mask.
+struct AllocPages {
+  uint32_t gfp = 0;
+  uint32_t order = 0;
+};
+// __free_pages(pfn, order).
+struct FreePages {
+  uint64_t pfn = 0;
+  uint32_t order = 0;
+};
+// A sysctl by its name, for example "vm.overcommit_memory".
+struct Sysctl {
+  std::string name;
+  uint64_t value = 0;
+
+  template <class Ar, class Self>
+  static void Describe(Ar& ar, Self& s) {
+    ar(s.name, s.value);
+  }
+};
+// Lets simulated time pass.
+struct Tick {
+  uint64_t nanoseconds = 0;
+};
+
+using Operation =
+    std::variant<Mmap, Munmap, Mprotect, Mremap, Brk, Madvise, Mlock, Munlock,
+                 Mlockall, Munlockall, Msync, Mincore, SetVmaName, Access, Fork,
+                 Clone, Execve, Exit, Wait, Kill, CreateFile, Open, Close, Read,
+                 Write, Truncate, Fsync, Setrlimit, AllocPages, FreePages,
+                 Sysctl, Tick>;
+
+struct Command {
+  Pid pid = 1;  // who calls; 0: nobody (administration)
+  Operation op;
+};
+
+// "mmap", "munmap", …: the name of the call.
+const char* OperationName(const Operation& op);
+
+// One of the two kernels whose behaviour a machine can have.
+enum class Personality : uint8_t { kLinux618 = 0, kLinux61 = 1 };
+enum class Profile : uint8_t { kX86_64 = 0, kI386Pae = 1, kI386 = 2 };
+enum class ThpMode : uint8_t { kNever = 0, kMadvise = 1, kAlways = 2 };
+
+// What a machine is before its first command.
+struct MachineConfig {
+  Profile profile = Profile::kX86_64;
+  Personality personality = Personality::kLinux618;
+  uint64_t ram_bytes = uint64_t{1} << 30;
+  uint64_t swap_bytes = 0;
+  uint32_t cpus = 1;
+  ThpMode thp = ThpMode::kNever;
+  uint64_t seed = 1;
+  std::vector<Sysctl> sysctls;
+
+  template <class Ar, class Self>
+  static void Describe(Ar& ar, Self& s) {
+    ar(s.profile, s.personality, s.ram_bytes, s.swap_bytes, s.cpus, s.thp,
+       s.seed, s.sysctls);
+  }
+};
+
+}  // namespace faultline
+
+#endif  // FAULTLINE_SERVER_MACHINE_COMMAND_H_
