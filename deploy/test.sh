@@ -54,6 +54,10 @@ fi
 "$ROOT/deploy/setup.sh" "${setup[@]}"
 build_preset "$preset" "$jobs"
 say "test: preset $preset"
+progress=()
+if [[ -t 1 ]]; then
+  progress=(--progress)
+fi
 cd "$ROOT"
 exec ctest --preset "$preset" --parallel "$jobs" --no-label-summary \
-  "${leave_out[@]}" "${match[@]}" </dev/null
+  "${progress[@]}" "${leave_out[@]}" "${match[@]}" </dev/null
