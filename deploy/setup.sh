@@ -136,7 +136,7 @@ install_packages() {
     exit 1
   fi
   become_root
-  say "setup: installing ${#missing[@]} packages: ${missing[*]}"
+  say "setup: installing from Debian: ${missing[*]}"
   mkdir -p "$ROOT/build"
   log=$ROOT/build/setup.log
   : >"$log"
@@ -146,7 +146,8 @@ install_packages() {
     tail -n 15 "$log" >&2
     die "apt-get could not install: ${missing[*]}" \
       "its whole output is in $log" \
-      "the packages are those of Debian 12; this is $(system_name)"
+      "check the network and /etc/apt/sources.list; the packages are those of" \
+      "Debian 12, and this is $(system_name)"
   fi
 }
 
