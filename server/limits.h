@@ -1,0 +1,82 @@
+// Every bound of the service in one place. What a client sends beyond one of
+// these is answered with INVALID_ARGUMENT or RESOURCE_EXHAUSTED and the bound;
+// nothing in the server grows without one.
+#ifndef FAULTLINE_SERVER_LIMITS_H_
+#define FAULTLINE_SERVER_LIMITS_H_
+
+#include <cstddef>
+#include <cstdint>
+
+namespace faultline::limits {
+
+inline constexpr uint64_t kKiB = uint64_t{1} << 10;
+inline constexpr uint64_t kMiB = uint64_t{1} << 20;
+inline constexpr uint64_t kGiB = uint64_t{1} << 30;
+inline constexpr uint64_t kTiB = uint64_t{1} << 40;
+
+// --- Messages. gRPC clients receive 4 MiB by default: we never send more.
+inline constexpr size_t kRequestBytesMax = 4 * kMiB;
+inline constexpr size_t kResponseBytesMax = 4 * kMiB - 64 * kKiB;
+// What one response of a stream or a page aims at.
+inline constexpr size_t kChunkBytes = kMiB;
+// The text and the details of an error travel in a trailer, the text twice;
+// clients refuse metadata of more than 8 KiB.
+inline constexpr size_t kErrorTextBytesMax = 512;
+inline constexpr size_t kErrorBytesMax = 3 * kKiB;
+inline constexpr int kFieldViolationsMax = 8;
+
+// --- Commands.
+inline constexpr uint64_t kAccessCountMax = uint64_t{1} << 24;
+inline constexpr size_t kPathBytesMax = 4095;  // PATH_MAX with its NUL
+inline constexpr size_t kNameBytesMax = 255;   // sysctls, names of VMAs
+inline constexpr size_t kDataBytesMax = kMiB;  // CreateFile, Write, Read
+// argv and envp together.
+inline constexpr int kExecStringsMax = 65536;
+inline constexpr size_t kExecBytesMax = 2 * kMiB;
+inline constexpr uint32_t kByteMax = 255;
+inline constexpr uint32_t kFileModeMax = 07777;
+inline constexpr uint32_t kDevMajorMax = (1U << 12) - 1;
+inline constexpr uint32_t kDevMinorMax = (1U << 20) - 1;
+inline constexpr int32_t kSignalMax = 64;
+// Of one outcome; what is more becomes one EventsLost.
+inline constexpr size_t kEventsPerOutcomeMax = 8192;
+
+// --- Machines.
+inline constexpr uint64_t kRamBytesMin = 4 * kMiB;
+inline constexpr uint64_t kRamBytesMax = kTiB;
+inline constexpr uint64_t kSwapBytesMax = kTiB;
+inline constexpr uint32_t kCpusMax = 64;
+inline constexpr int kSysctlsMax = 64;
+
+// --- Sessions.
+inline constexpr size_t kSessionIdBytesMax = 63;
+inline constexpr size_t kDisplayNameBytesMax = 256;
+inline constexpr size_t kRequestIdBytesMax = 64;
+inline constexpr int64_t kSessionsMax = 100'000;
+// Machines in memory at a time; the others wait in the journal.
+inline constexpr size_t kLiveMachinesMax = 1024;
+// Commands of one session that were received and not yet executed.
+inline constexpr size_t kQueuedCommandsPerSessionMax = 4096;
+
+// --- The Run stream.
+inline constexpr int kBatchCommandsMax = 4096;
+// Batches read and not yet answered, per stream.
+inline constexpr int kBatchesInFlightMax = 8;
+
+// --- Pages of lists.
+inline constexpr int kSessionPageDefault = 50;
+inline constexpr int kSessionPageMax = 1000;
+inline constexpr int kCommandPageDefault = 100;
+inline constexpr int kCommandPageMax = 10000;
+inline constexpr int kVmaPageDefault = 1000;
+inline constexpr int kVmaPageMax = 10000;
+inline constexpr size_t kPageTokenBytesMax = 256;
+
+// --- Time.
+inline constexpr int kProgressMillis = 500;   // between messages of progress
+inline constexpr int kDrainSecondsMax = 30;   // of a graceful shutdown
+inline constexpr int kRetryDelayMillis = 500;  // what UNAVAILABLE asks for
+
+}  // namespace faultline::limits
+
+#endif  // FAULTLINE_SERVER_LIMITS_H_
