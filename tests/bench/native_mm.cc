@@ -1,0 +1,300 @@
+#include "tests/bench/native_mm.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <utility>
+
+namespace faultline::bench {
+namespace {
+
+constexpr int kAnonymous = MAP_PRIVATE | MAP_ANONYMOUS;
+
+[[noreturn]] void Die(const char* what) {
+  std::perror(what);
+  std::_Exit(1);
+}
+
+double ReadClock(clockid_t clock) {
+  timespec now;
+  if (clock_gettime(clock, &now) != 0) Die("bench: clock_gettime");
+  return static_cast<double>(now.tv_sec) * 1e9 +
+         static_cast<double>(now.tv_nsec);
+}
+
+char* MapOrDie(void* addr, size_t bytes, int prot, int flags) {
+  void* area = mmap(addr, bytes, prot, flags, -1, 0);
+  if (area == MAP_FAILED) Die("bench: mmap");
+  return static_cast<char*>(area);
+}
+
+void UnmapOrDie(void* addr, size_t bytes) {
+  if (munmap(addr, bytes) != 0) Die("bench: munmap");
+}
+
+char* MapAnonymous(size_t bytes) {
+  char* area = MapOrDie(nullptr, bytes, PROT_READ | PROT_WRITE, kAnonymous);
+  // Where PR_SET_THP_DISABLE is refused this does the same.
+  madvise(area, bytes, MADV_NOHUGEPAGE);
+  return area;
+}
+
+void WritePages(char* area, size_t bytes) {
+  for (size_t i = 0; i < bytes; i += kPageBytes) {
+    *static_cast<volatile char*>(area + i) = 1;
+  }
+}
+
+void ReadPages(const char* area, size_t bytes) {
+  for (size_t i = 0; i < bytes; i += kPageBytes) {
+    static_cast<void>(*static_cast<const volatile char*>(area + i));
+  }
+}
+
+double Pages(size_t bytes) { return static_cast<double>(bytes / kPageBytes); }
+
+// The system call itself: the C library's fork runs handlers and locks.
+pid_t RawFork() {
+  return static_cast<pid_t>(
+      syscall(SYS_clone, SIGCHLD, nullptr, nullptr, nullptr, nullptr));
+}
+
+[[noreturn]] void RawExit() {
+  syscall(SYS_exit_group, 0);
+  __builtin_unreachable();
+}
+
+void WaitFor(pid_t pid) {
+  if (waitpid(pid, nullptr, 0) != pid) Die("bench: waitpid");
+}
+
+struct ForkTimes {
+  double fork_ns;
+  double all_ns;
+};
+
+ForkTimes TimeFork() {
+  // Kept from call to call; written again each time, so that every fork finds
+  // writable entries to protect, as a first fork does.
+  static char* const area = MapAnonymous(kResidentBytes);
+  WritePages(area, kResidentBytes);
+  const double wall_start = ReadClock(CLOCK_MONOTONIC);
+  const double start = NowNs();
+  const pid_t pid = RawFork();
+  if (pid == 0) RawExit();
+  const double forked = NowNs();
+  if (pid < 0) Die("bench: fork");
+  WaitFor(pid);
+  return {forked - start, ReadClock(CLOCK_MONOTONIC) - wall_start};
+}
+
+// Areas that do not touch do not merge.
+void MapManyOnce() {
+  static bool mapped = false;
+  if (mapped) return;
+  mapped = true;
+  const size_t span = kManyVmas * 2 * kPageBytes;
+  char* area = MapOrDie(nullptr, span, PROT_NONE, kAnonymous | MAP_NORESERVE);
+  UnmapOrDie(area, span);
+  for (int i = 0; i < kManyVmas; ++i) {
+    MapOrDie(area + static_cast<size_t>(i) * 2 * kPageBytes, kPageBytes,
+             PROT_READ | PROT_WRITE, kAnonymous | MAP_FIXED_NOREPLACE);
+  }
+}
+
+[[noreturn]] void Serve(const NativeMeasurement& measurement, int requests,
+                        int answers, int cpu) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+  PinToCpu(cpu);
+  char request = 0;
+  while (read(requests, &request, 1) == 1) {
+    const double ns = measurement.measure();
+    if (write(answers, &ns, sizeof(ns)) != sizeof(ns)) break;
+  }
+  std::_Exit(0);
+}
+
+}  // namespace
+
+double NowNs() { return ReadClock(CLOCK_THREAD_CPUTIME_ID); }
+
+bool PinToCpu(int cpu) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(cpu, &set);
+  return sched_setaffinity(0, sizeof(set), &set) == 0;
+}
+
+double AnonymousWriteFault() {
+  char* area = MapAnonymous(kFaultBytes);
+  const double start = NowNs();
+  WritePages(area, kFaultBytes);
+  const double end = NowNs();
+  UnmapOrDie(area, kFaultBytes);
+  return (end - start) / Pages(kFaultBytes);
+}
+
+double ZeroPageReadFault() {
+  char* area = MapAnonymous(kFaultBytes);
+  const double start = NowNs();
+  ReadPages(area, kFaultBytes);
+  const double end = NowNs();
+  UnmapOrDie(area, kFaultBytes);
+  return (end - start) / Pages(kFaultBytes);
+}
+
+double CopyOnWriteFault() {
+  char* area = MapAnonymous(kFaultBytes);
+  auto* result = reinterpret_cast<double*>(MapOrDie(
+      nullptr, kPageBytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS));
+  WritePages(area, kFaultBytes);
+  const pid_t pid = RawFork();
+  if (pid < 0) Die("bench: fork");
+  if (pid == 0) {
+    const double start = NowNs();
+    WritePages(area, kFaultBytes);
+    *result = NowNs() - start;
+    RawExit();
+  }
+  WaitFor(pid);
+  const double ns = *result / Pages(kFaultBytes);
+  UnmapOrDie(result, kPageBytes);
+  UnmapOrDie(area, kFaultBytes);
+  return ns;
+}
+
+double Fork256MiB() { return TimeFork().fork_ns; }
+
+double ForkExitWait256MiB() { return TimeFork().all_ns; }
+
+double Munmap256MiB() {
+  char* area = MapAnonymous(kResidentBytes);
+  WritePages(area, kResidentBytes);
+  const double start = NowNs();
+  UnmapOrDie(area, kResidentBytes);
+  return NowNs() - start;
+}
+
+double MmapMunmapPair() {
+  const double start = NowNs();
+  for (int i = 0; i < kPairCalls; ++i) {
+    UnmapOrDie(
+        MapOrDie(nullptr, kPageBytes, PROT_READ | PROT_WRITE, kAnonymous),
+        kPageBytes);
+  }
+  return (NowNs() - start) / kPairCalls;
+}
+
+double MmapMunmapPairAmong60000() {
+  MapManyOnce();
+  const double start = NowNs();
+  for (int i = 0; i < kManyVmasPairCalls; ++i) {
+    UnmapOrDie(
+        MapOrDie(nullptr, 2 * kPageBytes, PROT_READ | PROT_WRITE, kAnonymous),
+        2 * kPageBytes);
+  }
+  return (NowNs() - start) / kManyVmasPairCalls;
+}
+
+double MprotectSplitMerge() {
+  char* area = MapAnonymous(16 * kPageBytes);
+  char* middle = area + 8 * kPageBytes;
+  const double start = NowNs();
+  for (int i = 0; i < kPairCalls; ++i) {
+    if (mprotect(middle, kPageBytes, PROT_NONE) != 0 ||
+        mprotect(middle, kPageBytes, PROT_READ | PROT_WRITE) != 0) {
+      Die("bench: mprotect");
+    }
+  }
+  const double end = NowNs();
+  UnmapOrDie(area, 16 * kPageBytes);
+  return (end - start) / kPairCalls;
+}
+
+double MremapMove1MiB() {
+  // Two places, with room so that neither touches the other.
+  char* area = MapAnonymous(3 * kMoveBytes);
+  char* from = area;
+  char* to = area + 2 * kMoveBytes;
+  UnmapOrDie(area + kMoveBytes, 2 * kMoveBytes);
+  WritePages(from, kMoveBytes);
+  const double start = NowNs();
+  for (int i = 0; i < kMoveCalls; ++i) {
+    if (mremap(from, kMoveBytes, kMoveBytes, MREMAP_MAYMOVE | MREMAP_FIXED,
+               to) != to) {
+      Die("bench: mremap");
+    }
+    std::swap(from, to);
+  }
+  const double end = NowNs();
+  UnmapOrDie(from, kMoveBytes);
+  return (end - start) / kMoveCalls;
+}
+
+const std::vector<NativeMeasurement>& NativeMeasurements() {
+  static const auto& all = *new std::vector<NativeMeasurement>{
+      {"anonymous_write_fault", "ns/fault", AnonymousWriteFault},
+      {"fork_256mib", "ns/fork", Fork256MiB},
+      {"mmap_munmap", "ns/pair", MmapMunmapPair},
+      {"zero_page_read_fault", "ns/fault", ZeroPageReadFault},
+      {"cow_write_fault", "ns/fault", CopyOnWriteFault},
+      {"fork_exit_wait_256mib", "ns/fork", ForkExitWait256MiB},
+      {"munmap_256mib", "ns/call", Munmap256MiB},
+      {"mprotect_split_merge", "ns/pair", MprotectSplitMerge},
+      {"mmap_munmap_60000_vmas", "ns/pair", MmapMunmapPairAmong60000},
+      {"mremap_move_1mib", "ns/call", MremapMove1MiB},
+  };
+  return all;
+}
+
+ReferenceProcess::ReferenceProcess(const NativeMeasurement& measurement,
+                                   int cpu) {
+  int requests[2];
+  int answers[2];
+  if (pipe2(requests, O_CLOEXEC) != 0 || pipe2(answers, O_CLOEXEC) != 0) {
+    Die("bench: pipe");
+  }
+  pid_ = fork();
+  if (pid_ < 0) Die("bench: fork");
+  if (pid_ == 0) {
+    close(requests[1]);
+    close(answers[0]);
+    Serve(measurement, requests[0], answers[1], cpu);
+  }
+  close(requests[0]);
+  close(answers[1]);
+  requests_ = requests[1];
+  answers_ = answers[0];
+}
+
+ReferenceProcess::~ReferenceProcess() {
+  // A later one's child holds copies of these ends, so closing is not enough.
+  kill(pid_, SIGKILL);
+  waitpid(pid_, nullptr, 0);
+  close(requests_);
+  close(answers_);
+}
+
+double ReferenceProcess::Measure() {
+  const char request = 1;
+  double ns = 0;
+  if (write(requests_, &request, 1) != 1 ||
+      read(answers_, &ns, sizeof(ns)) != sizeof(ns)) {
+    std::fprintf(stderr, "bench: the reference process ended\n");
+    std::exit(1);
+  }
+  return ns;
+}
+
+}  // namespace faultline::bench
