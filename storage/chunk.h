@@ -1,0 +1,61 @@
+// A chunk: consecutive journal entries of one session, packed into one row and
+// chained to the row before by a hash. Pure functions; no SQL here.
+#ifndef FAULTLINE_STORAGE_CHUNK_H_
+#define FAULTLINE_STORAGE_CHUNK_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+
+namespace faultline::storage {
+
+// One executed command. Storage does not look into the bytes.
+struct Entry {
+  int64_t revision = 0;    // 1, 2, 3 ... in each session, without gaps
+  std::string request_id;  // "" for none; unique within the session
+  std::string command;
+  std::string digest;   // of the outcome; compared by a replay
+  std::string outcome;  // kept where a repeated request_id must be answered
+
+  friend bool operator==(const Entry&, const Entry&) = default;
+};
+
+// The bytes an entry takes before compression, about.
+size_t EntryBytes(const Entry& entry);
+
+enum class Encoding : int64_t { kPacked = 0, kPackedZstd = 1 };
+
+struct Chunk {
+  int64_t first_revision = 0;
+  int64_t last_revision = 0;
+  absl::Time time;  // when it was written
+  Encoding encoding = Encoding::kPacked;
+  int64_t unpacked_bytes = 0;
+  std::string hash;  // of the hash before and of everything else in here
+  std::string body;
+};
+
+// The hash that stands before the first chunk: what the session started from.
+std::string GenesisHash(absl::string_view session_id, absl::Time create_time,
+                        absl::string_view config);
+
+// The hash `chunk` must carry when `previous` is the hash before it.
+std::string ChunkHash(absl::string_view previous, const Chunk& chunk);
+
+// REQUIRES: `entries` is not empty and its revisions are consecutive.
+Chunk PackChunk(absl::Span<const Entry* const> entries, absl::Time time,
+                absl::string_view previous);
+
+// Checks the hash, then unpacks. DATA_LOSS when the hash does not fit or the
+// body is not what PackChunk writes; the message does not name the session.
+absl::StatusOr<std::vector<Entry>> UnpackChunk(absl::string_view previous,
+                                               const Chunk& chunk);
+
+}  // namespace faultline::storage
+
+#endif  // FAULTLINE_STORAGE_CHUNK_H_

@@ -1,0 +1,115 @@
+#include "storage/schema.h"
+
+#include "absl/strings/str_cat.h"
+#include "storage/reason.h"
+#include "storage/status_macros.h"
+#include "storage/transaction.h"
+
+namespace faultline::storage {
+namespace {
+
+// storage/README.md says what each column holds.
+constexpr char kVersion1[] = R"sql(
+CREATE TABLE sessions (
+  session_key    INTEGER PRIMARY KEY AUTOINCREMENT,
+  id             TEXT    NOT NULL UNIQUE,
+  state          INTEGER NOT NULL,
+  create_time_us INTEGER NOT NULL,
+  config         BLOB    NOT NULL,
+  genesis        BLOB    NOT NULL
+) STRICT;
+
+CREATE TABLE journal_heads (
+  session_key   INTEGER NOT NULL PRIMARY KEY,
+  last_revision INTEGER NOT NULL,
+  hash          BLOB    NOT NULL
+) STRICT;
+
+CREATE TABLE journal_chunks (
+  session_key    INTEGER NOT NULL,
+  first_revision INTEGER NOT NULL,
+  last_revision  INTEGER NOT NULL,
+  time_us        INTEGER NOT NULL,
+  encoding       INTEGER NOT NULL,
+  unpacked_bytes INTEGER NOT NULL,
+  hash           BLOB    NOT NULL,
+  body           BLOB    NOT NULL,
+  PRIMARY KEY (session_key, first_revision)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE journal_requests (
+  session_key INTEGER NOT NULL,
+  request_id  TEXT    NOT NULL,
+  revision    INTEGER NOT NULL,
+  PRIMARY KEY (session_key, request_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE purges (
+  session_key INTEGER NOT NULL PRIMARY KEY
+) STRICT;
+)sql";
+
+constexpr Migration kMigrations[] = {
+    {1, kVersion1},
+};
+
+constexpr char kApplicationIdQuery[] = "PRAGMA application_id";
+constexpr char kUserVersionQuery[] = "PRAGMA user_version";
+constexpr char kTableCount[] = "SELECT count(*) FROM sqlite_schema";
+
+absl::Status ApplyStep(Database& database, const Migration& step) {
+  FAULTLINE_ASSIGN_OR_RETURN(
+      Transaction transaction,
+      Transaction::Begin(database, Transaction::Mode::kWrite));
+  FAULTLINE_RETURN_IF_ERROR(database.Execute(step.sql));
+  // Pragmas take no parameters. Both numbers live in the file's header and are
+  // part of the transaction.
+  FAULTLINE_RETURN_IF_ERROR(
+      database.Execute(absl::StrCat("PRAGMA application_id = ", kApplicationId,
+                                    "; PRAGMA user_version = ", step.version)));
+  return transaction.Commit();
+}
+
+}  // namespace
+
+absl::Span<const Migration> Migrations() { return kMigrations; }
+
+absl::StatusOr<int64_t> CheckVersion(Database& database, int64_t newest) {
+  FAULTLINE_ASSIGN_OR_RETURN(const int64_t application,
+                             database.QueryInt64(kApplicationIdQuery));
+  FAULTLINE_ASSIGN_OR_RETURN(const int64_t version,
+                             database.QueryInt64(kUserVersionQuery));
+  FAULTLINE_ASSIGN_OR_RETURN(const int64_t tables,
+                             database.QueryInt64(kTableCount));
+  const bool empty = application == 0 && version == 0 && tables == 0;
+  if (!empty && application != kApplicationId) {
+    return ErrorWithReason(
+        absl::StatusCode::kFailedPrecondition, "FOREIGN_DATABASE",
+        absl::StrCat(database.path(),
+                     " is another program's database (its application_id is ",
+                     application, ", ours is ", kApplicationId,
+                     "); choose another data directory"));
+  }
+  if (version > newest) {
+    return ErrorWithReason(
+        absl::StatusCode::kFailedPrecondition, "SCHEMA_TOO_NEW",
+        absl::StrCat(database.path(), " has schema version ", version,
+                     ", this faultline knows versions up to ", newest,
+                     "; use the newer faultline that wrote it, or choose "
+                     "another data directory"));
+  }
+  return version;
+}
+
+absl::Status Migrate(Database& database,
+                     absl::Span<const Migration> migrations) {
+  FAULTLINE_ASSIGN_OR_RETURN(const int64_t version,
+                             CheckVersion(database, migrations.back().version));
+  for (const Migration& step : migrations) {
+    if (step.version <= version) continue;
+    FAULTLINE_RETURN_IF_ERROR(ApplyStep(database, step));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace faultline::storage

@@ -1,0 +1,209 @@
+#include "storage/sessions.h"
+
+#include "absl/strings/str_cat.h"
+#include "storage/chunk.h"
+#include "storage/reason.h"
+#include "storage/status_macros.h"
+
+namespace faultline::storage {
+namespace {
+
+constexpr char kInsertSession[] = R"sql(
+INSERT INTO sessions (id, state, create_time_us, config, genesis)
+VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (id) DO NOTHING
+)sql";
+
+constexpr char kInsertHead[] = R"sql(
+INSERT INTO journal_heads (session_key, last_revision, hash)
+SELECT session_key, 0, genesis
+  FROM sessions
+ WHERE id = ?
+)sql";
+
+constexpr char kSelectSession[] = R"sql(
+SELECT s.state, s.create_time_us, s.config, s.genesis, h.last_revision
+  FROM sessions AS s
+  JOIN journal_heads AS h USING (session_key)
+ WHERE s.id = ?
+)sql";
+
+constexpr char kSelectSessions[] = R"sql(
+SELECT s.id, s.state, s.create_time_us, h.last_revision
+  FROM sessions AS s
+  JOIN journal_heads AS h USING (session_key)
+ WHERE s.id > ?
+ ORDER BY s.id
+ LIMIT ?
+)sql";
+
+constexpr char kUpdateState[] = R"sql(
+UPDATE sessions
+   SET state = ?
+ WHERE id = ?
+)sql";
+
+constexpr char kInsertPurge[] = R"sql(
+INSERT INTO purges (session_key)
+SELECT session_key
+  FROM sessions
+ WHERE id = ?
+)sql";
+
+constexpr char kDeleteHead[] = R"sql(
+DELETE FROM journal_heads
+ WHERE session_key = (SELECT session_key FROM sessions WHERE id = ?)
+)sql";
+
+constexpr char kDeleteSession[] = R"sql(
+DELETE FROM sessions
+ WHERE id = ?
+)sql";
+
+constexpr char kSelectPurge[] = R"sql(
+SELECT session_key
+  FROM purges
+ ORDER BY session_key
+ LIMIT 1
+)sql";
+
+constexpr char kPurgeChunks[] = R"sql(
+DELETE FROM journal_chunks
+ WHERE session_key = ?1
+   AND first_revision IN (SELECT first_revision
+                            FROM journal_chunks
+                           WHERE session_key = ?1
+                           ORDER BY first_revision
+                           LIMIT ?2)
+)sql";
+
+constexpr char kPurgeRequests[] = R"sql(
+DELETE FROM journal_requests
+ WHERE session_key = ?1
+   AND request_id IN (SELECT request_id
+                        FROM journal_requests
+                       WHERE session_key = ?1
+                       ORDER BY request_id
+                       LIMIT ?2)
+)sql";
+
+constexpr char kDeletePurge[] = R"sql(
+DELETE FROM purges
+ WHERE session_key = ?
+)sql";
+
+absl::Status RunWithId(Database& database, const char* sql,
+                       absl::string_view id) {
+  FAULTLINE_ASSIGN_OR_RETURN(Statement statement, database.Prepare(sql));
+  return statement.BindText(1, id).Run();
+}
+
+// Deletes up to `rows_max` rows of the session; how many it found.
+absl::StatusOr<int64_t> PurgeRows(Database& database, const char* sql,
+                                  int64_t key, int64_t rows_max) {
+  FAULTLINE_ASSIGN_OR_RETURN(Statement purge, database.Prepare(sql));
+  FAULTLINE_RETURN_IF_ERROR(purge.Bind(1, key).Bind(2, rows_max).Run());
+  return database.changes();
+}
+
+}  // namespace
+
+absl::Status SessionNotFound(absl::string_view id) {
+  return ErrorWithReason(
+      absl::StatusCode::kNotFound, "SESSION_NOT_FOUND",
+      absl::StrCat("there is no session \"", id,
+                   "\"; list the sessions to see those there are"));
+}
+
+absl::Status InsertSession(Database& database, const SessionRecord& session) {
+  const std::string genesis =
+      GenesisHash(session.id, session.create_time, session.config);
+  FAULTLINE_ASSIGN_OR_RETURN(Statement insert,
+                             database.Prepare(kInsertSession));
+  insert.BindText(1, session.id)
+      .Bind(2, static_cast<int64_t>(session.state))
+      .Bind(3, absl::ToUnixMicros(session.create_time))
+      .BindBlob(4, session.config)
+      .BindBlob(5, genesis);
+  FAULTLINE_RETURN_IF_ERROR(insert.Run());
+  if (database.changes() == 0) {
+    return ErrorWithReason(
+        absl::StatusCode::kAlreadyExists, "SESSION_EXISTS",
+        absl::StrCat("there is a session \"", session.id,
+                     "\" already; choose another id, or delete it first"));
+  }
+  return RunWithId(database, kInsertHead, session.id);
+}
+
+absl::StatusOr<SessionRecord> ReadSession(Database& database,
+                                          absl::string_view id) {
+  FAULTLINE_ASSIGN_OR_RETURN(Statement select,
+                             database.Prepare(kSelectSession));
+  select.BindText(1, id);
+  FAULTLINE_ASSIGN_OR_RETURN(const bool found, select.Step());
+  if (!found) return SessionNotFound(id);
+  SessionRecord session;
+  session.id = std::string(id);
+  session.state = static_cast<SessionState>(select.Int64(0));
+  session.create_time = absl::FromUnixMicros(select.Int64(1));
+  session.config = std::string(select.Bytes(2));
+  session.last_revision = select.Int64(4);
+  if (GenesisHash(id, session.create_time, session.config) != select.Bytes(3)) {
+    return ErrorWithReason(
+        absl::StatusCode::kDataLoss, "JOURNAL_CORRUPT",
+        absl::StrCat("session \"", id,
+                     "\": its configuration is not the one it was created "
+                     "with; restore the database from a backup"));
+  }
+  return session;
+}
+
+absl::StatusOr<std::vector<SessionRecord>> ReadSessions(
+    Database& database, absl::string_view after_id, int64_t limit) {
+  FAULTLINE_ASSIGN_OR_RETURN(Statement select,
+                             database.Prepare(kSelectSessions));
+  select.BindText(1, after_id).Bind(2, limit);
+  std::vector<SessionRecord> sessions;
+  while (true) {
+    FAULTLINE_ASSIGN_OR_RETURN(const bool row, select.Step());
+    if (!row) return sessions;
+    SessionRecord& session = sessions.emplace_back();
+    session.id = std::string(select.Bytes(0));
+    session.state = static_cast<SessionState>(select.Int64(1));
+    session.create_time = absl::FromUnixMicros(select.Int64(2));
+    session.last_revision = select.Int64(3);
+  }
+}
+
+absl::Status UpdateSessionState(Database& database, absl::string_view id,
+                                SessionState state) {
+  FAULTLINE_ASSIGN_OR_RETURN(Statement update, database.Prepare(kUpdateState));
+  FAULTLINE_RETURN_IF_ERROR(
+      update.Bind(1, static_cast<int64_t>(state)).BindText(2, id).Run());
+  return database.changes() == 0 ? SessionNotFound(id) : absl::OkStatus();
+}
+
+absl::Status RemoveSession(Database& database, absl::string_view id) {
+  FAULTLINE_RETURN_IF_ERROR(RunWithId(database, kInsertPurge, id));
+  if (database.changes() == 0) return SessionNotFound(id);
+  FAULTLINE_RETURN_IF_ERROR(RunWithId(database, kDeleteHead, id));
+  return RunWithId(database, kDeleteSession, id);
+}
+
+absl::StatusOr<bool> Purge(Database& database, int64_t rows_max) {
+  FAULTLINE_ASSIGN_OR_RETURN(Statement select, database.Prepare(kSelectPurge));
+  FAULTLINE_ASSIGN_OR_RETURN(const bool any, select.Step());
+  if (!any) return false;
+  const int64_t key = select.Int64(0);
+  select.Reset();
+  for (const char* sql : {kPurgeChunks, kPurgeRequests}) {
+    FAULTLINE_ASSIGN_OR_RETURN(const int64_t rows,
+                               PurgeRows(database, sql, key, rows_max));
+    if (rows > 0) return true;
+  }
+  FAULTLINE_ASSIGN_OR_RETURN(Statement done, database.Prepare(kDeletePurge));
+  FAULTLINE_RETURN_IF_ERROR(done.Bind(1, key).Run());
+  return true;
+}
+
+}  // namespace faultline::storage

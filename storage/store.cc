@@ -1,0 +1,184 @@
+#include "storage/store.h"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "absl/memory/memory.h"
+#include "absl/strings/str_cat.h"
+#include "storage/open_database.h"
+#include "storage/reason.h"
+#include "storage/status_macros.h"
+
+namespace faultline::storage {
+namespace {
+
+constexpr char kInMemory[] = ":memory:";
+
+absl::Status CheckDatabaseExists(const std::string& directory) {
+  struct stat status;
+  if (stat(absl::StrCat(directory, "/", kDatabaseFile).c_str(), &status) == 0) {
+    return absl::OkStatus();
+  }
+  if (errno != ENOENT) return DirectoryError(errno, "read", directory);
+  return ErrorWithReason(
+      absl::StatusCode::kNotFound, "DATA_DIRECTORY_MISSING",
+      absl::StrCat("there is no ", kDatabaseFile, " in ", directory,
+                   "; check the path of the data directory"));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Store>> Store::Open(const Options& options) {
+  Database::Options database;
+  database.vfs = options.vfs;
+  if (options.access == Access::kReadOnly) {
+    FAULTLINE_RETURN_IF_ERROR(CheckDatabaseExists(options.path));
+    database.path = absl::StrCat(options.path, "/", kDatabaseFile);
+    FAULTLINE_ASSIGN_OR_RETURN(database, ProbeForReading(database));
+    return absl::WrapUnique(new Store(
+        absl::nullopt, std::make_unique<Connections>(nullptr, database),
+        options.access));
+  }
+
+  absl::optional<DirectoryLock> lock;
+  database.path = kInMemory;
+  if (options.path != kInMemory) {
+    FAULTLINE_RETURN_IF_ERROR(EnsureDirectory(options.path));
+    FAULTLINE_ASSIGN_OR_RETURN(DirectoryLock taken,
+                               DirectoryLock::Acquire(options.path));
+    lock.emplace(std::move(taken));
+    database.path = absl::StrCat(options.path, "/", kDatabaseFile);
+  }
+  FAULTLINE_ASSIGN_OR_RETURN(
+      std::unique_ptr<Database> writer,
+      OpenForWriting(database, options.durability == Durability::kPowerLoss
+                                   ? Synchronous::kFull
+                                   : Synchronous::kNormal));
+  database.access = Database::Access::kReadOnly;
+  return absl::WrapUnique(
+      new Store(std::move(lock),
+                std::make_unique<Connections>(std::move(writer), database),
+                options.access));
+}
+
+Store::Store(absl::optional<DirectoryLock> lock,
+             std::unique_ptr<Connections> connections, Access access)
+    : lock_(std::move(lock)),
+      connections_(std::move(connections)),
+      writer_(access == Access::kReadWrite
+                  ? std::make_unique<Writer>(*connections_)
+                  : nullptr) {}
+
+Store::~Store() = default;
+
+absl::Status Store::Submit(Write write) {
+  if (writer_ != nullptr) return writer_->Submit(std::move(write));
+  return ErrorWithReason(
+      absl::StatusCode::kFailedPrecondition, "STORE_READ_ONLY",
+      "the data directory was opened read-only; open it for writing");
+}
+
+absl::Status Store::CreateSession(SessionRecord session, Done done) {
+  std::string id = session.id;
+  return Submit(
+      {std::move(id), CreateWrite{std::move(session)}, std::move(done)});
+}
+
+absl::Status Store::SetSessionState(absl::string_view id, SessionState state,
+                                    Done done) {
+  return Submit({std::string(id), StateWrite{state}, std::move(done)});
+}
+
+absl::Status Store::DeleteSession(absl::string_view id, Done done) {
+  return Submit({std::string(id), DeleteWrite{}, std::move(done)});
+}
+
+absl::StatusOr<SessionRecord> Store::GetSession(absl::string_view id) {
+  FAULTLINE_ASSIGN_OR_RETURN(const Connections::Lease database,
+                             connections_->BorrowReader());
+  return ReadSession(*database, id);
+}
+
+absl::StatusOr<std::vector<SessionRecord>> Store::ListSessions(
+    absl::string_view after_id, int64_t limit) {
+  FAULTLINE_ASSIGN_OR_RETURN(const Connections::Lease database,
+                             connections_->BorrowReader());
+  return ReadSessions(*database, after_id, limit);
+}
+
+absl::Status Store::Append(absl::string_view session, Entry entry, Done done) {
+  std::vector<Entry> entries;
+  entries.push_back(std::move(entry));
+  return Append(session, std::move(entries), std::move(done));
+}
+
+absl::Status Store::Append(absl::string_view session,
+                           std::vector<Entry> entries, Done done) {
+  return Submit(
+      {std::string(session), AppendWrite{std::move(entries)}, std::move(done)});
+}
+
+absl::Status Store::CheckRoom() const {
+  return writer_ == nullptr ? absl::OkStatus() : writer_->CheckRoom();
+}
+
+absl::Status Store::ReadJournal(
+    absl::string_view session, int64_t from_revision,
+    absl::FunctionRef<bool(const StoredEntry&)> visit) {
+  absl::optional<JournalCursor> cursor;
+  while (true) {
+    JournalCursor::Page page;
+    {
+      FAULTLINE_ASSIGN_OR_RETURN(const Connections::Lease database,
+                                 connections_->BorrowReader());
+      if (!cursor.has_value()) {
+        FAULTLINE_ASSIGN_OR_RETURN(
+            cursor, JournalCursor::Open(*database, session, from_revision));
+      }
+      page = cursor->NextPage(*database);
+    }
+    for (const StoredEntry& entry : page.entries) {
+      if (!visit(entry)) return absl::OkStatus();
+    }
+    if (!page.status.ok() || page.entries.empty()) return page.status;
+  }
+}
+
+absl::StatusOr<int64_t> Store::LastRevision(absl::string_view session) {
+  FAULTLINE_ASSIGN_OR_RETURN(const Connections::Lease database,
+                             connections_->BorrowReader());
+  FAULTLINE_ASSIGN_OR_RETURN(const JournalHead head,
+                             ReadJournalHead(*database, session));
+  return head.last_revision;
+}
+
+absl::StatusOr<absl::optional<StoredEntry>> Store::FindRequest(
+    absl::string_view session, absl::string_view request_id) {
+  absl::optional<int64_t> revision;
+  {
+    FAULTLINE_ASSIGN_OR_RETURN(const Connections::Lease database,
+                               connections_->BorrowReader());
+    FAULTLINE_ASSIGN_OR_RETURN(const JournalHead head,
+                               ReadJournalHead(*database, session));
+    FAULTLINE_ASSIGN_OR_RETURN(revision,
+                               FindRevision(*database, head, request_id));
+  }
+  if (!revision.has_value()) return absl::optional<StoredEntry>();
+  absl::optional<StoredEntry> found;
+  FAULTLINE_RETURN_IF_ERROR(
+      ReadJournal(session, *revision, [&found](const StoredEntry& entry) {
+        found = entry;
+        return false;
+      }));
+  if (found.has_value() && found->entry.request_id == request_id) return found;
+  return ErrorWithReason(
+      absl::StatusCode::kDataLoss, "JOURNAL_CORRUPT",
+      absl::StrCat("session \"", session, "\": the request id \"", request_id,
+                   "\" is recorded for revision ", *revision,
+                   ", whose entry does not carry it; restore the database from "
+                   "a backup"));
+}
+
+}  // namespace faultline::storage

@@ -1,0 +1,107 @@
+// Everything a server keeps: sessions and their journals, in one SQLite file.
+//
+// The store knows bytes and revisions; it cannot tell mmap from munmap. What
+// an acknowledgement survives and what the tables look like stands in
+// storage/README.md.
+#ifndef FAULTLINE_STORAGE_STORE_H_
+#define FAULTLINE_STORAGE_STORE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/optional.h"
+#include "storage/chunk.h"
+#include "storage/connections.h"
+#include "storage/data_directory.h"
+#include "storage/journal.h"
+#include "storage/sessions.h"
+#include "storage/writer.h"
+
+namespace faultline::storage {
+
+// Thread-safe. Writes are queued and answered through `Done`, on the writer's
+// thread, once they are durable; reads run on the caller's thread, beside the
+// writer. A write that is refused (the queue is full, the store is read-only)
+// says so at once, and its `Done` never runs.
+class Store {
+ public:
+  // What an acknowledged write survives.
+  enum class Durability {
+    kProcessDeath,  // the end of the server, by SIGKILL too
+    kPowerLoss,     // also the loss of power or a crash of the kernel
+  };
+  enum class Access { kReadWrite, kReadOnly };
+
+  struct Options {
+    // The data directory; it is created, its parents are not. ":memory:" keeps
+    // everything in memory, for tests and for runs nobody wants to keep.
+    std::string path;
+    Durability durability = Durability::kProcessDeath;
+    Access access = Access::kReadWrite;
+    std::string vfs;  // an SQLite VFS to use; tests inject faults here
+  };
+
+  // Takes the lock on the directory, creates or migrates the database.
+  // Read-only takes no lock and may look at what a running server keeps. The
+  // errors and their reasons are listed in storage/reason.h.
+  static absl::StatusOr<std::unique_ptr<Store>> Open(const Options& options);
+
+  // Executes all queued writes, then closes.
+  ~Store();
+
+  // Sessions. An id is whatever the caller finds right; a session's
+  // `last_revision` is not stored with it but found in its journal.
+  [[nodiscard]] absl::Status CreateSession(SessionRecord session, Done done);
+  [[nodiscard]] absl::Status SetSessionState(absl::string_view id,
+                                             SessionState state, Done done);
+  // Also removes its journal. The space is given back bit by bit afterwards.
+  [[nodiscard]] absl::Status DeleteSession(absl::string_view id, Done done);
+  absl::StatusOr<SessionRecord> GetSession(absl::string_view id);
+  // Up to `limit` sessions with ids after `after_id`, in order, without their
+  // configs. Start with "".
+  absl::StatusOr<std::vector<SessionRecord>> ListSessions(
+      absl::string_view after_id, int64_t limit);
+
+  // The journal. All entries of one Append are written or none. An append that
+  // does not follow the last revision fails with ABORTED, reason JOURNAL_GAP:
+  // once one append failed, those queued behind it fail too. An append that
+  // failed may still turn out to be written after the server died just then.
+  [[nodiscard]] absl::Status Append(absl::string_view session, Entry entry,
+                                    Done done);
+  [[nodiscard]] absl::Status Append(absl::string_view session,
+                                    std::vector<Entry> entries, Done done);
+  // RESOURCE_EXHAUSTED when an Append now would likely find the queue full.
+  absl::Status CheckRoom() const;
+
+  // Calls `visit` for each entry from `from_revision` on that is in the journal
+  // now, in order and verified, until it returns false. No connection is held
+  // while `visit` runs. DATA_LOSS, reason JOURNAL_CORRUPT, at the first damage,
+  // after all entries before it were visited.
+  absl::Status ReadJournal(absl::string_view session, int64_t from_revision,
+                           absl::FunctionRef<bool(const StoredEntry&)> visit);
+  // 0 for an empty journal.
+  absl::StatusOr<int64_t> LastRevision(absl::string_view session);
+  // The entry that was written with `request_id`.
+  absl::StatusOr<absl::optional<StoredEntry>> FindRequest(
+      absl::string_view session, absl::string_view request_id);
+
+ private:
+  Store(absl::optional<DirectoryLock> lock,
+        std::unique_ptr<Connections> connections, Access access);
+
+  absl::Status Submit(Write write);
+
+  const absl::optional<DirectoryLock> lock_;
+  const std::unique_ptr<Connections> connections_;
+  const std::unique_ptr<Writer> writer_;  // null when read-only
+};
+
+}  // namespace faultline::storage
+
+#endif  // FAULTLINE_STORAGE_STORE_H_

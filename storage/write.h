@@ -1,0 +1,86 @@
+// What can be written, and how one group of writes is executed.
+#ifndef FAULTLINE_STORAGE_WRITE_H_
+#define FAULTLINE_STORAGE_WRITE_H_
+
+#include <functional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "storage/database.h"
+#include "storage/journal.h"
+#include "storage/sessions.h"
+
+namespace faultline::storage {
+
+// Runs once the write is durable or has failed. It runs on the writer's thread
+// and must not block: every session waits for it.
+using Done = std::function<void(absl::Status)>;
+
+struct AppendWrite {
+  std::vector<Entry> entries;
+};
+struct CreateWrite {
+  SessionRecord record;
+};
+struct StateWrite {
+  SessionState state;
+};
+struct DeleteWrite {};
+
+struct Write {
+  std::string session;
+  std::variant<AppendWrite, CreateWrite, StateWrite, DeleteWrite> what;
+  Done done;
+};
+
+// Where the journals of some sessions end; saves a query per append.
+using JournalHeads = absl::flat_hash_map<std::string, JournalHead>;
+
+// Executes writes inside a transaction that its owner begins and commits.
+// Appends to one session that stand next to each other share their chunks.
+class WriteGroup {
+ public:
+  // `heads` is the truth before the transaction.
+  WriteGroup(Database& database, const JournalHeads& heads, absl::Time now)
+      : database_(database), heads_(heads), now_(now) {}
+
+  // The result of each write. A write with an error among them has changed
+  // nothing. An error of Execute itself means that the transaction must be
+  // rolled back.
+  absl::StatusOr<std::vector<absl::Status>> Execute(
+      absl::Span<const Write> writes);
+
+  // Once the transaction is committed: brings `heads` up to date.
+  void MergeInto(JournalHeads& heads) &&;
+
+ private:
+  // Entries accepted for a session and not yet written.
+  struct Pending {
+    JournalHead head;
+    int64_t last_revision = 0;
+    std::vector<const Entry*> entries;
+  };
+
+  absl::Status Accept(const std::string& session, const AppendWrite& append);
+  absl::Status Change(const Write& write);
+  absl::Status Flush(const std::string& session);
+  absl::Status FlushAll();
+  absl::StatusOr<JournalHead> HeadOf(const std::string& session);
+
+  Database& database_;
+  const JournalHeads& heads_;
+  const absl::Time now_;
+  absl::flat_hash_map<std::string, Pending> pending_;
+  absl::flat_hash_set<std::string> removed_;
+};
+
+}  // namespace faultline::storage
+
+#endif  // FAULTLINE_STORAGE_WRITE_H_

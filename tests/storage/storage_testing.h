@@ -1,0 +1,61 @@
+// The verbs the storage tests are written in.
+#ifndef FAULTLINE_TESTS_STORAGE_STORAGE_TESTING_H_
+#define FAULTLINE_TESTS_STORAGE_STORAGE_TESTING_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "storage/database.h"
+#include "storage/store.h"
+
+namespace faultline::storage {
+
+// A new directory, removed with its contents at the end.
+class TempDirectory {
+ public:
+  TempDirectory();
+  TempDirectory(const TempDirectory&) = delete;
+  TempDirectory& operator=(const TempDirectory&) = delete;
+  ~TempDirectory();
+
+  const std::string& path() const { return path_; }
+  // The data directory that the tests put into it.
+  std::string data() const { return path_ + "/data"; }
+  std::string database() const { return data() + "/faultline.db"; }
+
+ private:
+  std::string path_;
+};
+
+// Submits a write and waits for its result.
+absl::Status Wait(const std::function<absl::Status(Done)>& submit);
+
+absl::Status Create(Store& store, const std::string& id,
+                    const std::string& config = "config");
+absl::Status Append(Store& store, const std::string& id, Entry entry);
+absl::Status Append(Store& store, const std::string& id,
+                    std::vector<Entry> entries);
+absl::Status Delete(Store& store, const std::string& id);
+
+// An entry whose contents follow from its revision.
+Entry MakeEntry(int64_t revision, std::string request_id = "");
+std::vector<Entry> MakeEntries(int64_t first, int64_t last);
+
+struct ReadResult {
+  std::vector<Entry> entries;
+  absl::Status status;
+};
+ReadResult Read(Store& store, const std::string& id, int64_t from = 1);
+
+// Opens a store that must open.
+std::unique_ptr<Store> MustOpen(const Store::Options& options);
+
+// Executes SQL on a database file behind the store's back.
+void ExecuteOn(const std::string& path, const std::string& sql);
+
+}  // namespace faultline::storage
+
+#endif  // FAULTLINE_TESTS_STORAGE_STORAGE_TESTING_H_
