@@ -9,6 +9,15 @@ target_compile_options(faultline_warnings INTERFACE
   # g++ 12 sees overlap in std::string operator+ where there is none (PR105651).
   $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
 
+# ThreadSanitizer must be told about the locks of a library that it cannot see.
+if(CMAKE_CXX_FLAGS MATCHES "-fsanitize=thread")
+  add_library(faultline_tsan OBJECT
+    ${PROJECT_SOURCE_DIR}/tests/tsan/absl_mutex.cc)
+  target_link_libraries(faultline_tsan
+    PUBLIC absl::synchronization absl::time
+    PRIVATE faultline_warnings)
+endif()
+
 # faultline_library(NAME a.cc b.cc ... [DEPS target ...])
 # A static library. Its dependencies are public: who links it has them too.
 function(faultline_library name)
@@ -22,7 +31,8 @@ endfunction()
 function(faultline_program name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "DEPS")
   add_executable(${name} ${arg_UNPARSED_ARGUMENTS})
-  target_link_libraries(${name} PRIVATE ${arg_DEPS} faultline_warnings)
+  target_link_libraries(${name} PRIVATE
+    ${arg_DEPS} faultline_warnings $<TARGET_NAME_IF_EXISTS:faultline_tsan>)
 endfunction()
 
 # faultline_test(NAME a_test.cc ... [DEPS target ...] [TIMEOUT seconds])

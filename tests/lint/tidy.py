@@ -112,7 +112,7 @@ LIBRARIES = (
     (
         "system",
         re.compile(
-            r"(sys|netinet|arpa|net|linux|asm|asm-generic|bits)/"
+            r"(sys|netinet|arpa|net|linux|asm|asm-generic|bits|sanitizer)/"
             r"|(unistd|fcntl|signal|elf|link|dlfcn|sched|termios|poll|spawn"
             r"|netdb|dirent|ftw|glob|getopt|pthread|semaphore|execinfo|ucontext"
             r"|sysexits|syslog|pwd|grp|malloc|alloca|setjmp|time|string|stdio"
@@ -595,24 +595,24 @@ def check_places(tree: Tree):
 
 
 def is_cmake(path: str) -> bool:
-    return os.path.basename(path) == "CMakeLists.txt"
+    return path.endswith(".cmake") or path.split("/")[-1] == "CMakeLists.txt"
 
 
 @rule("dead-file")
 def check_dead_files(tree: Tree):
     """A source is built by some CMakeLists.txt; a header is included."""
     built: set[str] = set()
+    listed = re.compile(r"(\$\{PROJECT_SOURCE_DIR\}/)?([\w./+-]+\.cc)\b")
     for file in tree.files:
         if is_cmake(file.path):
-            directory = os.path.dirname(file.path)
-            text = re.sub(r"#.*", "", file.text)
-            for word in re.findall(r"[\w./+-]+\.cc\b", text):
-                path = os.path.normpath(os.path.join(directory, word))
+            for m in listed.finditer(re.sub(r"#.*", "", file.text)):
+                directory = "" if m[1] else os.path.dirname(file.path)
+                path = os.path.normpath(os.path.join(directory, m[2]))
                 built.add(path.replace(os.sep, "/"))
     included = {i.path for file in tree.cxx() for i in file.includes()}
     for file in tree.cxx():
         if file.path.endswith(".cc") and file.path not in built:
-            yield file.path, 1, "no CMakeLists.txt lists this file"
+            yield file.path, 1, "no CMakeLists.txt or *.cmake lists this file"
         if file.path.endswith(".h") and file.path not in included:
             yield file.path, 1, "nothing includes this header"
 

@@ -302,6 +302,14 @@ CASES = [
         },
         ["storage/a.cc:1"],
     ),
+    (
+        "dead-file",
+        {
+            "deploy/x.cmake": "lib(x ${PROJECT_SOURCE_DIR}/storage/a.cc)\n",
+            "storage/a.cc": "",
+        },
+        [],
+    ),
     ("dead-file", {"storage/a.h": ""}, ["storage/a.h:1"]),
     ("top-level", {"README.md": "x\n", ".ci/run": "x\n", "build/x": "x\n"}, []),
     ("top-level", {"utils/a.py": "x\n"}, ["utils:1"]),
