@@ -39,7 +39,13 @@ TO_HW = (M + "base/", M + "trace/", M + "hw/")
 # The aggregates at the machine's root that an algorithm of the kernel half
 # takes and returns. They stand above every directory that they are made of and
 # are open to each of them; machine.h is not among them: it is the whole.
-AGGREGATES = (M + "kernel.h", M + "command.h", M + "outcome.h")
+AGGREGATES = (
+    M + "kernel.h",
+    M + "command.h",
+    M + "outcome.h",
+    M + "personality.h",
+    M + "config_error.h",
+)
 TO_MM = TO_HW + (M + "mm/",) + AGGREGATES
 TO_TASK_FS = TO_MM + (M + "task/", M + "fs/")
 SERVICE = (
@@ -63,8 +69,10 @@ LAYERS = (
     Layer(M, (M,)),
     Layer(M + "command.h", (M + "base/", M + "trace/")),
     Layer(M + "outcome.h", (M + "base/", M + "trace/", M + "command.h")),
+    Layer(M + "personality.", (M + "base/", M + "command.h")),
+    Layer(M + "config_error.h"),
     Layer("server/limits.h"),
-    Layer("server/codec/", (M,), ("absl", "messages")),
+    Layer("server/codec/", (M, "server/limits.h"), ("absl", "messages")),
     Layer("server/grading/", (M,), ("absl",)),
     Layer(
         "server/session/",
