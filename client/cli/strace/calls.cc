@@ -84,7 +84,7 @@ class ArgumentReader {
   const std::vector<std::string_view>& slices_;
 };
 
-// Strings of `["a", "b", ...]`. Answers whether the list was complete.
+// Strings of `["a", "b", ...]`. Answers whether all of it was shown.
 bool ReadStrings(std::string_view text, std::vector<std::string>& strings) {
   const auto elements = ListElements(text);
   if (!elements.has_value()) return Trim(text) == "NULL";
@@ -99,9 +99,10 @@ bool ReadStrings(std::string_view text, std::vector<std::string>& strings) {
 
 // `0x7ffd… /* 37 vars */`, `["A=B", …]` (strace -v) or NULL.
 void ReadEnvironment(std::string_view text, Execve& call) {
-  if (ListElements(text).has_value()) {
-    if (ReadStrings(text, call.env)) {
-      call.env_count = static_cast<uint32_t>(call.env.size());
+  if (const auto elements = ListElements(text)) {
+    ReadStrings(text, call.env);
+    if (elements->empty() || elements->back() != "...") {
+      call.env_count = static_cast<uint32_t>(elements->size());
     }
     return;
   }

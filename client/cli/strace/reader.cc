@@ -128,7 +128,7 @@ bool Reader::FillLine() {
   while (true) {
     const Traits::int_type c = buffer->sbumpc();
     if (Traits::eq_int_type(c, Traits::eof())) {
-      cut_off_ = any;
+      if (any) cut_off_ = true;
       break;
     }
     any = true;

@@ -59,8 +59,10 @@ size_t AfterPath(std::string_view text, size_t at) {
 
 // Whether the '<' at `at` opens the path of a descriptor.
 bool OpensPath(std::string_view text, size_t at) {
-  return at > 0 && IsNameChar(text[at - 1]) && at + 1 < text.size() &&
-         text[at + 1] != '<' && text[at + 1] != ' ';
+  if (at == 0 || at + 1 >= text.size()) return false;
+  const bool after_comment = at > 1 && text.substr(at - 2, 2) == "*/";
+  return (IsNameChar(text[at - 1]) || after_comment) && text[at + 1] != '<' &&
+         text[at + 1] != ' ';
 }
 
 // Steps over the element at `at` when it is one that may hide brackets and
