@@ -27,9 +27,12 @@ inline constexpr int kFieldViolationsMax = 8;
 
 // --- Commands.
 inline constexpr uint64_t kAccessCountMax = uint64_t{1} << 24;
-inline constexpr size_t kPathBytesMax = 4095;  // PATH_MAX with its NUL
-inline constexpr size_t kNameBytesMax = 255;   // sysctls, names of VMAs
-inline constexpr size_t kDataBytesMax = kMiB;  // CreateFile, Write, Read
+inline constexpr size_t kPathBytesMax = 4095;      // PATH_MAX with its NUL
+inline constexpr size_t kNameBytesMax = 255;       // sysctls, names of VMAs
+inline constexpr size_t kDataBytesMax = 2 * kMiB;  // CreateFile, Write, Read
+// mincore answers one byte per page.
+inline constexpr uint64_t kMincoreBytesMax = kDataBytesMax * 4096;
+inline constexpr uint64_t kUserBytesMax = uint64_t{1} << 47;
 // argv and envp together.
 inline constexpr int kExecStringsMax = 65536;
 inline constexpr size_t kExecBytesMax = 2 * kMiB;
@@ -37,7 +40,6 @@ inline constexpr uint32_t kByteMax = 255;
 inline constexpr uint32_t kFileModeMax = 07777;
 inline constexpr uint32_t kDevMajorMax = (1U << 12) - 1;
 inline constexpr uint32_t kDevMinorMax = (1U << 20) - 1;
-inline constexpr int32_t kSignalMax = 64;
 // Of one outcome; what is more becomes one EventsLost.
 inline constexpr size_t kEventsPerOutcomeMax = 8192;
 
@@ -73,8 +75,8 @@ inline constexpr int kVmaPageMax = 10000;
 inline constexpr size_t kPageTokenBytesMax = 256;
 
 // --- Time.
-inline constexpr int kProgressMillis = 500;   // between messages of progress
-inline constexpr int kDrainSecondsMax = 30;   // of a graceful shutdown
+inline constexpr int kProgressMillis = 500;    // between messages of progress
+inline constexpr int kDrainSecondsMax = 30;    // of a graceful shutdown
 inline constexpr int kRetryDelayMillis = 500;  // what UNAVAILABLE asks for
 
 }  // namespace faultline::limits

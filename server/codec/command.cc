@@ -1,0 +1,325 @@
+#include "server/codec/command.h"
+
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "server/codec/fields.h"
+#include "server/limits.h"
+
+namespace faultline {
+namespace {
+
+using limits::kDataBytesMax;
+using limits::kNameBytesMax;
+using limits::kPathBytesMax;
+
+// --- The field lists, in the order of command.h. The last parameter says which
+// one is meant.
+
+#define FL_FIELDS(Type)                \
+  template <class C, class S, class P> \
+  void Fields(C& c, S& s, P& p, const Type*)
+#define FL_NO_FIELDS(Type)             \
+  template <class C, class S, class P> \
+  void Fields(C&, S&, P&, const Type*) {}
+
+FL_FIELDS(Mmap) {
+  FL_FIELD(addr);
+  FL_FIELD(length);
+  FL_FIELD(prot);
+  FL_FIELD(flags);
+  FL_FIELD(fd);
+  FL_FIELD(offset);
+}
+FL_FIELDS(Munmap) {
+  FL_FIELD(addr);
+  FL_FIELD(length);
+}
+FL_FIELDS(Mprotect) {
+  FL_FIELD(addr);
+  FL_FIELD(length);
+  FL_FIELD(prot);
+}
+FL_FIELDS(Mremap) {
+  FL_FIELD(addr);
+  FL_FIELD(old_length);
+  FL_FIELD(new_length);
+  FL_FIELD(flags);
+  FL_FIELD(new_addr);
+}
+FL_FIELDS(Brk) { FL_FIELD(addr); }
+FL_FIELDS(Madvise) {
+  FL_FIELD(addr);
+  FL_FIELD(length);
+  FL_FIELD(advice);
+}
+FL_FIELDS(Mlock) {
+  FL_FIELD(addr);
+  FL_FIELD(length);
+  FL_FIELD(flags);
+}
+FL_FIELDS(Munlock) {
+  FL_FIELD(addr);
+  FL_FIELD(length);
+}
+FL_FIELDS(Mlockall) { FL_FIELD(flags); }
+FL_NO_FIELDS(Munlockall)
+FL_FIELDS(Msync) {
+  FL_FIELD(addr);
+  FL_FIELD(length);
+  FL_FIELD(flags);
+}
+// One byte per page comes back. Linux itself refuses what is longer than the
+// address space, before it makes any.
+struct MincoreLength {
+  std::string operator()(uint64_t length) const {
+    if (length <= limits::kMincoreBytesMax || length > limits::kUserBytesMax) {
+      return "";
+    }
+    return absl::StrCat(length, " is too much: at most ",
+                        limits::kMincoreBytesMax,
+                        "; ask for one part after the other");
+  }
+};
+FL_FIELDS(Mincore) {
+  FL_FIELD(addr);
+  FL_FIELD(length, MincoreLength{});
+}
+FL_FIELDS(SetVmaName) {
+  FL_FIELD(addr);
+  FL_FIELD(length);
+  FL_FIELD(name, MaxBytes{kNameBytesMax});
+}
+FL_FIELDS(Access) {
+  FL_ENUM(kind, AccessKind::kFetch, Unspecified::kRefused);
+  FL_FIELD(addr);
+  FL_FIELD(count, AtMost{limits::kAccessCountMax});
+  FL_FIELD(stride);
+  FL_FIELD(value, AtMost{limits::kByteMax});
+}
+FL_NO_FIELDS(Fork)
+FL_FIELDS(Clone) { FL_FIELD(flags); }
+FL_FIELDS(Execve) {
+  FL_FIELD(path, MaxBytes{kPathBytesMax, 1});
+  FL_STRINGS(argv);
+  FL_STRINGS(envp);
+}
+FL_FIELDS(Exit) {
+  FL_FIELD(status);
+  FL_FIELD(group);
+}
+FL_FIELDS(Wait) {
+  FL_FIELD(pid);
+  FL_FIELD(nohang);
+}
+FL_FIELDS(Kill) {
+  FL_FIELD(target);
+  FL_FIELD(signal);
+}
+FL_FIELDS(CreateFile) {
+  FL_FIELD(path, MaxBytes{kPathBytesMax, 1});
+  FL_FIELD(size);
+  FL_ENUM(content, FileContent::kPattern);
+  FL_FIELD(seed);
+  FL_FIELD(data, RawBytes{{kDataBytesMax}});
+  FL_FIELD(cached);
+  FL_ENUM(fs, FsType::kExt4);
+  FL_FIELD(mode, AtMost{limits::kFileModeMax});
+  FL_FIELD(dev_major, AtMost{limits::kDevMajorMax});
+  FL_FIELD(dev_minor, AtMost{limits::kDevMinorMax});
+  FL_FIELD(inode);
+}
+FL_FIELDS(Open) {
+  FL_FIELD(path, MaxBytes{kPathBytesMax, 1});
+  FL_FIELD(flags);
+  FL_FIELD(at);
+}
+FL_FIELDS(Close) { FL_FIELD(fd); }
+FL_FIELDS(Read) {
+  FL_FIELD(fd);
+  FL_FIELD(offset);
+  FL_FIELD(length, AtMost{kDataBytesMax});
+}
+FL_FIELDS(Write) {
+  FL_FIELD(fd);
+  FL_FIELD(offset);
+  FL_FIELD(data, RawBytes{{kDataBytesMax}});
+}
+FL_FIELDS(Truncate) {
+  FL_FIELD(fd);
+  FL_FIELD(size);
+}
+FL_FIELDS(Fsync) { FL_FIELD(fd); }
+FL_FIELDS(Setrlimit) {
+  FL_FIELD(resource);
+  FL_FIELD(soft);
+  FL_FIELD(hard);
+}
+FL_FIELDS(AllocPages) {
+  FL_FIELD(gfp);
+  FL_FIELD(order);
+}
+FL_FIELDS(FreePages) {
+  FL_FIELD(pfn);
+  FL_FIELD(order);
+}
+FL_FIELDS(Sysctl) {
+  FL_FIELD(name, MaxBytes{kNameBytesMax, 1});
+  FL_FIELD(value);
+}
+FL_FIELDS(Tick) { FL_FIELD(nanoseconds); }
+
+#undef FL_FIELDS
+#undef FL_NO_FIELDS
+
+// --- What a field list cannot say.
+
+template <class S, class P>
+void Complete(Decoder&, S&, const P&) {}
+
+void Complete(Decoder& c, Execve& s, const v1::Execve&) {
+  if (!c.checks()) return;
+  size_t bytes = 0;
+  for (const std::string& text : s.argv) bytes += text.size() + 1;
+  for (const std::string& text : s.envp) bytes += text.size() + 1;
+  const size_t strings = s.argv.size() + s.envp.size();
+  if (strings <= limits::kExecStringsMax && bytes <= limits::kExecBytesMax) {
+    return;
+  }
+  c.Violate("argv",
+            absl::StrCat("and envp have ", strings, " texts and ", bytes,
+                         " bytes: at most ", limits::kExecStringsMax, " and ",
+                         limits::kExecBytesMax));
+}
+
+void Complete(Decoder&, CreateFile& s, const v1::CreateFile& p) {
+  if (p.content() == v1::FILE_CONTENT_UNSPECIFIED && !s.data.empty()) {
+    s.content = FileContent::kBytes;
+  }
+  if (s.size < s.data.size()) s.size = s.data.size();
+}
+
+// --- One operation.
+
+// Does Linux have this call, so that a process must make it?
+template <class S>
+constexpr bool NeedsProcess() {
+  return !std::is_same_v<S, CreateFile> && !std::is_same_v<S, AllocPages> &&
+         !std::is_same_v<S, FreePages> && !std::is_same_v<S, Sysctl> &&
+         !std::is_same_v<S, Tick>;
+}
+
+template <class S, class P>
+void Decode(Decoder& c, const char* field, const P& p, Command& command) {
+  c.EnterMessage("");
+  if (NeedsProcess<S>() && command.pid == 0 && c.checks()) {
+    c.Violate("pid", "is required: the calling process; the first is 1", true);
+  }
+  c.EnterMessage(field);
+  S& s = command.op.emplace<S>();
+  Fields(c, s, p, &s);
+  Complete(c, s, p);
+}
+
+void Decode(Decoder& c, const v1::Command& p, Command& command) {
+  command.pid = p.pid();
+  switch (p.op_case()) {
+#define FL_CASE(Type, field)                     \
+  case v1::Command::k##Type:                     \
+    Decode<Type>(c, #field, p.field(), command); \
+    break;
+    FAULTLINE_OPERATIONS(FL_CASE)
+#undef FL_CASE
+    case v1::Command::OP_NOT_SET:
+      c.EnterMessage("");
+      c.Violate("op",
+                "is required: set one call, for example mmap or access; a call "
+                "that this server does not know counts as none",
+                true);
+  }
+}
+
+#define FL_MUTABLE(Type, field) \
+  v1::Type* Mutable(v1::Command& p, const Type*) { return p.mutable_##field(); }
+FAULTLINE_OPERATIONS(FL_MUTABLE)
+#undef FL_MUTABLE
+
+template <class S, class P>
+absl::StatusOr<Command> FromArguments(uint32_t pid, const char* field,
+                                      const P* proto) {
+  Decoder c(Decoder::Bounds::kCheck);
+  Command command;
+  command.pid = pid;
+  if (proto == nullptr && !std::is_empty_v<S>) {
+    c.Violate(field, "is required: the arguments of the call", true);
+    return c.status();
+  }
+  Decode<S>(c, field, proto == nullptr ? P::default_instance() : *proto,
+            command);
+  if (!c.ok()) return c.status();
+  return command;
+}
+
+absl::StatusOr<Command> FromProto(Decoder c, const v1::Command& proto) {
+  Command command;
+  Decode(c, proto, command);
+  if (!c.ok()) return c.status();
+  return command;
+}
+
+}  // namespace
+
+absl::StatusOr<Command> CommandFromProto(const v1::Command& proto) {
+  return FromProto(Decoder(Decoder::Bounds::kCheck), proto);
+}
+
+absl::StatusOr<Command> CommandFromJournal(const v1::Command& proto) {
+  return FromProto(Decoder(Decoder::Bounds::kTrust), proto);
+}
+
+absl::StatusOr<std::vector<Command>> BatchFromProto(
+    const v1::RunRequest& request) {
+  const int size = request.commands_size();
+  if (size == 0) {
+    return errors::MissingField(
+        "commands",
+        absl::StrCat("is required: 1 to ", limits::kBatchCommandsMax));
+  }
+  if (size > limits::kBatchCommandsMax) {
+    return errors::InvalidField(
+        "commands", absl::StrCat("has ", size, " commands: at most ",
+                                 limits::kBatchCommandsMax, " in a batch"));
+  }
+  Decoder c(Decoder::Bounds::kCheck);
+  std::vector<Command> commands(size);
+  for (int i = 0; i < size; ++i) {
+    c.EnterCommand(i);
+    Decode(c, request.commands(i), commands[i]);
+  }
+  if (!c.ok()) return c.status();
+  return commands;
+}
+
+absl::Status CommandToProto(const Command& command, v1::Command* proto) {
+  Encoder c;
+  proto->Clear();
+  proto->set_pid(command.pid);
+  std::visit([&](const auto& s) { Fields(c, s, *Mutable(*proto, &s), &s); },
+             command.op);
+  if (c.not_utf8().empty()) return absl::OkStatus();
+  return errors::InvalidField(
+      absl::StrCat(OperationName(command.op), ".", c.not_utf8()),
+      "is not UTF-8: write bytes above 0x7f as \\xNN or leave them out");
+}
+
+#define FL_FROM_ARGUMENTS(Type, field)                                  \
+  absl::StatusOr<Command> CommandFromArguments(uint32_t pid,            \
+                                               const v1::Type* proto) { \
+    return FromArguments<Type>(pid, #field, proto);                     \
+  }
+FAULTLINE_OPERATIONS(FL_FROM_ARGUMENTS)
+#undef FL_FROM_ARGUMENTS
+
+}  // namespace faultline

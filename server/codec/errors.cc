@@ -1,0 +1,380 @@
+#include "server/codec/errors.h"
+
+#include <algorithm>
+
+#include "absl/strings/cord.h"
+#include "absl/strings/str_cat.h"
+#include "absl/types/optional.h"
+#include "google/rpc/error_details.pb.h"
+#include "server/codec/utf8.h"
+#include "server/limits.h"
+
+namespace faultline::errors {
+namespace {
+
+using Metadata = std::vector<std::pair<std::string, std::string>>;
+
+// What a client sent appears in our texts: short, and never half a character.
+std::string Quote(absl::string_view text) {
+  constexpr size_t kQuotedBytesMax = 96;
+  if (text.size() <= kQuotedBytesMax) return std::string(text);
+  return absl::StrCat(Utf8Prefix(text, kQuotedBytesMax), "…");
+}
+
+std::string TypeUrl(const google::protobuf::Descriptor& type) {
+  return absl::StrCat("type.googleapis.com/", type.full_name());
+}
+
+absl::Status Make(absl::StatusCode code, absl::string_view message,
+                  absl::string_view reason, const Metadata& metadata) {
+  absl::Status status(code, message);
+  SetErrorInfo(status, reason, metadata);
+  return status;
+}
+
+void SetResource(absl::Status& status, absl::string_view type,
+                 absl::string_view name, absl::string_view description) {
+  google::rpc::ResourceInfo info;
+  info.set_resource_type(absl::StrCat(kErrorDomain, "/", type));
+  info.set_resource_name(Quote(name));
+  info.set_description(std::string(description));
+  SetDetail(status, info);
+}
+
+void SetPrecondition(absl::Status& status, absl::string_view type,
+                     absl::string_view subject, absl::string_view description) {
+  google::rpc::PreconditionFailure failure;
+  auto* violation = failure.add_violations();
+  violation->set_type(std::string(type));
+  violation->set_subject(Quote(subject));
+  violation->set_description(std::string(description));
+  SetDetail(status, failure);
+}
+
+void SetQuota(absl::Status& status, absl::string_view subject,
+              absl::string_view description) {
+  google::rpc::QuotaFailure failure;
+  auto* violation = failure.add_violations();
+  violation->set_subject(Quote(subject));
+  violation->set_description(std::string(description));
+  SetDetail(status, failure);
+}
+
+void SetRetry(absl::Status& status) {
+  google::rpc::RetryInfo info;
+  info.mutable_retry_delay()->set_nanos(limits::kRetryDelayMillis * 1'000'000);
+  SetDetail(status, info);
+}
+
+absl::optional<google::rpc::ErrorInfo> InfoOf(const absl::Status& status) {
+  const auto payload =
+      status.GetPayload(TypeUrl(*google::rpc::ErrorInfo::GetDescriptor()));
+  google::rpc::ErrorInfo info;
+  if (!payload || !info.ParseFromString(std::string(*payload))) {
+    return absl::nullopt;
+  }
+  return info;
+}
+
+}  // namespace
+
+void SetDetail(absl::Status& status, const google::protobuf::Message& detail) {
+  status.SetPayload(TypeUrl(*detail.GetDescriptor()),
+                    absl::Cord(detail.SerializeAsString()));
+}
+
+void SetErrorInfo(absl::Status& status, absl::string_view reason,
+                  const Metadata& metadata) {
+  google::rpc::ErrorInfo info;
+  info.set_reason(std::string(reason));
+  info.set_domain(kErrorDomain);
+  for (const auto& [key, value] : metadata) {
+    (*info.mutable_metadata())[key] = Quote(value);
+  }
+  SetDetail(status, info);
+}
+
+void AddMetadata(absl::Status& status, absl::string_view key,
+                 absl::string_view value) {
+  auto info = InfoOf(status).value_or(google::rpc::ErrorInfo());
+  (*info.mutable_metadata())[std::string(key)] = Quote(value);
+  SetDetail(status, info);
+}
+
+std::string ReasonOf(const absl::Status& status) {
+  const auto info = InfoOf(status);
+  return info ? info->reason() : "";
+}
+
+absl::Status InvalidFields(const std::vector<FieldViolation>& violations) {
+  const FieldViolation& first = violations.front();
+  const bool missing =
+      std::all_of(violations.begin(), violations.end(),
+                  [](const FieldViolation& v) { return v.missing; });
+  std::string message =
+      absl::StrCat(Quote(first.field), ": ", first.description);
+  if (violations.size() > 1) {
+    absl::StrAppend(&message, " (and ", violations.size() - 1, " more)");
+  }
+  absl::Status status = Make(absl::StatusCode::kInvalidArgument, message,
+                             missing ? "FIELD_MISSING" : "FIELD_INVALID",
+                             {{"field", first.field}});
+  google::rpc::BadRequest bad;
+  for (const FieldViolation& v : violations) {
+    if (bad.field_violations_size() == limits::kFieldViolationsMax) break;
+    auto* violation = bad.add_field_violations();
+    violation->set_field(Quote(v.field));
+    violation->set_description(v.description);
+  }
+  SetDetail(status, bad);
+  return status;
+}
+
+absl::Status InvalidField(absl::string_view field,
+                          absl::string_view description) {
+  return InvalidFields({{std::string(field), std::string(description)}});
+}
+
+absl::Status MissingField(absl::string_view field,
+                          absl::string_view description) {
+  return InvalidFields({{std::string(field), std::string(description), true}});
+}
+
+absl::Status RequestTooLarge(size_t bytes, size_t bytes_max) {
+  absl::Status status = Make(
+      absl::StatusCode::kResourceExhausted,
+      absl::StrCat("the request has ", bytes, " bytes, the limit is ",
+                   bytes_max, ": send it in parts"),
+      "REQUEST_TOO_LARGE",
+      {{"bytes", absl::StrCat(bytes)}, {"bytes-max", absl::StrCat(bytes_max)}});
+  SetQuota(status, "server",
+           absl::StrCat("a request has at most ", bytes_max, " bytes"));
+  return status;
+}
+
+absl::Status SessionNotFound(absl::string_view session) {
+  absl::Status status =
+      Make(absl::StatusCode::kNotFound,
+           absl::StrCat("there is no session ", Quote(session),
+                        ": ListSessions shows those there are, CreateSession "
+                        "makes one"),
+           "SESSION_NOT_FOUND", {{"session", std::string(session)}});
+  SetResource(status, "Session", session, "not found");
+  return status;
+}
+
+absl::Status ProcessNotFound(absl::string_view session, uint32_t pid) {
+  absl::Status status =
+      Make(absl::StatusCode::kNotFound,
+           absl::StrCat("there is no process ", pid, " in ", Quote(session),
+                        ": its machine may have reaped it, or never had it"),
+           "PROCESS_NOT_FOUND",
+           {{"session", std::string(session)}, {"pid", absl::StrCat(pid)}});
+  SetResource(status, "Process", absl::StrCat(session, "/processes/", pid),
+              "not found");
+  return status;
+}
+
+absl::Status PageNotFound(absl::string_view session, uint64_t pfn) {
+  absl::Status status =
+      Make(absl::StatusCode::kNotFound,
+           absl::StrCat("there is no page frame ", pfn, " in ", Quote(session),
+                        ": ListZones shows the frames there are"),
+           "PAGE_NOT_FOUND",
+           {{"session", std::string(session)}, {"pfn", absl::StrCat(pfn)}});
+  SetResource(status, "Page", absl::StrCat(session, "/pages/", pfn),
+              "not found");
+  return status;
+}
+
+absl::Status SessionAlreadyExists(absl::string_view session) {
+  absl::Status status =
+      Make(absl::StatusCode::kAlreadyExists,
+           absl::StrCat("there is a session ", Quote(session),
+                        " already: choose another session_id, leave it empty, "
+                        "or use that session"),
+           "SESSION_ALREADY_EXISTS", {{"session", std::string(session)}});
+  SetResource(status, "Session", session, "already exists");
+  return status;
+}
+
+absl::Status SessionClosed(absl::string_view session) {
+  absl::Status status =
+      Make(absl::StatusCode::kFailedPrecondition,
+           absl::StrCat(Quote(session),
+                        " is closed: it can be listed, replayed and verified, "
+                        "but has no machine any more; create another session"),
+           "SESSION_CLOSED", {{"session", std::string(session)}});
+  SetPrecondition(status, "SESSION_STATE", session, "must be open");
+  return status;
+}
+
+absl::Status SessionPanicked(absl::string_view session,
+                             absl::string_view what) {
+  absl::Status status = Make(
+      absl::StatusCode::kFailedPrecondition,
+      absl::StrCat("the simulator found a fault of its own in ", Quote(session),
+                   " (", Quote(what),
+                   "): its history can be read and replayed; create another "
+                   "session, and please report this"),
+      "SESSION_PANICKED",
+      {{"session", std::string(session)}, {"panic", std::string(what)}});
+  SetPrecondition(status, "SESSION_STATE", session, "must be open");
+  return status;
+}
+
+absl::Status RevisionMismatch(absl::string_view session, int64_t expected,
+                              int64_t actual) {
+  absl::Status status = Make(
+      absl::StatusCode::kAborted,
+      absl::StrCat(Quote(session), " is at revision ", actual,
+                   ", not at the expected ", expected,
+                   ": nothing was done; read the session again and decide"),
+      "REVISION_MISMATCH",
+      {{"session", std::string(session)},
+       {"expected-revision", absl::StrCat(expected)},
+       {"revision", absl::StrCat(actual)}});
+  SetPrecondition(status, "REVISION", session,
+                  absl::StrCat("must be at revision ", expected));
+  return status;
+}
+
+absl::Status RequestIdReused(absl::string_view session,
+                             absl::string_view request_id) {
+  return Make(absl::StatusCode::kAborted,
+              absl::StrCat("request_id ", Quote(request_id), " was used in ",
+                           Quote(session),
+                           " for a different request: nothing was done; take a "
+                           "new request_id for a new request"),
+              "REQUEST_ID_REUSED",
+              {{"session", std::string(session)},
+               {"request-id", std::string(request_id)}});
+}
+
+absl::Status RevisionOutOfRange(absl::string_view session,
+                                absl::string_view field, int64_t asked,
+                                int64_t current) {
+  absl::Status status =
+      Make(absl::StatusCode::kOutOfRange,
+           absl::StrCat(field, ": ", asked, " is beyond the history of ",
+                        Quote(session), ", which is at revision ", current),
+           "REVISION_OUT_OF_RANGE",
+           {{"session", std::string(session)},
+            {"field", std::string(field)},
+            {"asked", absl::StrCat(asked)},
+            {"revision", absl::StrCat(current)}});
+  google::rpc::BadRequest bad;
+  auto* violation = bad.add_field_violations();
+  violation->set_field(std::string(field));
+  violation->set_description(
+      absl::StrCat("must not be beyond revision ", current));
+  SetDetail(status, bad);
+  return status;
+}
+
+absl::Status SessionsLimit(int64_t sessions_max) {
+  absl::Status status =
+      Make(absl::StatusCode::kResourceExhausted,
+           absl::StrCat("the server keeps at most ", sessions_max,
+                        " sessions: delete one with DeleteSession"),
+           "SESSIONS_LIMIT", {{"sessions-max", absl::StrCat(sessions_max)}});
+  SetQuota(status, "server",
+           absl::StrCat("at most ", sessions_max, " sessions"));
+  return status;
+}
+
+absl::Status MachinesLimit(int64_t machines_max) {
+  absl::Status status =
+      Make(absl::StatusCode::kResourceExhausted,
+           absl::StrCat("all ", machines_max,
+                        " machines that the server keeps in memory are busy: "
+                        "try again later, or ask the operator for a higher "
+                        "limit"),
+           "MACHINES_LIMIT", {{"machines-max", absl::StrCat(machines_max)}});
+  SetQuota(status, "server",
+           absl::StrCat("at most ", machines_max, " machines in memory"));
+  return status;
+}
+
+absl::Status QueueLimit(absl::string_view session, int64_t commands_max) {
+  absl::Status status =
+      Make(absl::StatusCode::kResourceExhausted,
+           absl::StrCat(commands_max, " commands wait for ", Quote(session),
+                        " already: this one was not accepted; wait for answers "
+                        "before sending more"),
+           "QUEUE_LIMIT",
+           {{"session", std::string(session)},
+            {"commands-max", absl::StrCat(commands_max)}});
+  SetQuota(status, session,
+           absl::StrCat("at most ", commands_max, " commands waiting"));
+  return status;
+}
+
+absl::Status ShuttingDown() {
+  absl::Status status = Make(
+      absl::StatusCode::kUnavailable,
+      "the server is shutting down and did not start this request: repeat it "
+      "when the server is back",
+      "SHUTTING_DOWN", {});
+  SetRetry(status);
+  return status;
+}
+
+absl::Status JournalUnavailable(absl::string_view why) {
+  absl::Status status = Make(
+      absl::StatusCode::kUnavailable,
+      absl::StrCat("the journal cannot be written (", Quote(why),
+                   "), so the command is not acknowledged: repeat it with the "
+                   "same request_id; the operator should look at the data "
+                   "directory"),
+      "JOURNAL_UNAVAILABLE", {{"cause", std::string(why)}});
+  SetRetry(status);
+  return status;
+}
+
+absl::Status HistoryCorrupt(absl::string_view session, absl::string_view why) {
+  absl::Status status =
+      Make(absl::StatusCode::kDataLoss,
+           absl::StrCat("the stored history of ", Quote(session),
+                        " fails its checks (", Quote(why),
+                        "): VerifySession shows how far it is good; restore a "
+                        "backup of the data directory"),
+           "HISTORY_CORRUPT",
+           {{"session", std::string(session)}, {"cause", std::string(why)}});
+  SetResource(status, "Session", session, "history is damaged");
+  return status;
+}
+
+absl::Status SimulatorBug(absl::string_view session, absl::string_view what) {
+  absl::Status status =
+      Make(absl::StatusCode::kInternal,
+           absl::StrCat("the simulator broke a rule of its own in ",
+                        Quote(session), " (", Quote(what),
+                        "): this machine has stopped, the others go on; please "
+                        "report it with the session's history"),
+           "SIMULATOR_BUG",
+           {{"session", std::string(session)}, {"panic", std::string(what)}});
+  return status;
+}
+
+absl::Status Cancelled() {
+  return Make(absl::StatusCode::kCancelled, "the client cancelled the call",
+              "CANCELLED", {});
+}
+
+absl::Status DeadlineExceeded() {
+  return Make(absl::StatusCode::kDeadlineExceeded,
+              "the call's deadline passed before it was done: repeat it with "
+              "the same request_id and more time",
+              "DEADLINE_EXCEEDED", {});
+}
+
+absl::Status NoSuchMethod(absl::string_view method) {
+  return Make(absl::StatusCode::kUnimplemented,
+              absl::StrCat("this server has no method ", Quote(method),
+                           ": reflection lists those it has; the client may be "
+                           "newer than the server"),
+              "NO_SUCH_METHOD", {{"method", std::string(method)}});
+}
+
+}  // namespace faultline::errors

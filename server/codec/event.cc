@@ -1,0 +1,213 @@
+#include "server/codec/event.h"
+
+#include <utility>
+#include <variant>
+
+#include "server/codec/fields.h"
+
+namespace faultline {
+namespace {
+
+// X(struct of event.h = message of event.proto, field of the oneof).
+#define FL_EVENTS(X)                                                 \
+  X(PageFaultUser, page_fault_user)                                  \
+  X(FaultResolved, fault_resolved)                                   \
+  X(FaultRefused, fault_refused)                                     \
+  X(MmPageAlloc, mm_page_alloc)                                      \
+  X(MmPageFree, mm_page_free)                                        \
+  X(BuddySplit, buddy_split)                                         \
+  X(BuddyMerge, buddy_merge)                                         \
+  X(VmUnmappedArea, vm_unmapped_area)                                \
+  X(VmaCreate, vma_create)                                           \
+  X(VmaMerge, vma_merge)                                             \
+  X(VmaSplit, vma_split)                                             \
+  X(VmaChange, vma_change)                                           \
+  X(VmaExpand, vma_expand)                                           \
+  X(VmaRemove, vma_remove)                                           \
+  X(VmaMove, vma_move)                                               \
+  X(PageTableAlloc, page_table_alloc)                                \
+  X(PageTableFree, page_table_free)                                  \
+  X(TlbFlush, tlb_flush)                                             \
+  X(MmFilemapAddToPageCache, mm_filemap_add_to_page_cache)           \
+  X(MmFilemapDeleteFromPageCache, mm_filemap_delete_from_page_cache) \
+  X(SchedProcessFork, sched_process_fork)                            \
+  X(SchedProcessExec, sched_process_exec)                            \
+  X(SchedProcessExit, sched_process_exit)                            \
+  X(SignalGenerate, signal_generate)                                 \
+  X(EventsLost, events_lost)
+
+// --- The field lists, in the order of event.h.
+
+#define FL_FIELDS(Type)                \
+  template <class C, class S, class P> \
+  void Fields(C& c, S& s, P& p, const Type*)
+
+FL_FIELDS(PageFaultUser) {
+  FL_FIELD(address);
+  FL_FIELD(error_code);
+}
+FL_FIELDS(FaultResolved) {
+  FL_FIELD(address);
+  FL_ENUM(how, FaultResolution::kGup, Unspecified::kRefused);
+  FL_FIELD(pfn);
+  FL_FIELD(major);
+  FL_FIELD(pages);
+}
+FL_FIELDS(FaultRefused) {
+  FL_FIELD(address);
+  FL_FIELD(signal);
+  FL_FIELD(code);
+}
+FL_FIELDS(MmPageAlloc) {
+  FL_FIELD(pfn);
+  FL_FIELD(order);
+  FL_FIELD(gfp_flags);
+  FL_FIELD(migratetype);
+  FL_FIELD(zone);
+}
+FL_FIELDS(MmPageFree) {
+  FL_FIELD(pfn);
+  FL_FIELD(order);
+}
+FL_FIELDS(BuddySplit) {
+  FL_FIELD(pfn);
+  FL_FIELD(from_order);
+  FL_FIELD(to_order);
+}
+FL_FIELDS(BuddyMerge) {
+  FL_FIELD(pfn);
+  FL_FIELD(from_order);
+  FL_FIELD(to_order);
+}
+FL_FIELDS(VmUnmappedArea) {
+  FL_FIELD(addr);
+  FL_FIELD(err);
+  FL_FIELD(length);
+}
+FL_FIELDS(VmaCreate) {
+  FL_FIELD(start);
+  FL_FIELD(end);
+  FL_FIELD(flags);
+}
+FL_FIELDS(VmaMerge) {
+  FL_FIELD(start);
+  FL_FIELD(end);
+  FL_FIELD(flags);
+  FL_FIELD(absorbed);
+}
+FL_FIELDS(VmaSplit) {
+  FL_FIELD(start);
+  FL_FIELD(at);
+  FL_FIELD(end);
+}
+FL_FIELDS(VmaChange) {
+  FL_FIELD(start);
+  FL_FIELD(end);
+  FL_FIELD(old_flags);
+  FL_FIELD(flags);
+}
+FL_FIELDS(VmaExpand) {
+  FL_FIELD(start);
+  FL_FIELD(end);
+  FL_FIELD(old_start);
+  FL_FIELD(old_end);
+}
+FL_FIELDS(VmaRemove) {
+  FL_FIELD(start);
+  FL_FIELD(end);
+}
+FL_FIELDS(VmaMove) {
+  FL_FIELD(from);
+  FL_FIELD(to);
+  FL_FIELD(length);
+}
+FL_FIELDS(PageTableAlloc) {
+  FL_FIELD(level);
+  FL_FIELD(pfn);
+  FL_FIELD(address);
+}
+FL_FIELDS(PageTableFree) {
+  FL_FIELD(level);
+  FL_FIELD(pfn);
+}
+FL_FIELDS(TlbFlush) {
+  FL_FIELD(reason);
+  FL_FIELD(pages);
+}
+FL_FIELDS(MmFilemapAddToPageCache) {
+  FL_FIELD(i_ino);
+  FL_FIELD(index);
+  FL_FIELD(pfn);
+}
+FL_FIELDS(MmFilemapDeleteFromPageCache) {
+  FL_FIELD(i_ino);
+  FL_FIELD(index);
+  FL_FIELD(pfn);
+}
+FL_FIELDS(SchedProcessFork) {
+  FL_FIELD(parent_pid);
+  FL_FIELD(child_pid);
+}
+FL_FIELDS(SchedProcessExec) {
+  FL_FIELD(filename);
+  FL_FIELD(pid);
+}
+FL_FIELDS(SchedProcessExit) {
+  FL_FIELD(pid);
+  FL_FIELD(status);
+}
+FL_FIELDS(SignalGenerate) {
+  FL_FIELD(sig);
+  FL_FIELD(code);
+  FL_FIELD(pid);
+}
+FL_FIELDS(EventsLost) { FL_FIELD(count); }
+
+#undef FL_FIELDS
+
+#define FL_MUTABLE(Type, field) \
+  v1::Type* Mutable(v1::Event& p, const Type*) { return p.mutable_##field(); }
+FL_EVENTS(FL_MUTABLE)
+#undef FL_MUTABLE
+
+template <class S, class P>
+void Decode(Decoder& c, const char* field, const P& p, Event& event) {
+  c.EnterMessage(field);
+  S& s = event.body.emplace<S>();
+  Fields(c, s, p, &s);
+}
+
+}  // namespace
+
+void EventToProto(const Event& event, v1::Event* proto) {
+  Encoder c;
+  proto->set_pid(event.pid);
+  proto->set_text(ToUtf8(Say(event)));
+  std::visit([&](const auto& s) { Fields(c, s, *Mutable(*proto, &s), &s); },
+             event.body);
+  // The one text in an event; a machine that no client drove may hold any path.
+  if (!c.not_utf8().empty()) {
+    auto* exec = proto->mutable_sched_process_exec();
+    exec->set_filename(ToUtf8(exec->filename()));
+  }
+}
+
+absl::StatusOr<Event> EventFromProto(const v1::Event& proto) {
+  Decoder c(Decoder::Bounds::kCheck);
+  Event event;
+  event.pid = proto.pid();
+  switch (proto.body_case()) {
+#define FL_CASE(Type, field)                       \
+  case v1::Event::k##Type:                         \
+    Decode<Type>(c, #field, proto.field(), event); \
+    break;
+    FL_EVENTS(FL_CASE)
+#undef FL_CASE
+    case v1::Event::BODY_NOT_SET:
+      c.Violate("body", "is of a kind that this version does not know", true);
+  }
+  if (!c.ok()) return c.status();
+  return event;
+}
+
+}  // namespace faultline

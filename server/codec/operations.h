@@ -1,0 +1,41 @@
+// The list of operations, for whatever must do something for each of them:
+// X(struct of command.h = message of command.proto, field of the oneof).
+// A struct that is missing here does not compile in command.cc.
+#ifndef FAULTLINE_SERVER_CODEC_OPERATIONS_H_
+#define FAULTLINE_SERVER_CODEC_OPERATIONS_H_
+
+#define FAULTLINE_OPERATIONS(X) \
+  X(Mmap, mmap)                 \
+  X(Munmap, munmap)             \
+  X(Mprotect, mprotect)         \
+  X(Mremap, mremap)             \
+  X(Brk, brk)                   \
+  X(Madvise, madvise)           \
+  X(Mlock, mlock)               \
+  X(Munlock, munlock)           \
+  X(Mlockall, mlockall)         \
+  X(Munlockall, munlockall)     \
+  X(Msync, msync)               \
+  X(Mincore, mincore)           \
+  X(SetVmaName, set_vma_name)   \
+  X(Access, access)             \
+  X(Fork, fork)                 \
+  X(Clone, clone)               \
+  X(Execve, execve)             \
+  X(Exit, exit)                 \
+  X(Wait, wait)                 \
+  X(Kill, kill)                 \
+  X(CreateFile, create_file)    \
+  X(Open, open)                 \
+  X(Close, close)               \
+  X(Read, read)                 \
+  X(Write, write)               \
+  X(Truncate, truncate)         \
+  X(Fsync, fsync)               \
+  X(Setrlimit, setrlimit)       \
+  X(AllocPages, alloc_pages)    \
+  X(FreePages, free_pages)      \
+  X(Sysctl, sysctl)             \
+  X(Tick, tick)
+
+#endif  // FAULTLINE_SERVER_CODEC_OPERATIONS_H_

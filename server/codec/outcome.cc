@@ -1,0 +1,125 @@
+#include "server/codec/outcome.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/codec/errors.h"
+#include "server/codec/event.h"
+#include "server/limits.h"
+
+namespace faultline {
+namespace {
+
+void EventsToProto(const Outcome& outcome, v1::Outcome* proto) {
+  const size_t size = outcome.events.size();
+  const size_t kept = size <= limits::kEventsPerOutcomeMax
+                          ? size
+                          : limits::kEventsPerOutcomeMax - 1;
+  proto->mutable_events()->Reserve(static_cast<int>(kept));
+  for (size_t i = 0; i < kept; ++i) {
+    EventToProto(outcome.events[i], proto->add_events());
+  }
+  if (kept == size) return;
+  EventToProto(Event{0, EventsLost{size - kept}}, proto->add_events());
+}
+
+// Does an outcome fit in the columns?
+bool IsPlain(const Outcome& o) {
+  return o.signal.signal == 0 && !o.exited && !o.no_process &&
+         o.accesses == 0 && o.data.empty() && o.events.empty();
+}
+
+template <class Column>
+void DropZeros(Column* column) {
+  if (std::all_of(column->begin(), column->end(),
+                  [](auto v) { return v == 0; })) {
+    column->Clear();
+  }
+}
+
+}  // namespace
+
+void OutcomeToProto(const Outcome& outcome, v1::Outcome* proto) {
+  proto->set_value(outcome.value);
+  proto->set_error(static_cast<v1::Errno>(outcome.error));
+  if (outcome.signal.signal != 0) {
+    auto* signal = proto->mutable_signal();
+    signal->set_signal(outcome.signal.signal);
+    signal->set_code(outcome.signal.code);
+    signal->set_addr(outcome.signal.addr);
+  }
+  proto->set_exited(outcome.exited);
+  proto->set_no_process(outcome.no_process);
+  proto->set_min_flt(outcome.min_flt);
+  proto->set_maj_flt(outcome.maj_flt);
+  proto->set_accesses(outcome.accesses);
+  proto->set_cost_ns(outcome.cost_ns);
+  proto->set_data(outcome.data);
+  EventsToProto(outcome, proto);
+  proto->set_digest(outcome.Digest());
+}
+
+absl::StatusOr<Outcome> OutcomeFromProto(const v1::Outcome& proto) {
+  Outcome outcome;
+  outcome.value = proto.value();
+  outcome.error = static_cast<Errno>(proto.error());
+  outcome.signal = {proto.signal().signal(), proto.signal().code(),
+                    proto.signal().addr()};
+  outcome.exited = proto.exited();
+  outcome.no_process = proto.no_process();
+  outcome.min_flt = proto.min_flt();
+  outcome.maj_flt = proto.maj_flt();
+  outcome.accesses = proto.accesses();
+  outcome.cost_ns = proto.cost_ns();
+  outcome.data = proto.data();
+  outcome.events.reserve(proto.events_size());
+  for (const v1::Event& event : proto.events()) {
+    absl::StatusOr<Event> one = EventFromProto(event);
+    if (!one.ok()) return one.status();
+    outcome.events.push_back(*std::move(one));
+  }
+  return outcome;
+}
+
+void AppendPacked(const Outcome& outcome, v1::PackedOutcomes* packed) {
+  const int64_t index = packed->count();
+  packed->set_count(index + 1);
+  packed->add_value(outcome.value);
+  packed->add_error(static_cast<int32_t>(outcome.error));
+  packed->add_min_flt(outcome.min_flt);
+  packed->add_maj_flt(outcome.maj_flt);
+  packed->add_cost_ns(outcome.cost_ns);
+  if (IsPlain(outcome)) return;
+  OutcomeToProto(outcome,
+                 &(*packed->mutable_whole())[static_cast<int32_t>(index)]);
+}
+
+void FinishPacked(v1::PackedOutcomes* packed) {
+  DropZeros(packed->mutable_value());
+  DropZeros(packed->mutable_error());
+  DropZeros(packed->mutable_min_flt());
+  DropZeros(packed->mutable_maj_flt());
+  DropZeros(packed->mutable_cost_ns());
+}
+
+absl::StatusOr<EventLevel> EventLevelFromProto(v1::EventLevel level) {
+  switch (level) {
+    case v1::EVENT_LEVEL_UNSPECIFIED:
+    case v1::EVENT_LEVEL_FAULTS:
+      return EventLevel::kFaults;
+    case v1::EVENT_LEVEL_NONE:
+      return EventLevel::kNone;
+    case v1::EVENT_LEVEL_COUNTERS:
+      return EventLevel::kCounters;
+    case v1::EVENT_LEVEL_ALL:
+      return EventLevel::kAll;
+    default:
+      return errors::InvalidField(
+          "options.event_level",
+          absl::StrCat(static_cast<int>(level),
+                       " is no level: 1 none, 2 counters, 3 faults, 4 all"));
+  }
+}
+
+}  // namespace faultline

@@ -1,0 +1,32 @@
+// Outcome <-> its message, whole and packed.
+#ifndef FAULTLINE_SERVER_CODEC_OUTCOME_H_
+#define FAULTLINE_SERVER_CODEC_OUTCOME_H_
+
+#include "absl/status/statusor.h"
+#include "faultline/v1/machine.pb.h"
+#include "faultline/v1/outcome.pb.h"
+#include "server/machine/outcome.h"
+
+namespace faultline {
+
+// With its digest. Events beyond limits::kEventsPerOutcomeMax are left out; an
+// EventsLost says how many.
+void OutcomeToProto(const Outcome& outcome, v1::Outcome* proto);
+
+// InvalidArgument when an event is of an unknown kind. The digest is not kept:
+// Outcome::Digest() computes it.
+absl::StatusOr<Outcome> OutcomeFromProto(const v1::Outcome& proto);
+
+// Appends the outcome of the next command to the columns.
+void AppendPacked(const Outcome& outcome, v1::PackedOutcomes* packed);
+
+// Empties the columns that hold nothing but zeros. To be called once, after the
+// last AppendPacked.
+void FinishPacked(v1::PackedOutcomes* packed);
+
+// UNSPECIFIED is EventLevel::kFaults. InvalidArgument for what is no level.
+absl::StatusOr<EventLevel> EventLevelFromProto(v1::EventLevel level);
+
+}  // namespace faultline
+
+#endif  // FAULTLINE_SERVER_CODEC_OUTCOME_H_
