@@ -254,15 +254,15 @@ absl::Status JournalCursor::Take(const Chunk& chunk,
     return Corrupt(chunk.first_revision, entries.status().message());
   }
   if (entries->empty()) return Corrupt(chunk.first_revision, "it is empty");
+  if (chunk.last_revision >= head_.last_revision && chunk.hash != head_.hash) {
+    return Corrupt(chunk.first_revision, "it is not the recorded last chunk");
+  }
   for (Entry& entry : *entries) {
     if (entry.revision < first_wanted_) continue;
     page.push_back({std::move(entry), chunk.time});
   }
   next_revision_ = chunk.last_revision + 1;
   previous_hash_ = chunk.hash;
-  if (next_revision_ > head_.last_revision && previous_hash_ != head_.hash) {
-    return Corrupt(chunk.first_revision, "it is not the recorded last chunk");
-  }
   return absl::OkStatus();
 }
 

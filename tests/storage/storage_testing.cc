@@ -84,6 +84,11 @@ std::vector<Entry> MakeEntries(int64_t first, int64_t last) {
   return entries;
 }
 
+void PrintTo(const Entry& entry, std::ostream* out) {
+  *out << entry.revision << " \"" << entry.request_id << "\" \""
+       << entry.command.substr(0, 40) << "\"";
+}
+
 ReadResult Read(Store& store, const std::string& id, int64_t from) {
   ReadResult result;
   result.status =

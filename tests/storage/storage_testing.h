@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,9 @@ absl::Status Delete(Store& store, const std::string& id);
 // An entry whose contents follow from its revision.
 Entry MakeEntry(int64_t revision, std::string request_id = "");
 std::vector<Entry> MakeEntries(int64_t first, int64_t last);
+
+// For messages of GoogleTest.
+void PrintTo(const Entry& entry, std::ostream* out);
 
 struct ReadResult {
   std::vector<Entry> entries;

@@ -1,0 +1,48 @@
+-- A data directory as schema version 1 wrote it; see schema_test.cc.
+PRAGMA foreign_keys=OFF;
+BEGIN TRANSACTION;
+CREATE TABLE sessions (
+  session_key    INTEGER PRIMARY KEY AUTOINCREMENT,
+  id             TEXT    NOT NULL UNIQUE,
+  state          INTEGER NOT NULL,
+  create_time_us INTEGER NOT NULL,
+  config         BLOB    NOT NULL,
+  genesis        BLOB    NOT NULL
+) STRICT;
+INSERT INTO sessions VALUES(1,'golden',1,1700000000000000,X'636f6e666967',X'6e960571758353f110ab185d5b45e2b7eb1b63925b301b4b474eeabfc385d54c');
+INSERT INTO sessions VALUES(2,'closed',2,1700000000000000,X'636f6e666967',X'f319e294af2ebd711fa84d6fc3a63a41322e00f2c4c38cd9b83104203a9554a3');
+CREATE TABLE journal_heads (
+  session_key   INTEGER NOT NULL PRIMARY KEY,
+  last_revision INTEGER NOT NULL,
+  hash          BLOB    NOT NULL
+) STRICT;
+INSERT INTO journal_heads VALUES(1,41,X'ab3430099e6d205ca4cf4c4c58be33adc5aa0cabacc573b24bfd46741b3dc450');
+INSERT INTO journal_heads VALUES(2,0,X'f319e294af2ebd711fa84d6fc3a63a41322e00f2c4c38cd9b83104203a9554a3');
+CREATE TABLE journal_chunks (
+  session_key    INTEGER NOT NULL,
+  first_revision INTEGER NOT NULL,
+  last_revision  INTEGER NOT NULL,
+  time_us        INTEGER NOT NULL,
+  encoding       INTEGER NOT NULL,
+  unpacked_bytes INTEGER NOT NULL,
+  hash           BLOB    NOT NULL,
+  body           BLOB    NOT NULL,
+  PRIMARY KEY (session_key, first_revision)
+) STRICT, WITHOUT ROWID;
+INSERT INTO journal_chunks VALUES(1,1,40,1795313849270236,1,1058,X'64bfaa59850801930349ebcadfbbfedd38481a456ba1ee1c90d5747c149ecda3',X'28b52ffd60220335070076502818704bd206f1cf10a84fffff0f2969d3a62d70f72740127a12260020001e00e3b6ac25fb449fcae773bd58badfa9d5cc8119c73bd1c070809050089028140a0e8705038011be210f59a7a827794dd96eae32219d6e8404b511df9cf046399e30600c7ef80b95d275373dc74a2b4f679629ffeeb2c8d1cbb11a873e775345b19a0c8b2443ea452192d9cd9c48ad22bd9389ad5cfc5d34479fb26a42f59c9189723f4ea811d095c0d10dfb1bf0e510469844f5d1c380f9b3fb55ffe5efe803252e9f81dfde7d87a9ab297eae4d79fec9c9bf0b6bd561b6baa37e7ddc69717583c2425905');
+INSERT INTO journal_chunks VALUES(1,41,41,1795313849270521,0,44,X'ab3430099e6d205ca4cf4c4c58be33adc5aa0cabacc573b24bfd46741b3dc450',X'07726571756573740a636f6d6d616e642034310d646967657374203332343637390a6f7574636f6d65203431');
+CREATE TABLE journal_requests (
+  session_key INTEGER NOT NULL,
+  request_id  TEXT    NOT NULL,
+  revision    INTEGER NOT NULL,
+  PRIMARY KEY (session_key, request_id)
+) STRICT, WITHOUT ROWID;
+INSERT INTO journal_requests VALUES(1,'request',41);
+CREATE TABLE purges (
+  session_key INTEGER NOT NULL PRIMARY KEY
+) STRICT;
+DELETE FROM sqlite_sequence;
+INSERT INTO sqlite_sequence VALUES('sessions',2);
+COMMIT;
+PRAGMA application_id = 1180789876;
+PRAGMA user_version = 1;

@@ -1,0 +1,123 @@
+// Migrations: every version of the past opens, in one step or several.
+#include "storage/schema.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "absl/strings/str_cat.h"
+#include "storage/reason.h"
+#include "storage/store.h"
+#include "tests/storage/storage_testing.h"
+
+namespace faultline::storage {
+namespace {
+
+std::string Golden(const std::string& name) {
+  std::ifstream file("tests/storage/golden/" + name);
+  EXPECT_TRUE(file) << "run in the root of the source tree";
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+// What tests/storage/golden/v1.sql holds: session "golden" with the config
+// "config", entries 1 to 40 in one chunk and entry 41 with a request id; and
+// session "closed", which has no entries.
+void ExpectGolden(Store& store) {
+  const auto session = store.GetSession("golden");
+  ASSERT_TRUE(session.ok()) << session.status();
+  EXPECT_EQ(session->config, "config");
+  EXPECT_EQ(session->last_revision, 41);
+  std::vector<Entry> entries = MakeEntries(1, 40);
+  entries.push_back(MakeEntry(41, "request"));
+  const ReadResult journal = Read(store, "golden");
+  EXPECT_TRUE(journal.status.ok()) << journal.status;
+  EXPECT_EQ(journal.entries, entries);
+  EXPECT_EQ((*store.FindRequest("golden", "request"))->entry, entries.back());
+  EXPECT_EQ(store.GetSession("closed")->state, SessionState::kClosed);
+}
+
+class GoldenTest : public testing::TestWithParam<int64_t> {};
+
+INSTANTIATE_TEST_SUITE_P(Versions, GoldenTest, testing::Values(1),
+                         testing::PrintToStringParamName());
+
+TEST_P(GoldenTest, OpensAndReadsAndGoesOn) {
+  TempDirectory directory;
+  std::filesystem::create_directory(directory.data());
+  ExecuteOn(directory.database(),
+            Golden(absl::StrCat("v", GetParam(), ".sql")));
+  Store::Options options;
+  options.path = directory.data();
+  auto store = MustOpen(options);
+  ExpectGolden(*store);
+  EXPECT_TRUE(Append(*store, "golden", MakeEntry(42)).ok());
+  EXPECT_EQ(*store->LastRevision("golden"), 42);
+}
+
+// The newest version must have its golden, too.
+TEST(SchemaTest, EveryVersionHasAGolden) {
+  for (const Migration& step : Migrations()) {
+    EXPECT_TRUE(std::filesystem::exists(
+        absl::StrCat("tests/storage/golden/v", step.version, ".sql")));
+  }
+}
+
+TEST(SchemaTest, VersionsAreConsecutive) {
+  int64_t version = 0;
+  for (const Migration& step : Migrations()) {
+    EXPECT_EQ(step.version, ++version);
+  }
+}
+
+class MigrateTest : public testing::Test {
+ protected:
+  MigrateTest() {
+    Database::Options options;
+    options.path = ":memory:";
+    database_ = *Database::Open(options);
+  }
+  int64_t Query(const char* sql) { return *database_->QueryInt64(sql); }
+
+  static constexpr Migration kSteps[] = {
+      {1, "CREATE TABLE t (a INTEGER NOT NULL) STRICT"},
+      {2, "ALTER TABLE t ADD COLUMN b INTEGER NOT NULL DEFAULT 7"},
+      {3, "UPDATE t SET b = a + b"},
+      {4,
+       "CREATE TABLE u (c INTEGER NOT NULL) STRICT; INSERT INTO nowhere "
+       "VALUES (1)"},
+  };
+  std::unique_ptr<Database> database_;
+};
+
+TEST_F(MigrateTest, TakesAnOldDatabaseThroughTheStepsItHasNotSeen) {
+  const auto steps = absl::MakeConstSpan(kSteps);
+  ASSERT_TRUE(Migrate(*database_, steps.first(1)).ok());
+  ASSERT_TRUE(database_->Execute("INSERT INTO t VALUES (35)").ok());
+  ASSERT_TRUE(Migrate(*database_, steps.first(3)).ok());
+  EXPECT_EQ(Query("PRAGMA user_version"), 3);
+  EXPECT_EQ(Query("PRAGMA application_id"), kApplicationId);
+  EXPECT_EQ(Query("SELECT b FROM t"), 42);
+  // Nothing happens twice.
+  ASSERT_TRUE(Migrate(*database_, steps.first(3)).ok());
+  EXPECT_EQ(Query("SELECT b FROM t ORDER BY a"), 42);
+}
+
+TEST_F(MigrateTest, AStepThatFailsLeavesTheVersionBeforeIt) {
+  EXPECT_FALSE(Migrate(*database_, kSteps).ok());
+  EXPECT_EQ(Query("PRAGMA user_version"), 3);
+  EXPECT_EQ(Query("SELECT count(*) FROM sqlite_schema WHERE name = 'u'"), 0);
+}
+
+TEST_F(MigrateTest, NeverGoesBack) {
+  const auto steps = absl::MakeConstSpan(kSteps);
+  ASSERT_TRUE(Migrate(*database_, steps.first(2)).ok());
+  const absl::Status status = Migrate(*database_, steps.first(1));
+  EXPECT_EQ(ReasonOf(status), "SCHEMA_TOO_NEW") << status;
+}
+
+}  // namespace
+}  // namespace faultline::storage
