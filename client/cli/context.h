@@ -1,0 +1,51 @@
+// What the subcommands share: hooks, where the server is, and how a failure
+// is reported.
+
+#ifndef FAULTLINE_CLIENT_CLI_CONTEXT_H_
+#define FAULTLINE_CLIENT_CLI_CONTEXT_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "client/cli/exit_code.h"
+#include "client/cli/main.h"
+#include "client/cli/target.h"
+#include "client/cpp/client.h"
+
+namespace faultline::cli {
+
+struct Context {
+  const Hooks* hooks = nullptr;
+  int exit_code = kExitOk;
+};
+
+// Says on stderr what went wrong and gives kExitCannot.
+int Fail(const absl::Status& status);
+
+// Where a command runs: `--server`, `--session`.
+struct Place {
+  std::string server;   // empty: in this process, where that is possible
+  std::string session;  // empty: a new one
+};
+
+// Declares --server on a subcommand that always needs one; the environment
+// variable FAULTLINE_SERVER is its default.
+void AddServerOption(CLI::App& command, std::string* server);
+
+// A factory of machines at `place`: in this process when it names neither a
+// server nor a session; else a new session, or the one that exists by that
+// name. `session_name`, when not null, learns the session's name.
+TargetFactory FactoryFor(const Place& place, const Context& context,
+                         std::string* session_name);
+
+// A session as a target.
+std::unique_ptr<Target> MakeSessionTarget(client::Session session);
+
+// "host:port" of a server, with the defaults filled in.
+inline constexpr char kDefaultServer[] = "localhost:50051";
+
+}  // namespace faultline::cli
+
+#endif  // FAULTLINE_CLIENT_CLI_CONTEXT_H_

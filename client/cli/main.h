@@ -1,0 +1,33 @@
+// The faultline command, except for what only a server has: main.cc of the
+// server gives that in as hooks.
+
+#ifndef FAULTLINE_CLIENT_CLI_MAIN_H_
+#define FAULTLINE_CLIENT_CLI_MAIN_H_
+
+#include <functional>
+
+#include "client/cli/target.h"
+
+namespace CLI {
+class App;
+}
+
+namespace faultline::cli {
+
+struct Hooks {
+  // Declares the flags of `faultline serve` on its subcommand and gives back
+  // what runs the server; its result is the exit status. Empty: no such
+  // subcommand.
+  std::function<std::function<int()>(CLI::App& serve)> serve;
+  // Makes a machine in this process, for `run` and `repl` without a server.
+  // Empty: they need one.
+  TargetFactory local_machine;
+};
+
+// Parses the command line, does what it says, and gives the exit status
+// (client/cli/exit_code.h).
+int Main(int argc, char** argv, const Hooks& hooks);
+
+}  // namespace faultline::cli
+
+#endif  // FAULTLINE_CLIENT_CLI_MAIN_H_

@@ -1,0 +1,20 @@
+// The subcommands of faultline. Each function declares one, with its flags,
+// its help and what it does, on the given parser.
+
+#ifndef FAULTLINE_CLIENT_CLI_SUBCOMMANDS_H_
+#define FAULTLINE_CLIENT_CLI_SUBCOMMANDS_H_
+
+#include "client/cli/context.h"
+
+namespace faultline::cli {
+
+void AddRun(CLI::App& app, Context& context);
+void AddRepl(CLI::App& app, Context& context);
+void AddSession(CLI::App& app, Context& context);
+void AddCat(CLI::App& app, Context& context);
+void AddReplay(CLI::App& app, Context& context);
+void AddVerify(CLI::App& app, Context& context);
+
+}  // namespace faultline::cli
+
+#endif  // FAULTLINE_CLIENT_CLI_SUBCOMMANDS_H_

@@ -1,0 +1,68 @@
+// What depends on whether a person is looking: colours and progress.
+
+#ifndef FAULTLINE_CLIENT_CLI_TERMINAL_H_
+#define FAULTLINE_CLIENT_CLI_TERMINAL_H_
+
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+namespace faultline::cli {
+
+// True when `stream` is a terminal, NO_COLOR is unset or empty, and TERM is
+// not "dumb" (https://no-color.org).
+bool WantsColor(FILE* stream);
+
+// Wraps text in the terminal's escape sequences, or leaves it alone.
+class Style {
+ public:
+  explicit Style(bool color) : color_(color) {}
+
+  std::string Bold(absl::string_view text) const { return Wrap("1", text); }
+  std::string Dim(absl::string_view text) const { return Wrap("2", text); }
+  std::string Good(absl::string_view text) const { return Wrap("32", text); }
+  std::string Bad(absl::string_view text) const { return Wrap("31", text); }
+  std::string Note(absl::string_view text) const { return Wrap("36", text); }
+
+ private:
+  std::string Wrap(const char* code, absl::string_view text) const;
+
+  bool color_;
+};
+
+// Says on stderr how far a long job is. Silent for the first second; then on a
+// terminal one line that is rewritten ten times a second, elsewhere a new line
+// every five seconds. The destructor wipes the terminal's line.
+class Progress {
+ public:
+  // `total` 0: not known. `unit` names what is counted: "operations".
+  Progress(std::string what, std::string unit, uint64_t total);
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  void Update(uint64_t done);
+  void SetTotal(uint64_t total) { total_ = total; }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  std::string what_;
+  std::string unit_;
+  uint64_t total_;
+  bool terminal_;
+  bool drawn_ = false;
+  Clock::time_point start_;
+  Clock::time_point next_;
+};
+
+// "1 fault", "2 faults". `plural` empty: the noun plus "s".
+std::string Count(uint64_t n, absl::string_view noun,
+                  absl::string_view plural = "");
+
+}  // namespace faultline::cli
+
+#endif  // FAULTLINE_CLIENT_CLI_TERMINAL_H_

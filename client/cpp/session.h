@@ -1,0 +1,86 @@
+// A handle on one session: its commands, its /proc, its history.
+
+#ifndef FAULTLINE_CLIENT_CPP_SESSION_H_
+#define FAULTLINE_CLIENT_CPP_SESSION_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "absl/types/optional.h"
+#include "client/cpp/connection.h"
+
+namespace faultline::client {
+
+// The settings of one call.
+struct CallSettings {
+  absl::Duration deadline = kDefaultDeadline;
+  // Executed only if the session is at this revision; else ABORTED.
+  absl::optional<int64_t> expected_revision;
+  // Empty: the library makes one, so that the call can be repeated.
+  std::string request_id;
+  v1::EventLevel event_level = v1::EVENT_LEVEL_FAULTS;
+};
+
+// Called with the commands done so far and in all.
+using ProgressCallback = std::function<void(int64_t done, int64_t total)>;
+
+// One session as one client sees it. Cheap to copy. The service allows any
+// number of clients in one session; one handle is for one thread.
+class Session {
+ public:
+  Session(std::shared_ptr<Connection> connection, std::string name,
+          int64_t revision)
+      : connection_(std::move(connection)),
+        name_(std::move(name)),
+        revision_(revision) {}
+
+  // "sessions/lab-1".
+  const std::string& name() const { return name_; }
+  // After the last call of this handle.
+  int64_t revision() const { return revision_; }
+  const std::string& address() const { return connection_->address(); }
+
+  // Any command, by the unary rpc of its kind. INVALID_ARGUMENT for a command
+  // without an operation.
+  absl::StatusOr<v1::Outcome> Call(const v1::Command& command,
+                                   const CallSettings& settings = {});
+
+  // The commands that programs begin with, spelled out. `pid` 1 is the first
+  // process.
+  absl::StatusOr<v1::Outcome> Mmap(uint32_t pid, const v1::Mmap& mmap);
+  absl::StatusOr<v1::Outcome> Munmap(uint32_t pid, uint64_t addr,
+                                     uint64_t length);
+  absl::StatusOr<v1::Outcome> Load(uint32_t pid, uint64_t addr);
+  absl::StatusOr<v1::Outcome> Store(uint32_t pid, uint64_t addr, uint8_t value);
+  absl::StatusOr<v1::Outcome> Fork(uint32_t pid);
+  absl::StatusOr<v1::Outcome> Exit(uint32_t pid, int status);
+
+  // A /proc file, whole, read at one revision. NOT_FOUND when the simulated
+  // kernel has none of that name; the message says what it answered.
+  absl::StatusOr<std::string> ReadProc(absl::string_view path);
+  // A part of it: `length` bytes from `offset` on, fewer at the end.
+  absl::StatusOr<std::string> ReadProcAt(absl::string_view path,
+                                         uint64_t offset, uint64_t length);
+
+  // Replays the recorded commands on a fresh machine on the server. A
+  // divergence is in the report, not an error. `to_revision` 0: all.
+  absl::StatusOr<v1::ReplayReport> Replay(
+      int64_t to_revision = 0, const ProgressCallback& progress = nullptr);
+  // Checks the journal, the replay and the machine.
+  absl::StatusOr<v1::VerifyReport> Verify(
+      const ProgressCallback& progress = nullptr);
+
+ private:
+  std::shared_ptr<Connection> connection_;
+  std::string name_;
+  int64_t revision_;
+};
+
+}  // namespace faultline::client
+
+#endif  // FAULTLINE_CLIENT_CPP_SESSION_H_
