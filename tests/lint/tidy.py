@@ -100,7 +100,7 @@ LAYERS = (
         ("tests/", "server/", "storage/", "client/"),
         tuple(
             "absl messages grpc system cli editline sqlite zstd openssl "
-            "googletest".split()
+            "googletest json".split()
         ),
     ),
 )
@@ -117,6 +117,7 @@ LIBRARIES = (
     ("cli", re.compile(r"CLI/")),
     ("editline", re.compile(r"editline/|histedit\.h$")),
     ("googletest", re.compile(r"(gtest|gmock)/")),
+    ("json", re.compile(r"nlohmann/")),
     (
         "system",
         re.compile(

@@ -1,0 +1,414 @@
+#include "tests/native/native_runner.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <array>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "client/cli/scenario/expect.h"
+#include "tests/native/proc_pid.h"
+
+namespace faultline::native {
+namespace {
+
+using scenario::Op;
+using scenario::OpKind;
+using scenario::OpResult;
+
+constexpr uint64_t kPageBytes = 4096;
+constexpr int64_t kEndOfFile = -1000;  // What a pread past the end returns.
+
+bool IsSupported(OpKind kind) {
+  return kind <= OpKind::kFsync
+             ? kind != OpKind::kExec
+             : kind == OpKind::kSync || kind == OpKind::kCat ||
+                   kind == OpKind::kDump || kind == OpKind::kExpect;
+}
+
+// The number of a system call, for ops that are one call with the arguments of
+// the line.
+std::optional<long> SyscallNumber(OpKind kind) {
+  switch (kind) {
+    case OpKind::kMmap:
+      return SYS_mmap;
+    case OpKind::kMunmap:
+      return SYS_munmap;
+    case OpKind::kMprotect:
+      return SYS_mprotect;
+    case OpKind::kMremap:
+      return SYS_mremap;
+    case OpKind::kBrk:
+      return SYS_brk;
+    case OpKind::kMadvise:
+      return SYS_madvise;
+    case OpKind::kMlock:
+      return SYS_mlock;
+    case OpKind::kMlock2:
+      return SYS_mlock2;
+    case OpKind::kMunlock:
+      return SYS_munlock;
+    case OpKind::kMlockall:
+      return SYS_mlockall;
+    case OpKind::kMunlockall:
+      return SYS_munlockall;
+    case OpKind::kMsync:
+      return SYS_msync;
+    default:
+      return std::nullopt;
+  }
+}
+
+// A system call returns a small negative number for an errno.
+void RecordReturn(uint64_t rax, OpResult* result) {
+  const auto value = static_cast<int64_t>(rax);
+  if (value < 0 && value >= -4095) {
+    result->error = static_cast<int>(-value);
+  } else {
+    result->ret = rax;
+  }
+}
+
+// What $label stands for.
+uint64_t LabelValue(const OpResult& result) {
+  if (result.error) return 0 - static_cast<uint64_t>(*result.error);
+  if (result.ret) return *result.ret;
+  if (result.file_ret) return static_cast<uint64_t>(*result.file_ret);
+  if (result.value) return static_cast<uint64_t>(*result.value);
+  return 0;
+}
+
+int64_t OrErrno(int64_t value) { return value < 0 ? -errno : value; }
+
+}  // namespace
+
+std::string NativeRunner::FirstUnsupported(const scenario::Script& script) {
+  for (const Op& op : script.ops) {
+    const std::string where =
+        absl::StrCat(script.file_name, ":", op.line, ":", op.column, ": ");
+    if (!IsSupported(op.kind)) {
+      return absl::StrCat(where, "the native runner cannot do '", op.text,
+                          "': only a simulated machine can");
+    }
+    if (op.kind == OpKind::kBoot && !op.boot.profile.empty() &&
+        op.boot.profile != "x86_64") {
+      return absl::StrCat(where, "the native runner has no profile '",
+                          op.boot.profile, "': this machine is x86_64");
+    }
+  }
+  return "";
+}
+
+NativeRunner::NativeRunner(const scenario::Script& script,
+                           const RunnerOptions& options, std::ostream& out)
+    : script_(script),
+      options_(options),
+      out_(out),
+      files_(options.files),
+      dumper_(files_) {
+  for (const Op& op : script_.ops) {
+    if (op.kind == OpKind::kFile) files_.Create(op.file);
+  }
+  processes_.push_back(Tracee::Launch(files_.directory(), files_.Inherited()));
+  start_brk_ = ReadStartBrk(processes_[0]->pid());
+}
+
+std::string NativeRunner::Run() {
+  for (const Op& op : script_.ops) {
+    if (scenario::IsNumbered(op.kind)) {
+      RunNumbered(op);
+    } else if (op.kind == OpKind::kDump && !options_.maps_each) {
+      DumpAll(op.dump);
+    } else if (op.kind == OpKind::kExpect) {
+      const std::string failure = CheckExpect(op);
+      if (!failure.empty()) return failure;
+    }
+  }
+  return "";
+}
+
+void NativeRunner::RunNumbered(const Op& op) {
+  ++number_;
+  last_ = Execute(op);
+  last_.number = number_;
+  last_.process = op.process;
+  last_.op = op.text;
+  if (!op.label.empty()) labels_[op.label] = LabelValue(last_);
+  out_ << scenario::JsonLine(last_) << "\n";
+  if (options_.maps_each) DumpAll({.maps = true});
+}
+
+bool NativeRunner::IsAlive(int process) const {
+  return static_cast<size_t>(process) < processes_.size() &&
+         processes_[static_cast<size_t>(process)] != nullptr;
+}
+
+uint64_t NativeRunner::StackStart(int process) const {
+  for (const ProcMapsRow& row : ReadMaps(processes_[process]->pid())) {
+    if (row.name == "[stack]") return row.start;
+  }
+  return 0;
+}
+
+uint64_t NativeRunner::Value(const Op& op, const scenario::Expr& expr,
+                             uint64_t when_empty) const {
+  if (expr.empty()) return when_empty;
+  const auto value = scenario::Evaluate(
+      expr, [&](absl::string_view name) -> std::optional<uint64_t> {
+        if (name == "brk") return start_brk_;
+        if (name == "stk") return StackStart(op.process);
+        const auto label = labels_.find(std::string(name));
+        return label == labels_.end() ? 0 : label->second;
+      });
+  return *value;  // Every symbol has a value.
+}
+
+OpResult NativeRunner::Execute(const Op& op) {
+  OpResult result;
+  if (op.kind == OpKind::kSync) {
+    sync();
+    return result;
+  }
+  if (!IsAlive(op.process)) {
+    result.skip = true;
+    return result;
+  }
+  if (op.kind == OpKind::kCat) {
+    result.printed = ReadProc(op.words[0], op.process);
+    return result;
+  }
+  const pid_t pid = processes_[op.process]->pid();
+  const FaultCounts before = ReadFaults(pid);
+  if (op.kind >= OpKind::kRead && op.kind <= OpKind::kFetch) {
+    ExecuteAccess(op, &result);
+  } else if (op.kind >= OpKind::kFtruncate && op.kind <= OpKind::kFsync) {
+    ExecuteFileCall(op, &result);
+  } else {
+    ExecuteSyscall(op, &result);
+  }
+  if (!IsAlive(op.process)) return result;
+  const FaultCounts after = ReadFaults(pid);
+  result.minor_faults += after.minor - before.minor;
+  result.major_faults += after.major - before.major;
+  return result;
+}
+
+void NativeRunner::RecordStop(const Tracee::Stop& stop, OpResult* result) {
+  if (stop.kind == Tracee::Stop::Kind::kSignal) {
+    result->signal = OpResult::Signal{stop.signal.number, stop.signal.code,
+                                      stop.signal.addr};
+  } else if (stop.kind == Tracee::Stop::Kind::kExited) {
+    result->exited = true;
+  } else if (stop.kind == Tracee::Stop::Kind::kKilled) {
+    result->died = stop.killer;
+  }
+}
+
+void NativeRunner::ExecuteSyscall(const Op& op, OpResult* result) {
+  std::unique_ptr<Tracee>& process = processes_[op.process];
+  if (op.kind == OpKind::kMincore) return ExecuteMincore(op, result);
+  Tracee::Stop stop;
+  if (op.kind == OpKind::kFork) {
+    // No flags and no exit signal: a SIGCHLD would interrupt the parent.
+    stop = process->Syscall(SYS_clone, {0, 0, 0, 0, 0, 0});
+  } else if (op.kind == OpKind::kExit) {
+    stop = process->Syscall(SYS_exit_group, {0, 0, 0, 0, 0, 0});
+  } else {
+    std::array<uint64_t, 6> args = {
+        Value(op, op.addr), Value(op, op.length), op.flags, 0, 0, 0};
+    if (op.kind == OpKind::kMmap) {
+      const int fd = op.fd ? ScenarioFiles::TheirFd(*op.fd) : -1;
+      args = {args[0],
+              args[1],
+              op.prot,
+              op.flags,
+              static_cast<uint64_t>(fd),
+              Value(op, op.offset) * kPageBytes};
+    } else if (op.kind == OpKind::kMprotect) {
+      args[2] = op.prot;
+    } else if (op.kind == OpKind::kMremap) {
+      args = {args[0],
+              args[1],
+              Value(op, op.new_length),
+              op.flags,
+              Value(op, op.new_addr),
+              0};
+    } else if (op.kind == OpKind::kMlockall) {
+      args = {op.flags, 0, 0, 0, 0, 0};
+    }
+    stop = process->Syscall(*SyscallNumber(op.kind), args);
+  }
+  RecordStop(stop, result);
+  if (stop.child != nullptr) {
+    processes_.push_back(std::move(stop.child));
+    ExecuteFork(result);
+  } else if (stop.kind == Tracee::Stop::Kind::kDone) {
+    RecordReturn(stop.result, result);
+  }
+  if (result->exited || result->died) processes_[op.process] = nullptr;
+}
+
+// The call has been made: the newest process is the child. Its own count of
+// faults starts at zero.
+void NativeRunner::ExecuteFork(OpResult* result) {
+  const int number = static_cast<int>(processes_.size()) - 1;
+  const FaultCounts faults = ReadFaults(processes_.back()->pid());
+  result->child = OpResult::Child{number, faults.minor, faults.major};
+  result->ret = static_cast<uint64_t>(number);
+}
+
+// The vector needs memory in the process: one area beside the hidden page, for
+// the length of the call. Its faults are not the script's.
+void NativeRunner::ExecuteMincore(const Op& op, OpResult* result) {
+  Tracee& process = *processes_[op.process];
+  const uint64_t addr = Value(op, op.addr);
+  const uint64_t length = Value(op, op.length);
+  const uint64_t pages = (length + kPageBytes - 1) / kPageBytes;
+  const uint64_t area_bytes = (pages / kPageBytes + 1) * kPageBytes;
+  const uint64_t area = kHiddenPage + kPageBytes;
+  const FaultCounts before = ReadFaults(process.pid());
+  process.Syscall(SYS_mmap, {area, area_bytes, PROT_READ | PROT_WRITE,
+                             MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE |
+                                 MAP_POPULATE,
+                             ~0ul, 0});
+  const FaultCounts populated = ReadFaults(process.pid());
+  const Tracee::Stop stop =
+      process.Syscall(SYS_mincore, {addr, length, area, 0, 0, 0});
+  process.Syscall(SYS_munmap, {area, area_bytes, 0, 0, 0, 0});
+  result->minor_faults = before.minor - populated.minor;
+  result->major_faults = before.major - populated.major;
+  RecordStop(stop, result);
+  if (stop.kind == Tracee::Stop::Kind::kDone) RecordReturn(stop.result, result);
+}
+
+void NativeRunner::ExecuteAccess(const Op& op, OpResult* result) {
+  Tracee& process = *processes_[op.process];
+  const uint64_t addr = Value(op, op.addr);
+  const uint64_t count = Value(op, op.count);
+  const uint64_t stride = Value(op, op.stride, kPageBytes);
+  const auto byte = static_cast<uint8_t>(Value(op, op.byte, 1));
+  Tracee::Stop stop;
+  switch (op.kind) {
+    case OpKind::kRead:
+      stop = process.Load(addr);
+      break;
+    case OpKind::kReadRange:
+      stop = process.LoadRange(addr, count, stride);
+      break;
+    case OpKind::kWriteRange:
+      stop = process.StoreRange(addr, count, stride, byte);
+      break;
+    case OpKind::kFetch:
+      stop = process.Fetch(addr);
+      break;
+    default:
+      stop = process.Store(addr, byte, op.kind == OpKind::kGrow);
+      break;
+  }
+  RecordStop(stop, result);
+  if (stop.kind == Tracee::Stop::Kind::kKilled) {
+    processes_[op.process] = nullptr;
+    return;
+  }
+  if (op.kind == OpKind::kRead && !result->signal) {
+    result->value = static_cast<int>(stop.result & 0xff);
+  }
+  if (op.kind == OpKind::kFetch) {
+    result->fetch_fault = result->signal && result->signal->number == SIGSEGV &&
+                                  result->signal->addr == addr
+                              ? 1
+                              : 0;
+  }
+}
+
+// The tracer makes these calls, on a descriptor of the same mode.
+void NativeRunner::ExecuteFileCall(const Op& op, OpResult* result) {
+  const int fd = files_.OurFd(*op.fd);
+  const auto offset = static_cast<off_t>(Value(op, op.offset));
+  uint8_t byte = static_cast<uint8_t>(Value(op, op.byte));
+  switch (op.kind) {
+    case OpKind::kFtruncate:
+      result->file_ret =
+          OrErrno(ftruncate(fd, static_cast<off_t>(Value(op, op.length))));
+      break;
+    case OpKind::kPwrite:
+      result->file_ret = OrErrno(pwrite(fd, &byte, 1, offset));
+      break;
+    case OpKind::kFsync:
+      result->file_ret = OrErrno(fsync(fd));
+      break;
+    default: {
+      const int64_t got = OrErrno(pread(fd, &byte, 1, offset));
+      result->file_ret = got == 1 ? byte : got == 0 ? kEndOfFile : got;
+      break;
+    }
+  }
+}
+
+std::string NativeRunner::ReadProc(const std::string& path, int process) const {
+  absl::string_view rest = path;
+  if (absl::ConsumePrefix(&rest, "/proc/self/") ||
+      absl::ConsumePrefix(&rest, "/proc/PID/")) {
+    return ReadWholeFile(
+        absl::StrCat("/proc/", processes_[process]->pid(), "/", rest));
+  }
+  return ReadWholeFile(path);
+}
+
+std::string NativeRunner::CheckExpect(const Op& op) const {
+  const std::string where = absl::StrCat(script_.file_name, ":", op.line, ": ");
+  const auto dead = [&] {
+    return absl::FailedPreconditionError(
+        absl::StrCat("process ", op.process, " is dead"));
+  };
+  scenario::StateSource state;
+  state.text = [&](const std::string& path) -> absl::StatusOr<std::string> {
+    if (!IsAlive(op.process)) return dead();
+    return ReadProc(path, op.process);
+  };
+  state.number = [&](absl::string_view subject) -> absl::StatusOr<uint64_t> {
+    if (!IsAlive(op.process)) return dead();
+    if (subject == "vmas") {
+      return ReadMaps(processes_[op.process]->pid()).size() - 1;
+    }
+    absl::string_view field = subject;
+    if (absl::ConsumePrefix(&field, "status.")) {
+      return scenario::NumberFromProcText(
+          ReadProc("/proc/self/status", op.process), field);
+    }
+    const bool meminfo = absl::ConsumePrefix(&field, "meminfo.");
+    if (!meminfo) absl::ConsumePrefix(&field, "vmstat.");
+    return scenario::NumberFromProcText(
+        ReadWholeFile(meminfo ? "/proc/meminfo" : "/proc/vmstat"), field);
+  };
+  const absl::Status status = scenario::CheckExpectation(
+      op, last_,
+      [&](absl::string_view name) -> std::optional<uint64_t> {
+        scenario::Expr symbol;
+        symbol.terms.push_back({false, std::string(name), 0, 0});
+        return Value(op, symbol);
+      },
+      state);
+  return status.ok() ? "" : absl::StrCat(where, std::string(status.message()));
+}
+
+void NativeRunner::DumpAll(const scenario::DumpParts& parts) {
+  dumper_.Begin();
+  for (size_t i = 0; i < processes_.size(); ++i) {
+    if (processes_[i] == nullptr) continue;
+    scenario::DumpResult dump = dumper_.Dump(processes_[i]->pid(), parts);
+    dump.number = number_;
+    dump.process = static_cast<int>(i);
+    out_ << scenario::JsonLine(dump) << "\n";
+  }
+}
+
+}  // namespace faultline::native

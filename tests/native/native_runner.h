@@ -1,0 +1,79 @@
+// Executes a scenario on the real kernel and prints the JSON lines that a
+// simulated machine prints for the same scenario.
+
+#ifndef FAULTLINE_TESTS_NATIVE_NATIVE_RUNNER_H_
+#define FAULTLINE_TESTS_NATIVE_NATIVE_RUNNER_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "client/cli/scenario/json_lines.h"
+#include "client/cli/scenario/script.h"
+#include "tests/native/process_dump.h"
+#include "tests/native/scenario_files.h"
+#include "tests/native/tracee.h"
+
+namespace faultline::native {
+
+struct RunnerOptions {
+  // Dumps the maps of every live process after each op; the dumps of the
+  // script are left out.
+  bool maps_each = false;
+  // A directory for the declared files; empty: a ramfs.
+  std::string files;
+};
+
+class NativeRunner {
+ public:
+  // An error for the first op that the real kernel cannot be asked to do from
+  // here, such as kmalloc; empty when there is none.
+  static std::string FirstUnsupported(const scenario::Script& script);
+
+  // REQUIRES: FirstUnsupported(script) is empty.
+  NativeRunner(const scenario::Script& script, const RunnerOptions& options,
+               std::ostream& out);
+
+  // Runs to the end, or to the first expectation that fails: then its message,
+  // else an empty string.
+  std::string Run();
+
+ private:
+  bool IsAlive(int process) const;
+  uint64_t Value(const scenario::Op& op, const scenario::Expr& expr,
+                 uint64_t when_empty = 0) const;
+  uint64_t StackStart(int process) const;
+
+  void RunNumbered(const scenario::Op& op);
+  scenario::OpResult Execute(const scenario::Op& op);
+  void ExecuteSyscall(const scenario::Op& op, scenario::OpResult* result);
+  void ExecuteMincore(const scenario::Op& op, scenario::OpResult* result);
+  void ExecuteFork(scenario::OpResult* result);
+  void ExecuteAccess(const scenario::Op& op, scenario::OpResult* result);
+  void ExecuteFileCall(const scenario::Op& op, scenario::OpResult* result);
+  // What every stop has in common: a signal, a death.
+  void RecordStop(const Tracee::Stop& stop, scenario::OpResult* result);
+
+  std::string CheckExpect(const scenario::Op& op) const;
+  std::string ReadProc(const std::string& path, int process) const;
+
+  void DumpAll(const scenario::DumpParts& parts);
+
+  const scenario::Script& script_;
+  const RunnerOptions options_;
+  std::ostream& out_;
+  ScenarioFiles files_;
+  ProcessDumper dumper_;
+  std::vector<std::unique_ptr<Tracee>> processes_;  // Null: dead.
+  uint64_t start_brk_ = 0;
+  std::map<std::string, uint64_t> labels_;
+  scenario::OpResult last_;
+  int number_ = 0;
+};
+
+}  // namespace faultline::native
+
+#endif  // FAULTLINE_TESTS_NATIVE_NATIVE_RUNNER_H_
