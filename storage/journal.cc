@@ -36,7 +36,7 @@ ON CONFLICT (session_key, request_id) DO NOTHING
 
 constexpr char kUpdateHead[] = R"sql(
 UPDATE journal_heads
-   SET last_revision = ?, hash = ?
+   SET last_revision = ?, update_time_us = ?, hash = ?
  WHERE session_key = ?
    AND last_revision = ?
 )sql";
@@ -110,12 +110,14 @@ absl::Status InsertRequest(Database& database, absl::string_view session,
 }
 
 absl::Status UpdateHead(Database& database, absl::string_view session,
-                        int64_t revision_before, const JournalHead& head) {
+                        int64_t revision_before, absl::Time time,
+                        const JournalHead& head) {
   FAULTLINE_ASSIGN_OR_RETURN(Statement update, database.Prepare(kUpdateHead));
   update.Bind(1, head.last_revision)
-      .BindBlob(2, head.hash)
-      .Bind(3, head.session_key)
-      .Bind(4, revision_before);
+      .Bind(2, absl::ToUnixMicros(time))
+      .BindBlob(3, head.hash)
+      .Bind(4, head.session_key)
+      .Bind(5, revision_before);
   FAULTLINE_RETURN_IF_ERROR(update.Run());
   return database.changes() == 1 ? absl::OkStatus() : SessionNotFound(session);
 }
@@ -174,7 +176,7 @@ absl::Status AppendEntries(Database& database, absl::string_view session,
     head.hash = chunk.hash;
     entries.remove_prefix(part.size());
   }
-  return UpdateHead(database, session, revision_before, head);
+  return UpdateHead(database, session, revision_before, time, head);
 }
 
 absl::StatusOr<absl::optional<int64_t>> FindRevision(

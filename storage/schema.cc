@@ -14,15 +14,17 @@ CREATE TABLE sessions (
   session_key    INTEGER PRIMARY KEY AUTOINCREMENT,
   id             TEXT    NOT NULL UNIQUE,
   state          INTEGER NOT NULL,
+  state_detail   TEXT    NOT NULL,
   create_time_us INTEGER NOT NULL,
   config         BLOB    NOT NULL,
   genesis        BLOB    NOT NULL
 ) STRICT;
 
 CREATE TABLE journal_heads (
-  session_key   INTEGER NOT NULL PRIMARY KEY,
-  last_revision INTEGER NOT NULL,
-  hash          BLOB    NOT NULL
+  session_key    INTEGER NOT NULL PRIMARY KEY,
+  last_revision  INTEGER NOT NULL,
+  update_time_us INTEGER NOT NULL,
+  hash           BLOB    NOT NULL
 ) STRICT;
 
 CREATE TABLE journal_chunks (

@@ -1,5 +1,7 @@
 #include "storage/sessions.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "storage/chunk.h"
 #include "storage/reason.h"
@@ -9,27 +11,29 @@ namespace faultline::storage {
 namespace {
 
 constexpr char kInsertSession[] = R"sql(
-INSERT INTO sessions (id, state, create_time_us, config, genesis)
-VALUES (?, ?, ?, ?, ?)
+INSERT INTO sessions (id, state, state_detail, create_time_us, config, genesis)
+VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO NOTHING
 )sql";
 
 constexpr char kInsertHead[] = R"sql(
-INSERT INTO journal_heads (session_key, last_revision, hash)
-SELECT session_key, 0, genesis
+INSERT INTO journal_heads (session_key, last_revision, update_time_us, hash)
+SELECT session_key, 0, create_time_us, genesis
   FROM sessions
  WHERE id = ?
 )sql";
 
 constexpr char kSelectSession[] = R"sql(
-SELECT s.state, s.create_time_us, s.config, s.genesis, h.last_revision
+SELECT s.id, s.state, s.state_detail, s.create_time_us, s.config, s.genesis,
+       h.last_revision, h.update_time_us
   FROM sessions AS s
   JOIN journal_heads AS h USING (session_key)
  WHERE s.id = ?
 )sql";
 
 constexpr char kSelectSessions[] = R"sql(
-SELECT s.id, s.state, s.create_time_us, h.last_revision
+SELECT s.id, s.state, s.state_detail, s.create_time_us, s.config, s.genesis,
+       h.last_revision, h.update_time_us
   FROM sessions AS s
   JOIN journal_heads AS h USING (session_key)
  WHERE s.id > ?
@@ -37,10 +41,18 @@ SELECT s.id, s.state, s.create_time_us, h.last_revision
  LIMIT ?
 )sql";
 
+constexpr char kCountSessions[] = "SELECT count(*) FROM sessions";
+
 constexpr char kUpdateState[] = R"sql(
 UPDATE sessions
-   SET state = ?
+   SET state = ?, state_detail = ?
  WHERE id = ?
+)sql";
+
+constexpr char kTouchHead[] = R"sql(
+UPDATE journal_heads
+   SET update_time_us = ?
+ WHERE session_key = (SELECT session_key FROM sessions WHERE id = ?)
 )sql";
 
 constexpr char kInsertPurge[] = R"sql(
@@ -98,6 +110,26 @@ absl::Status RunWithId(Database& database, const char* sql,
   return statement.BindText(1, id).Run();
 }
 
+absl::StatusOr<SessionRecord> SessionOfRow(const Statement& row) {
+  SessionRecord session;
+  session.id = std::string(row.Bytes(0));
+  session.state = static_cast<SessionState>(row.Int64(1));
+  session.state_detail = std::string(row.Bytes(2));
+  session.create_time = absl::FromUnixMicros(row.Int64(3));
+  session.config = std::string(row.Bytes(4));
+  session.last_revision = row.Int64(6);
+  session.update_time = absl::FromUnixMicros(row.Int64(7));
+  if (GenesisHash(session.id, session.create_time, session.config) ==
+      row.Bytes(5)) {
+    return session;
+  }
+  return ErrorWithReason(
+      absl::StatusCode::kDataLoss, "JOURNAL_CORRUPT",
+      absl::StrCat("session \"", session.id,
+                   "\": its configuration is not the one it was created with; "
+                   "restore the database from a backup"));
+}
+
 // Deletes up to `rows_max` rows of the session; how many it found.
 absl::StatusOr<int64_t> PurgeRows(Database& database, const char* sql,
                                   int64_t key, int64_t rows_max) {
@@ -122,9 +154,10 @@ absl::Status InsertSession(Database& database, const SessionRecord& session) {
                              database.Prepare(kInsertSession));
   insert.BindText(1, session.id)
       .Bind(2, static_cast<int64_t>(session.state))
-      .Bind(3, absl::ToUnixMicros(session.create_time))
-      .BindBlob(4, session.config)
-      .BindBlob(5, genesis);
+      .BindText(3, session.state_detail)
+      .Bind(4, absl::ToUnixMicros(session.create_time))
+      .BindBlob(5, session.config)
+      .BindBlob(6, genesis);
   FAULTLINE_RETURN_IF_ERROR(insert.Run());
   if (database.changes() == 0) {
     return ErrorWithReason(
@@ -141,21 +174,7 @@ absl::StatusOr<SessionRecord> ReadSession(Database& database,
                              database.Prepare(kSelectSession));
   select.BindText(1, id);
   FAULTLINE_ASSIGN_OR_RETURN(const bool found, select.Step());
-  if (!found) return SessionNotFound(id);
-  SessionRecord session;
-  session.id = std::string(id);
-  session.state = static_cast<SessionState>(select.Int64(0));
-  session.create_time = absl::FromUnixMicros(select.Int64(1));
-  session.config = std::string(select.Bytes(2));
-  session.last_revision = select.Int64(4);
-  if (GenesisHash(id, session.create_time, session.config) != select.Bytes(3)) {
-    return ErrorWithReason(
-        absl::StatusCode::kDataLoss, "JOURNAL_CORRUPT",
-        absl::StrCat("session \"", id,
-                     "\": its configuration is not the one it was created "
-                     "with; restore the database from a backup"));
-  }
-  return session;
+  return found ? SessionOfRow(select) : SessionNotFound(id);
 }
 
 absl::StatusOr<std::vector<SessionRecord>> ReadSessions(
@@ -167,20 +186,24 @@ absl::StatusOr<std::vector<SessionRecord>> ReadSessions(
   while (true) {
     FAULTLINE_ASSIGN_OR_RETURN(const bool row, select.Step());
     if (!row) return sessions;
-    SessionRecord& session = sessions.emplace_back();
-    session.id = std::string(select.Bytes(0));
-    session.state = static_cast<SessionState>(select.Int64(1));
-    session.create_time = absl::FromUnixMicros(select.Int64(2));
-    session.last_revision = select.Int64(3);
+    FAULTLINE_ASSIGN_OR_RETURN(SessionRecord session, SessionOfRow(select));
+    sessions.push_back(std::move(session));
   }
 }
 
+absl::StatusOr<int64_t> CountSessionRows(Database& database) {
+  return database.QueryInt64(kCountSessions);
+}
+
 absl::Status UpdateSessionState(Database& database, absl::string_view id,
-                                SessionState state) {
+                                SessionState state, absl::string_view detail,
+                                absl::Time time) {
   FAULTLINE_ASSIGN_OR_RETURN(Statement update, database.Prepare(kUpdateState));
-  FAULTLINE_RETURN_IF_ERROR(
-      update.Bind(1, static_cast<int64_t>(state)).BindText(2, id).Run());
-  return database.changes() == 0 ? SessionNotFound(id) : absl::OkStatus();
+  update.Bind(1, static_cast<int64_t>(state)).BindText(2, detail);
+  FAULTLINE_RETURN_IF_ERROR(update.BindText(3, id).Run());
+  if (database.changes() == 0) return SessionNotFound(id);
+  FAULTLINE_ASSIGN_OR_RETURN(Statement touch, database.Prepare(kTouchHead));
+  return touch.Bind(1, absl::ToUnixMicros(time)).BindText(2, id).Run();
 }
 
 absl::Status RemoveSession(Database& database, absl::string_view id) {

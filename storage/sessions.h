@@ -21,9 +21,12 @@ enum class SessionState : int64_t { kActive = 1, kClosed = 2, kPanicked = 3 };
 struct SessionRecord {
   std::string id;
   SessionState state = SessionState::kActive;
-  absl::Time create_time;  // kept to the microsecond
-  std::string config;      // opaque; what the session's machine is built from
+  std::string state_detail;  // text for people, such as why it panicked
+  absl::Time create_time;    // kept to the microsecond
+  std::string config;        // opaque; what the session's machine is built from
+  // Of its journal; not taken from here when the session is created.
   int64_t last_revision = 0;
+  absl::Time update_time;  // of the last append or change of state
 
   friend bool operator==(const SessionRecord&, const SessionRecord&) = default;
 };
@@ -31,7 +34,7 @@ struct SessionRecord {
 // NOT_FOUND, reason SESSION_NOT_FOUND.
 absl::Status SessionNotFound(absl::string_view id);
 
-// Adds the session with an empty journal. `last_revision` is ignored.
+// Adds the session with an empty journal.
 // ALREADY_EXISTS, reason SESSION_EXISTS.
 absl::Status InsertSession(Database& database, const SessionRecord& session);
 
@@ -40,13 +43,15 @@ absl::Status InsertSession(Database& database, const SessionRecord& session);
 absl::StatusOr<SessionRecord> ReadSession(Database& database,
                                           absl::string_view id);
 
-// Up to `limit` sessions with an id greater than `after_id`, by id. Their
-// configs are left empty: a list shows many, and a config may be large.
+// Up to `limit` sessions with an id greater than `after_id`, by id.
 absl::StatusOr<std::vector<SessionRecord>> ReadSessions(
     Database& database, absl::string_view after_id, int64_t limit);
 
 absl::Status UpdateSessionState(Database& database, absl::string_view id,
-                                SessionState state);
+                                SessionState state, absl::string_view detail,
+                                absl::Time time);
+
+absl::StatusOr<int64_t> CountSessionRows(Database& database);
 
 // Removes the session at once and leaves its journal to Purge.
 absl::Status RemoveSession(Database& database, absl::string_view id);

@@ -87,8 +87,9 @@ absl::Status Store::CreateSession(SessionRecord session, Done done) {
 }
 
 absl::Status Store::SetSessionState(absl::string_view id, SessionState state,
-                                    Done done) {
-  return Submit({std::string(id), StateWrite{state}, std::move(done)});
+                                    std::string detail, Done done) {
+  return Submit(
+      {std::string(id), StateWrite{state, std::move(detail)}, std::move(done)});
 }
 
 absl::Status Store::DeleteSession(absl::string_view id, Done done) {
@@ -106,6 +107,12 @@ absl::StatusOr<std::vector<SessionRecord>> Store::ListSessions(
   FAULTLINE_ASSIGN_OR_RETURN(const Connections::Lease database,
                              connections_->BorrowReader());
   return ReadSessions(*database, after_id, limit);
+}
+
+absl::StatusOr<int64_t> Store::CountSessions() {
+  FAULTLINE_ASSIGN_OR_RETURN(const Connections::Lease database,
+                             connections_->BorrowReader());
+  return CountSessionRows(*database);
 }
 
 absl::Status Store::Append(absl::string_view session, Entry entry, Done done) {

@@ -55,18 +55,18 @@ class Store {
   // Executes all queued writes, then closes.
   ~Store();
 
-  // Sessions. An id is whatever the caller finds right; a session's
-  // `last_revision` is not stored with it but found in its journal.
+  // Sessions. An id is whatever the caller finds right.
   [[nodiscard]] absl::Status CreateSession(SessionRecord session, Done done);
   [[nodiscard]] absl::Status SetSessionState(absl::string_view id,
-                                             SessionState state, Done done);
+                                             SessionState state,
+                                             std::string detail, Done done);
   // Also removes its journal. The space is given back bit by bit afterwards.
   [[nodiscard]] absl::Status DeleteSession(absl::string_view id, Done done);
   absl::StatusOr<SessionRecord> GetSession(absl::string_view id);
-  // Up to `limit` sessions with ids after `after_id`, in order, without their
-  // configs. Start with "".
+  // Up to `limit` sessions with ids after `after_id`, in order. Start with "".
   absl::StatusOr<std::vector<SessionRecord>> ListSessions(
       absl::string_view after_id, int64_t limit);
+  absl::StatusOr<int64_t> CountSessions();
 
   // The journal. All entries of one Append are written or none. An append that
   // does not follow the last revision fails with ABORTED, reason JOURNAL_GAP:

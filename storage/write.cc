@@ -70,7 +70,8 @@ absl::Status WriteGroup::Change(const Write& write) {
     return InsertSession(database_, create->record);
   }
   if (const auto* state = std::get_if<StateWrite>(&write.what)) {
-    return UpdateSessionState(database_, write.session, state->state);
+    return UpdateSessionState(database_, write.session, state->state,
+                              state->detail, now_);
   }
   FAULTLINE_RETURN_IF_ERROR(RemoveSession(database_, write.session));
   pending_.erase(write.session);

@@ -31,6 +31,7 @@ struct CreateWrite {
 };
 struct StateWrite {
   SessionState state;
+  std::string detail;
 };
 struct DeleteWrite {};
 

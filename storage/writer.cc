@@ -114,7 +114,7 @@ void Writer::Commit(absl::Span<const Write> writes) {
   if (together.ok()) {
     results = *std::move(together);
   } else if (writes.size() == 1) {
-    results.push_back(together.status());
+    results.push_back(std::move(together).status());
   } else {
     results = CommitEach(writes);
   }
@@ -158,7 +158,8 @@ std::vector<absl::Status> Writer::CommitEach(absl::Span<const Write> writes) {
   for (const Write& write : writes) {
     absl::StatusOr<std::vector<absl::Status>> one =
         CommitTogether(absl::MakeConstSpan(&write, 1));
-    results.push_back(one.ok() ? std::move(one->front()) : one.status());
+    results.push_back(one.ok() ? std::move(one->front())
+                               : std::move(one).status());
   }
   return results;
 }

@@ -35,7 +35,7 @@ absl::Status Wait(const std::function<absl::Status(Done)>& submit) {
   });
   if (!refused.ok()) return refused;
   answer->given.WaitForNotification();
-  return answer->status;
+  return std::move(answer->status);
 }
 
 absl::Status Create(Store& store, const std::string& id,

@@ -58,6 +58,7 @@ TEST_P(StoreTest, KeepsWhatASessionWasCreatedWith) {
   EXPECT_EQ(session->state, SessionState::kActive);
   EXPECT_EQ(absl::ToUnixMicros(session->create_time), 1'700'000'000'000'000);
   EXPECT_EQ(session->last_revision, 0);
+  EXPECT_EQ(session->update_time, session->create_time);
 }
 
 TEST_P(StoreTest, RefusesASecondSessionOfTheSameId) {
@@ -74,7 +75,7 @@ TEST_P(StoreTest, SaysWhichSessionIsUnknown) {
         store_->FindRequest("nobody", "r").status(),
         Read(*store_, "nobody").status, Delete(*store_, "nobody"),
         Append(*store_, "nobody", MakeEntry(1)), Wait([this](Done done) {
-          return store_->SetSessionState("nobody", SessionState::kClosed,
+          return store_->SetSessionState("nobody", SessionState::kClosed, "",
                                          std::move(done));
         })}) {
     EXPECT_EQ(status.code(), absl::StatusCode::kNotFound) << status;
@@ -91,15 +92,19 @@ TEST_P(StoreTest, ListsInPagesById) {
   EXPECT_THAT(Ids("b", 2), ElementsAre("c", "d"));
   EXPECT_THAT(Ids("d", 2), ElementsAre("e"));
   EXPECT_THAT(Ids("e", 2), IsEmpty());
+  EXPECT_EQ(*store_->CountSessions(), 5);
 }
 
 TEST_P(StoreTest, ClosesASession) {
   ASSERT_TRUE(Create(*store_, "a").ok());
   ASSERT_TRUE(Wait([this](Done done) {
                 return store_->SetSessionState("a", SessionState::kClosed,
-                                               std::move(done));
+                                               "by its owner", std::move(done));
               }).ok());
-  EXPECT_EQ(store_->GetSession("a")->state, SessionState::kClosed);
+  const auto session = store_->GetSession("a");
+  EXPECT_EQ(session->state, SessionState::kClosed);
+  EXPECT_EQ(session->state_detail, "by its owner");
+  EXPECT_GT(session->update_time, session->create_time);
 }
 
 TEST_P(StoreTest, AJournalReturnsItsEntriesInOrder) {
@@ -114,7 +119,9 @@ TEST_P(StoreTest, AJournalReturnsItsEntriesInOrder) {
   EXPECT_TRUE(all.status.ok()) << all.status;
   EXPECT_EQ(all.entries, MakeEntries(1, 20));
   EXPECT_EQ(*store_->LastRevision("a"), 20);
-  EXPECT_EQ(store_->GetSession("a")->last_revision, 20);
+  const auto session = store_->GetSession("a");
+  EXPECT_EQ(session->last_revision, 20);
+  EXPECT_GT(session->update_time, session->create_time);
 }
 
 TEST_P(StoreTest, ReadsFromAnyRevision) {
