@@ -23,6 +23,7 @@ record() {
 }
 
 record ls ls
+# shellcheck disable=SC2016  # the recorded shell is to expand it
 record sh sh -c 'ls | wc -l; echo $((1+2))'
 record python /usr/bin/python3 -c 'print(sum(range(1000)))'
 record sort sort --parallel=4 lines
