@@ -405,7 +405,10 @@ bool Recorder::Write() {
   utsname system = {};
   uname(&system);
   std::string about = "command:";
-  for (const std::string& word : options_.command) about += " " + Quoted(word);
+  for (const std::string& word : options_.command) {
+    about += " ";
+    about += Quoted(word);
+  }
   about += std::string("\nkernel: ") + system.sysname + " " + system.release +
            " " + system.machine + "\nstrace: " + FirstLineOf("strace -V") +
            "\n";
