@@ -398,8 +398,11 @@ bool Recorder::Write() {
     while (!names.insert(name).second) name += "_";
     name += ".elfhdr";
     write(snap / "elf" / name, head.bytes);
-    index += path + "\t" + head.real + "\t" + std::to_string(head.size) + "\t" +
-             name + "\n";
+    for (const std::string& cell :
+         {path, head.real, std::to_string(head.size)}) {
+      index.append(cell).append("\t");
+    }
+    index.append(name).append("\n");
   }
   write(snap / "elf" / "index.tsv", index);
   utsname system = {};
