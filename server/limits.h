@@ -17,6 +17,9 @@ inline constexpr uint64_t kTiB = uint64_t{1} << 40;
 // --- Messages. gRPC clients receive 4 MiB by default: we never send more.
 inline constexpr size_t kRequestBytesMax = 4 * kMiB;
 inline constexpr size_t kResponseBytesMax = 4 * kMiB - 64 * kKiB;
+// What gRPC itself lets through: more than a request may have, so that we can
+// say what is wrong and what to do.
+inline constexpr size_t kReceiveBytesMax = 8 * kMiB;
 // What one response of a stream or a page aims at.
 inline constexpr size_t kChunkBytes = kMiB;
 // The text and the details of an error travel in a trailer, the text twice;
@@ -59,6 +62,13 @@ inline constexpr int64_t kSessionsMax = 100'000;
 inline constexpr size_t kLiveMachinesMax = 1024;
 // Commands of one session that were received and not yet executed.
 inline constexpr size_t kQueuedCommandsPerSessionMax = 4096;
+
+// --- Calls of one connection at a time.
+inline constexpr int kStreamsPerConnectionMax = 1000;
+
+// --- Requests that wait for one of the service's own threads.
+inline constexpr size_t kQuickRequestsMax = 4096;  // reads of a session
+inline constexpr size_t kSlowRequestsMax = 64;     // replays
 
 // --- The Run stream.
 inline constexpr int kBatchCommandsMax = 4096;

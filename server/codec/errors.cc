@@ -310,6 +310,18 @@ absl::Status QueueLimit(absl::string_view session, int64_t commands_max) {
   return status;
 }
 
+absl::Status WorkLimit(int64_t requests_max) {
+  absl::Status status =
+      Make(absl::StatusCode::kResourceExhausted,
+           absl::StrCat(requests_max,
+                        " requests of this kind wait already: this "
+                        "one was not accepted; try again later"),
+           "WORK_LIMIT", {{"requests-max", absl::StrCat(requests_max)}});
+  SetQuota(status, "server",
+           absl::StrCat("at most ", requests_max, " requests waiting"));
+  return status;
+}
+
 absl::Status ShuttingDown() {
   absl::Status status = Make(
       absl::StatusCode::kUnavailable,

@@ -61,6 +61,7 @@ absl::Status RevisionOutOfRange(absl::string_view session,
 absl::Status SessionsLimit(int64_t sessions_max);
 absl::Status MachinesLimit(int64_t machines_max);
 absl::Status QueueLimit(absl::string_view session, int64_t commands_max);
+absl::Status WorkLimit(int64_t requests_max);
 // UNAVAILABLE, with RetryInfo.
 absl::Status ShuttingDown();
 absl::Status JournalUnavailable(absl::string_view why);

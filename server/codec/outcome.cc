@@ -24,12 +24,6 @@ void EventsToProto(const Outcome& outcome, v1::Outcome* proto) {
   EventToProto(Event{0, EventsLost{size - kept}}, proto->add_events());
 }
 
-// Does an outcome fit in the columns?
-bool IsPlain(const Outcome& o) {
-  return o.signal.signal == 0 && !o.exited && !o.no_process &&
-         o.accesses == 0 && o.data.empty() && o.events.empty();
-}
-
 template <class Column>
 void DropZeros(Column* column) {
   if (std::all_of(column->begin(), column->end(),
@@ -80,6 +74,11 @@ absl::StatusOr<Outcome> OutcomeFromProto(const v1::Outcome& proto) {
     outcome.events.push_back(*std::move(one));
   }
   return outcome;
+}
+
+bool IsPlain(const Outcome& o) {
+  return o.signal.signal == 0 && !o.exited && !o.no_process &&
+         o.accesses == 0 && o.data.empty() && o.events.empty();
 }
 
 void AppendPacked(const Outcome& outcome, v1::PackedOutcomes* packed) {

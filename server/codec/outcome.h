@@ -17,7 +17,12 @@ void OutcomeToProto(const Outcome& outcome, v1::Outcome* proto);
 // Outcome::Digest() computes it.
 absl::StatusOr<Outcome> OutcomeFromProto(const v1::Outcome& proto);
 
-// Appends the outcome of the next command to the columns.
+// True when the columns hold all of an outcome: no signal, exit, accesses, data
+// or events.
+bool IsPlain(const Outcome& outcome);
+
+// Appends the outcome of the next command: to the columns, and whole when it is
+// not plain.
 void AppendPacked(const Outcome& outcome, v1::PackedOutcomes* packed);
 
 // Empties the columns that hold nothing but zeros. To be called once, after the

@@ -61,6 +61,7 @@ std::vector<Named> All() {
       {errors::MachinesLimit(9), StatusCode::kResourceExhausted,
        "MACHINES_LIMIT"},
       {errors::QueueLimit(s, 9), StatusCode::kResourceExhausted, "QUEUE_LIMIT"},
+      {errors::WorkLimit(9), StatusCode::kResourceExhausted, "WORK_LIMIT"},
       {errors::ShuttingDown(), StatusCode::kUnavailable, "SHUTTING_DOWN"},
       {errors::JournalUnavailable("disk full"), StatusCode::kUnavailable,
        "JOURNAL_UNAVAILABLE"},
