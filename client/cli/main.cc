@@ -130,6 +130,7 @@ int Main(int argc, char** argv, const Hooks& hooks) {
   }
   AddRun(app, context);
   AddRepl(app, context);
+  AddImport(app, context);
   AddSession(app, context);
   AddCat(app, context);
   AddReplay(app, context);

@@ -10,6 +10,7 @@ namespace faultline::cli {
 
 void AddRun(CLI::App& app, Context& context);
 void AddRepl(CLI::App& app, Context& context);
+void AddImport(CLI::App& app, Context& context);
 void AddSession(CLI::App& app, Context& context);
 void AddCat(CLI::App& app, Context& context);
 void AddReplay(CLI::App& app, Context& context);

@@ -28,9 +28,9 @@
 namespace faultline::client {
 
 struct SessionSpec {
-  std::string id;  // empty: the server chooses
-  std::string display_name;
-  v1::MachineConfig config;
+  std::string id{};  // empty: the server chooses
+  std::string display_name{};
+  v1::MachineConfig config{};
 };
 
 // A server. Cheap to copy; thread-safe.
