@@ -6,9 +6,6 @@
 #include <cstdint>
 #include <string_view>
 #include <utility>
-#include <variant>
-
-#include "server/machine/base/bug.h"
 
 namespace faultline {
 
@@ -53,33 +50,21 @@ enum class Errno : uint16_t {
 std::string_view ErrnoName(Errno e);
 
 // A value or the errno that stands in its place. g++ 12 has no std::expected
-// in C++20; this is the part of it that a kernel needs.
+// in C++20; this is the part of it that a kernel needs. T has a default value.
 template <class T>
 class [[nodiscard]] ErrnoOr {
  public:
-  ErrnoOr(Errno e) : v_(e) {}               // NOLINT: implicit by design
-  ErrnoOr(T value) : v_(std::move(value)) {}  // NOLINT: implicit by design
-  bool ok() const { return std::holds_alternative<T>(v_); }
-  Errno error() const { return ok() ? Errno::kOk : std::get<Errno>(v_); }
-  T& value() { return std::get<T>(v_); }
-  const T& value() const { return std::get<T>(v_); }
+  ErrnoOr(Errno e) : error_(e) {}                 // NOLINT: implicit by design
+  ErrnoOr(T value) : value_(std::move(value)) {}  // NOLINT: implicit by design
+  bool ok() const { return error_ == Errno::kOk; }
+  Errno error() const { return error_; }
+  T& value() { return value_; }
+  const T& value() const { return value_; }
 
  private:
-  std::variant<Errno, T> v_;
+  T value_{};
+  Errno error_ = Errno::kOk;
 };
-
-namespace errno_internal {
-inline Errno ErrorOf(Errno e) { return e; }
-template <class T>
-Errno ErrorOf(const ErrnoOr<T>& r) {
-  return r.error();
-}
-inline bool Ok(Errno e) { return e == Errno::kOk; }
-template <class T>
-bool Ok(const ErrnoOr<T>& r) {
-  return r.ok();
-}
-}  // namespace errno_internal
 
 // Returns from the enclosing function when `expr` (an Errno) is an error.
 #define FL_TRY(expr)                                             \

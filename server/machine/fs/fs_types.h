@@ -1,0 +1,69 @@
+// Inodes with their page cache, open files and descriptor tables: enough of a
+// file system to map, read and write files. Models include/linux/fs.h.
+#ifndef FAULTLINE_SERVER_MACHINE_FS_FS_TYPES_H_
+#define FAULTLINE_SERVER_MACHINE_FS_FS_TYPES_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "server/machine/base/pool.h"
+#include "server/machine/base/units.h"
+#include "server/machine/command.h"
+#include "server/machine/hw/frames.h"
+#include "server/machine/mm/mm_types.h"
+
+namespace faultline {
+
+// struct inode and its address_space (the page cache of one file).
+struct Inode {
+  uint64_t ino = 0;
+  uint32_t dev_major = 0;
+  uint32_t dev_minor = 0;
+  FsType fs = FsType::kRamfs;
+  uint32_t mode = 0;
+  uint64_t size = 0;  // i_size, bytes
+  std::string path;   // "" for shared anonymous memory
+  bool linked = true;  // has its name in the file system
+  uint32_t opens = 0;  // struct files that refer to it
+  uint64_t commit_charge = 0;  // pages charged for shared anonymous memory
+
+  // What the device holds. Bytes at or beyond `device_valid` read as zero.
+  FileContent content = FileContent::kHole;
+  uint64_t seed = 0;
+  uint64_t device_valid = 0;
+  CowArray<PageBytes, 4> device;  // kBytes
+
+  // address_space
+  CowArray<Pfn, 6> i_pages;  // the cache, by page offset
+  uint64_t nrpages = 0;
+  Id<Vma> i_mmap;                // VMAs that map it
+  uint32_t i_mmap_writable = 0;  // shared writable mappings
+
+  bool shmem() const { return fs == FsType::kTmpfs; }
+  template <class Ar, class Self>
+  static void Describe(Ar& ar, Self& s) {
+    ar(s.ino, s.dev_major, s.dev_minor, s.fs, s.mode, s.size, s.path, s.linked,
+       s.opens, s.commit_charge, s.content, s.seed, s.device_valid, s.device, s.i_pages,
+       s.nrpages, s.i_mmap, s.i_mmap_writable);
+  }
+};
+
+// struct file: one open(2), shared by the descriptors and VMAs that use it.
+struct File {
+  Id<Inode> inode;
+  bool readable = true;
+  bool writable = false;
+  bool path_only = false;  // O_PATH
+  uint32_t f_count = 0;
+};
+
+// struct files_struct.
+struct Files {
+  uint32_t users = 0;
+  std::vector<Id<File>> fds;
+};
+
+}  // namespace faultline
+
+#endif  // FAULTLINE_SERVER_MACHINE_FS_FS_TYPES_H_

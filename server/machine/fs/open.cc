@@ -1,0 +1,112 @@
+// Models fs/open.c and fs/file.c (v6.18): do_sys_openat2(), close_fd(),
+// replace_fd(). Departure: D14 (one flat directory of absolute names).
+#include "server/machine/fs/open.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "server/machine/mm/filemap.h"
+
+namespace faultline {
+namespace {
+
+// RLIMIT_NOFILE, the usual hard limit.
+constexpr int32_t kFdsMax = 1024;
+constexpr uint64_t kOAccmode = 3, kOTrunc = 01000, kOPath = 010000000;
+
+void StoreBytes(Inode& inode, const std::string& data) {
+  for (uint64_t at = 0; at < data.size(); at++) {
+    inode.device[at >> kPageShift].Write(
+        static_cast<uint32_t>(at & ~kPageMask),
+        static_cast<uint8_t>(data[at]));
+  }
+}
+
+}  // namespace
+
+Errno DoCreateFile(Kernel& k, const CreateFile& call) {
+  if (call.path.empty() || call.path.front() != '/') return Errno::kEINVAL;
+  if (call.size > kMaxFileBytes) return Errno::kEFBIG;
+  if (call.content == FileContent::kBytes && call.data.size() > call.size) {
+    return Errno::kEINVAL;
+  }
+  auto taken = k.names.find(call.path);
+  if (taken != k.names.end()) {
+    if (k.inodes[taken->second].opens > 0) return Errno::kEEXIST;
+    EvictInode(k, taken->second);
+    k.names.erase(taken);
+  }
+  Id<Inode> id = k.inodes.New();
+  Inode& inode = k.inodes[id];
+  inode.ino = call.inode != 0 ? call.inode : ++k.last_ino;
+  inode.dev_major = call.dev_major;
+  inode.dev_minor = call.dev_minor;
+  inode.fs = call.fs;
+  inode.mode = call.mode;
+  inode.size = call.size;
+  inode.path = call.path;
+  inode.content = call.content;
+  inode.seed = call.seed;
+  if (call.content != FileContent::kHole) inode.device_valid = call.size;
+  if (call.content == FileContent::kBytes) StoreBytes(inode, call.data);
+  k.names[call.path] = id;
+  // A hole has no pages; everything else is cached unless told otherwise.
+  if (!call.cached || call.content == FileContent::kHole) return Errno::kOk;
+  for (uint64_t i = 0; i < PagesOf(PageAlign(call.size)).value(); i++) {
+    if (FilemapGetOrRead(k, id, i).valid()) continue;
+    k.names.erase(call.path);
+    EvictInode(k, id);
+    return Errno::kENOMEM;
+  }
+  return Errno::kOk;
+}
+
+Id<File> FileOf(Kernel& k, int32_t fd) {
+  const auto& fds = k.files[k.Current().files].fds;
+  if (fd < 0 || static_cast<size_t>(fd) >= fds.size()) return {};
+  return fds[static_cast<size_t>(fd)];
+}
+
+ErrnoOr<uint64_t> DoOpen(Kernel& k, const Open& call) {
+  auto it = k.names.find(call.path);
+  if (it == k.names.end()) return Errno::kENOENT;
+  if (call.at >= kFdsMax) return Errno::kEBADF;
+  auto& fds = k.files[k.Current().files].fds;
+  size_t fd = 0;
+  if (call.at >= 0) {
+    fd = static_cast<size_t>(call.at);
+  } else {
+    // Descriptors 0, 1 and 2 are the terminal's.
+    constexpr size_t kFirst = 3;
+    for (fd = kFirst; fd < fds.size() && fds[fd]; fd++) {
+    }
+    if (fd >= static_cast<size_t>(kFdsMax)) return Errno::kEMFILE;
+  }
+  Inode& inode = k.inodes[it->second];
+  Id<File> id = k.open_files.New();
+  File& file = k.open_files[id];
+  file.inode = it->second;
+  file.path_only = call.flags & kOPath;
+  file.readable = (call.flags & kOAccmode) != 1;
+  file.writable = (call.flags & kOAccmode) != 0 && !file.path_only;
+  file.f_count = 1;
+  inode.opens++;
+  if ((call.flags & kOTrunc) && file.writable) {
+    Errno e = FileTruncate(k, it->second, 0);
+    VM_BUG_ON(e != Errno::kOk);
+  }
+  if (fds.size() <= fd) fds.resize(fd + 1);
+  if (Id<File> old = std::exchange(fds[fd], id)) PutFile(k, old);
+  return uint64_t{fd};
+}
+
+Errno DoClose(Kernel& k, int32_t fd) {
+  Id<File> file = FileOf(k, fd);
+  if (!file) return Errno::kEBADF;
+  auto& fds = k.files[k.Current().files].fds;
+  fds[static_cast<size_t>(fd)] = Id<File>();
+  PutFile(k, file);
+  return Errno::kOk;
+}
+
+}  // namespace faultline

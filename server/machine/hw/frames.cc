@@ -1,0 +1,58 @@
+#include "server/machine/hw/frames.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace faultline {
+
+uint64_t PageBytes::InlineWord(uint8_t fill, uint32_t offset, uint8_t byte) {
+  if (byte == fill) offset = 0;
+  uint64_t w = uint64_t{fill} << 8 | uint64_t{byte} << 16 |
+               uint64_t{offset} << 24;
+  return w == 0 ? 0 : w | kInline;
+}
+
+PageBytes PageBytes::Filled(uint8_t byte) {
+  return PageBytes(InlineWord(byte, 0, byte));
+}
+
+void PageBytes::Write(uint32_t offset, uint8_t byte) {
+  if (!IsBuffer()) {
+    if (Read(offset) == byte) return;
+    bool one_differs = inline_byte() != fill();
+    if (!one_differs || inline_offset() == offset) {
+      w_ = InlineWord(fill(), offset, byte);
+      return;
+    }
+  }
+  reinterpret_cast<uint8_t*>(MutWords())[offset] = byte;
+}
+
+void PageBytes::Zero(uint32_t from, uint32_t n) {
+  if (n == kPageSize) {
+    *this = PageBytes();
+  } else if (n > 0 && w_ != 0) {
+    std::memset(reinterpret_cast<uint8_t*>(MutWords()) + from, 0, n);
+  }
+}
+
+bool PageBytes::IsZero() const {
+  if (!IsBuffer()) return w_ == 0;
+  const uint64_t* w = words();
+  return std::all_of(w, w + kPageSize / 8, [](uint64_t x) { return x == 0; });
+}
+
+uint64_t* PageBytes::MutWords() {
+  if (!IsBuffer()) {
+    auto* fresh = new Buffer;
+    std::memset(fresh->bytes, fill(), kPageSize);
+    if (w_ != 0) fresh->bytes[inline_offset()] = inline_byte();
+    w_ = reinterpret_cast<uint64_t>(fresh);
+  } else if (!buffer()->refs.unique()) {
+    auto* fresh = new Buffer(*buffer());
+    *this = PageBytes(reinterpret_cast<uint64_t>(fresh));
+  }
+  return reinterpret_cast<uint64_t*>(buffer()->bytes);
+}
+
+}  // namespace faultline

@@ -1,0 +1,74 @@
+#include "server/machine/hw/mmu.h"
+
+#include <utility>
+
+#include "server/machine/hw/cost.h"
+
+namespace faultline {
+
+WalkStep WalkPageTable(const Frames& frames, const Cr3& cr3, VirtAddr addr) {
+  WalkStep step{cr3.levels, cr3.root, 0, Pte()};
+  for (;; step.level--) {
+    step.index = IndexAt(addr, step.level);
+    const uint64_t* table = frames.Table(step.table);
+    step.entry = Pte(table == nullptr ? 0 : table[step.index]);
+    if (step.level == 1 || !step.entry.hw_present()) return step;
+    step.table = step.entry.pfn();
+  }
+}
+
+// The PTE page for `addr`, from the paging-structure cache or by walking down.
+Pfn Mmu::FindTable(const Cr3& cr3, VirtAddr addr) {
+  Pfn table = tlb_.CachedTable(cr3.asid, addr.vpn());
+  clock_ns_ += cost::kWalkCached;
+  if (table.valid()) return table;
+  clock_ns_ += cost::kWalkLevel * (cr3.levels - 1);
+  table = cr3.root;
+  for (int level = cr3.levels; level > 1; level--) {
+    const uint64_t* entries = std::as_const(frames_).Table(table);
+    int index = IndexAt(addr, level);
+    if (entries == nullptr) return Pfn();
+    Pte entry(entries[index]);
+    if (!entry.hw_present()) return Pfn();
+    if (!entry.young()) {
+      frames_.MutTable(table)[index] = entry.With(Pte::kAccessed).value();
+    }
+    table = entry.pfn();
+  }
+  tlb_.CacheTable(cr3.asid, addr.vpn(), table);
+  return table;
+}
+
+Translation Mmu::Walk(const Cr3& cr3, VirtAddr addr, MmuAccess access) {
+  uint32_t code = kFaultUser;
+  if (access == MmuAccess::kWrite) code |= kFaultWrite;
+  if (access == MmuAccess::kFetch) code |= kFaultFetch;
+  Pfn table = FindTable(cr3, addr);
+  if (!table.valid()) return {Pfn(), code};
+  const uint64_t* entries = std::as_const(frames_).Table(table);
+  if (entries == nullptr) return {Pfn(), code};
+  int index = IndexAt(addr, 1);
+  Pte pte(entries[index]);
+  if (!pte.hw_present()) return {Pfn(), code};
+  bool refused = (access == MmuAccess::kWrite && !pte.writable()) ||
+                 (access == MmuAccess::kFetch && (pte.value() & Pte::kNoExec));
+  if (refused) {
+    // A fault on a cached translation drops it (SDM vol. 3A, 4.10.4.1).
+    tlb_.FlushPage(cr3.asid, addr.vpn());
+    return {Pfn(), code | kFaultProtection};
+  }
+  uint64_t set = Pte::kAccessed;
+  if (access == MmuAccess::kWrite) set |= Pte::kDirty;
+  if ((pte.value() & set) != set) {
+    pte = pte.With(set);
+    frames_.MutTable(table)[index] = pte.value();
+  }
+  uint8_t flags = 0;
+  if (pte.writable()) flags |= TlbEntry::kWrite;
+  if (pte.dirty()) flags |= TlbEntry::kDirty;
+  if (pte.value() & Pte::kNoExec) flags |= TlbEntry::kNoExec;
+  tlb_.Insert(cr3.asid, addr.vpn(), pte.pfn(), flags);
+  return {pte.pfn(), 0};
+}
+
+}  // namespace faultline

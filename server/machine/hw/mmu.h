@@ -1,0 +1,79 @@
+// The memory-management unit: translates one address through the TLB and the
+// page tables, sets the accessed and dirty bits, and raises the page fault's
+// error code. It knows tables, not VMAs.
+#ifndef FAULTLINE_SERVER_MACHINE_HW_MMU_H_
+#define FAULTLINE_SERVER_MACHINE_HW_MMU_H_
+
+#include <cstdint>
+
+#include "server/machine/base/units.h"
+#include "server/machine/hw/frames.h"
+#include "server/machine/hw/pte.h"
+#include "server/machine/hw/tlb.h"
+
+namespace faultline {
+
+enum class MmuAccess : uint8_t { kRead, kWrite, kFetch };
+
+// The register state that names an address space.
+struct Cr3 {
+  Pfn root;       // the top-level table
+  Asid asid = 0;  // the PCID
+  uint8_t levels = 4;
+};
+
+struct Translation {
+  Pfn pfn;                  // invalid: a fault
+  uint32_t error_code = 0;  // of the fault
+  bool ok() const { return pfn.valid(); }
+};
+
+// Where a walk ended: the entry and the level it was found at.
+struct WalkStep {
+  int level = 0;  // 1: a PTE; higher: the entry there is not present
+  Pfn table;      // the table page that holds the entry
+  int index = 0;
+  Pte entry;
+};
+
+class Mmu {
+ public:
+  Mmu(Frames& frames, Tlb& tlb, uint64_t& clock_ns)
+      : frames_(frames), tlb_(tlb), clock_ns_(clock_ns) {}
+
+  // One access from user mode.
+  Translation Translate(const Cr3& cr3, VirtAddr addr, MmuAccess access) {
+    TlbEntry* e = tlb_.Lookup(cr3.asid, addr.vpn());
+    if (e != nullptr && Permits(*e, access)) [[likely]] {
+      clock_ns_ += 1;
+      return {e->pfn, 0};
+    }
+    return Walk(cr3, addr, access);
+  }
+
+ private:
+  static bool Permits(const TlbEntry& e, MmuAccess access) {
+    switch (access) {
+      case MmuAccess::kRead:
+        return true;
+      case MmuAccess::kWrite:
+        return (e.flags & TlbEntry::kWrite) && (e.flags & TlbEntry::kDirty);
+      case MmuAccess::kFetch:
+        return (e.flags & TlbEntry::kNoExec) == 0;
+    }
+    return false;
+  }
+  Translation Walk(const Cr3& cr3, VirtAddr addr, MmuAccess access);
+  Pfn FindTable(const Cr3& cr3, VirtAddr addr);
+
+  Frames& frames_;
+  Tlb& tlb_;
+  uint64_t& clock_ns_;
+};
+
+// A walk that changes nothing: for inspection and for the kernel half.
+WalkStep WalkPageTable(const Frames& frames, const Cr3& cr3, VirtAddr addr);
+
+}  // namespace faultline
+
+#endif  // FAULTLINE_SERVER_MACHINE_HW_MMU_H_

@@ -1,0 +1,42 @@
+#include "server/machine/hw/tlb.h"
+
+namespace faultline {
+
+TlbEntry* Tlb::Insert(Asid asid, uint64_t vpn, Pfn pfn, uint8_t flags) {
+  auto& set = sets_[vpn % kSets];
+  TlbEntry* slot = nullptr;
+  for (TlbEntry& e : set) {
+    if (e.valid && e.vpn == vpn && e.asid == asid) slot = &e;
+  }
+  if (slot == nullptr) {
+    uint8_t& way = next_way_[vpn % kSets];
+    slot = &set[way];
+    way = (way + 1) % kWays;
+  }
+  *slot = {vpn, pfn, asid, flags, true};
+  return slot;
+}
+
+void Tlb::FlushPage(Asid asid, uint64_t vpn) {
+  counters_.flushes++;
+  for (TlbEntry& e : sets_[vpn % kSets]) {
+    if (e.vpn == vpn && e.asid == asid) e.valid = false;
+  }
+  for (Region& r : regions_) {
+    if (r.asid == asid) r = {};
+  }
+}
+
+void Tlb::FlushAsid(Asid asid) {
+  counters_.flushes++;
+  for (auto& set : sets_) {
+    for (TlbEntry& e : set) {
+      if (e.asid == asid) e.valid = false;
+    }
+  }
+  for (Region& r : regions_) {
+    if (r.asid == asid) r = {};
+  }
+}
+
+}  // namespace faultline

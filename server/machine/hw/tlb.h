@@ -1,0 +1,98 @@
+// A set-associative TLB with address-space tags (PCIDs), and the
+// paging-structure cache that lets a walk start at the page table itself
+// (Intel SDM vol. 3A, 4.10.2 and 4.10.3). Hardware: it knows nothing of VMAs
+// and stays wrong until it is flushed, which is the kernel's duty.
+#ifndef FAULTLINE_SERVER_MACHINE_HW_TLB_H_
+#define FAULTLINE_SERVER_MACHINE_HW_TLB_H_
+
+#include <array>
+#include <cstdint>
+
+#include "server/machine/base/units.h"
+
+namespace faultline {
+
+using Asid = uint16_t;
+
+struct TlbEntry {
+  static constexpr uint8_t kWrite = 1;
+  static constexpr uint8_t kDirty = 2;  // the PTE's dirty bit is known set
+  static constexpr uint8_t kNoExec = 4;
+  uint64_t vpn = 0;
+  Pfn pfn;
+  Asid asid = 0;
+  uint8_t flags = 0;
+  bool valid = false;
+
+  template <class Ar, class Self>
+  static void Describe(Ar& ar, Self& s) {
+    ar(s.vpn, s.pfn, s.asid, s.flags, s.valid);
+  }
+};
+
+class Tlb {
+ public:
+  static constexpr int kSets = 128;
+  static constexpr int kWays = 4;
+
+  struct Counters {
+    uint64_t hits = 0;
+    uint64_t misses = 0;
+    uint64_t walk_cache_hits = 0;
+    uint64_t flushes = 0;  // of one page or of everything
+  };
+
+  // The entry for the page, or nullptr. Counts the hit or the miss.
+  TlbEntry* Lookup(Asid asid, uint64_t vpn) {
+    for (TlbEntry& e : sets_[vpn % kSets]) {
+      if (e.vpn == vpn && e.asid == asid && e.valid) {
+        counters_.hits++;
+        return &e;
+      }
+    }
+    counters_.misses++;
+    return nullptr;
+  }
+  // Replaces the page's own entry, else the oldest of its set.
+  TlbEntry* Insert(Asid asid, uint64_t vpn, Pfn pfn, uint8_t flags);
+
+  // INVLPG: one page of one address space, and all cached table pointers.
+  void FlushPage(Asid asid, uint64_t vpn);
+  // Everything of one address space (a CR3 load without the no-flush bit).
+  void FlushAsid(Asid asid);
+
+  // The page-table page that translates the 2 MiB region of `vpn`, if cached.
+  Pfn CachedTable(Asid asid, uint64_t vpn) {
+    const Region& r = regions_[(vpn >> 9) % kRegions];
+    if (r.region != vpn >> 9 || r.asid != asid) return Pfn();
+    if (r.table.valid()) counters_.walk_cache_hits++;
+    return r.table;
+  }
+  void CacheTable(Asid asid, uint64_t vpn, Pfn table) {
+    regions_[(vpn >> 9) % kRegions] = {vpn >> 9, table, asid};
+  }
+
+  const Counters& counters() const { return counters_; }
+  const auto& sets() const { return sets_; }
+
+  template <class Ar, class Self>
+  static void Describe(Ar& ar, Self& s) {
+    ar(s.sets_, s.next_way_, s.regions_, s.counters_);
+  }
+
+ private:
+  static constexpr int kRegions = 16;
+  struct Region {
+    uint64_t region = 0;
+    Pfn table;
+    Asid asid = 0;
+  };
+  std::array<std::array<TlbEntry, kWays>, kSets> sets_;
+  std::array<uint8_t, kSets> next_way_{};
+  std::array<Region, kRegions> regions_;
+  Counters counters_;
+};
+
+}  // namespace faultline
+
+#endif  // FAULTLINE_SERVER_MACHINE_HW_TLB_H_

@@ -1,0 +1,101 @@
+// Kernel: all the state of one simulated machine. Plain data with a field
+// list; every algorithm is a function over Kernel&, as Linux's are functions
+// over its globals. It holds no pointer, so copying it copies the machine.
+#ifndef FAULTLINE_SERVER_MACHINE_KERNEL_H_
+#define FAULTLINE_SERVER_MACHINE_KERNEL_H_
+
+#include <array>
+#include <cstdint>
+#include <map>
+
+#include "server/machine/base/archive.h"
+#include "server/machine/base/cow.h"
+#include "server/machine/base/pool.h"
+#include "server/machine/base/prng.h"
+#include "server/machine/command.h"
+#include "server/machine/fs/fs_types.h"
+#include "server/machine/hw/frames.h"
+#include "server/machine/hw/mmu.h"
+#include "server/machine/hw/tlb.h"
+#include "server/machine/mm/mm_types.h"
+#include "server/machine/mm/mmzone.h"
+#include "server/machine/mm/vmstat.h"
+#include "server/machine/personality.h"
+#include "server/machine/task/task_types.h"
+#include "server/machine/trace/trace.h"
+
+namespace faultline {
+
+// mem_map: struct page of every frame.
+using MemMap = CowArray<Page, 8>;
+
+struct Kernel {
+  MachineConfig config;
+  Quirks quirks;    // what the personality decides
+  SysctlTable sysctl;
+  Prng prng;
+  uint64_t clock_ns = 0;
+
+  // Hardware.
+  Frames frames;
+  Tlb tlb;
+  int pgtable_levels = 4;
+
+  // Physical memory.
+  MemMap mem_map;
+  std::array<Zone, kMaxNrZones> zones;
+  Vmstat vmstat;
+  Pfn zero_page;
+  Pfn vdso_pages;  // an order-3 block: vdso at 0, vvar at 2, its clocks at 6
+  uint64_t totalram_pages = 0;
+  uint64_t vm_committed = 0;  // pages: vm_committed_as
+
+  // Address spaces, files, tasks.
+  Pool<Mm, 2> mms;
+  Pool<Vma> vmas;
+  Pool<AnonVma> anon_vmas;
+  Pool<AnonVmaChain> anon_chains;
+  Pool<Inode, 2> inodes;
+  Pool<File> open_files;
+  Pool<Files, 2> files;
+  Pool<Task, 2> tasks;
+  std::map<Pid, Id<Task>> pids;
+  std::map<std::string, Id<Inode>> names;  // the file system's one directory
+  Pid last_pid = 0;
+  uint64_t last_ino = 0;
+  Asid last_asid = 0;
+
+  // Of the running command only.
+  Id<Task> current;
+  Trace trace;
+
+  Task& Current() { return tasks[current]; }
+  uint32_t CurrentPid() const {
+    return current ? tasks[current].pid : 0;
+  }
+  Page& page(Pfn pfn) { return mem_map[pfn.value()]; }
+  const Page& page(Pfn pfn) const { return mem_map[pfn.value()]; }
+  Zone& zone(ZoneType t) { return zones[static_cast<int>(t)]; }
+  const Zone& zone(ZoneType t) const { return zones[static_cast<int>(t)]; }
+  Mmu mmu() { return Mmu(frames, tlb, clock_ns); }
+
+  // Everything but what lasts one command.
+  template <class Ar, class Self>
+  static void Describe(Ar& ar, Self& s) {
+    ar(s.config, s.quirks, s.sysctl, s.prng, s.clock_ns, s.frames, s.tlb,
+       s.pgtable_levels, s.mem_map, s.zones, s.vmstat, s.zero_page,
+       s.vdso_pages, s.totalram_pages, s.vm_committed, s.mms, s.vmas,
+       s.anon_vmas, s.anon_chains, s.inodes, s.open_files, s.files, s.tasks,
+       s.pids, s.names, s.last_pid, s.last_ino, s.last_asid);
+  }
+
+  template <class Body>
+  void Emit(EventLevel level, Body body) {
+    if (trace.Wants(level)) [[unlikely]]
+      trace.Emit(level, CurrentPid(), std::move(body));
+  }
+};
+
+}  // namespace faultline
+
+#endif  // FAULTLINE_SERVER_MACHINE_KERNEL_H_

@@ -1,0 +1,180 @@
+#include "server/machine/machine.h"
+
+#include <utility>
+
+#include "server/machine/hw/cost.h"
+#include "server/machine/mm/gfp.h"
+#include "server/machine/mm/page_alloc.h"
+#include "server/machine/syscalls/syscalls.h"
+#include "server/machine/task/exec.h"
+#include "server/machine/verify.h"
+
+namespace faultline {
+namespace {
+
+// What a saved machine begins with.
+constexpr uint64_t kMagic = 0x4d4c46;  // "FLM"
+
+// Calls that need no process: the machine's administration.
+bool IsAdministration(const Operation& op) {
+  return std::holds_alternative<CreateFile>(op) ||
+         std::holds_alternative<struct AllocPages>(op) ||
+         std::holds_alternative<struct FreePages>(op) ||
+         std::holds_alternative<Sysctl>(op) ||
+         std::holds_alternative<Tick>(op) || std::holds_alternative<Kill>(op);
+}
+
+// Frames that boot keeps for itself.
+Pfn BootPages(Kernel& k, int order) {
+  Pfn first = AllocPages(k, gfp::kKernel, order);
+  if (!first.valid()) throw ConfigError("ram is too small to boot");
+  for (uint64_t i = 0; i < Order(order).pages().value(); i++) {
+    Page& page = k.page(first + PageCount(i));
+    page.flags |= page_flag::kReserved;
+    page.refcount = 1;
+  }
+  return first;
+}
+
+Id<Task> FindTask(const Kernel& k, Pid pid) {
+  auto it = k.pids.find(pid);
+  if (it == k.pids.end()) return {};
+  return k.tasks[it->second].state == TaskState::kRunning ? it->second
+                                                          : Id<Task>();
+}
+
+}  // namespace
+
+Machine::Machine(const MachineConfig& config) {
+  k_.config = config;
+  k_.quirks = QuirksOf(config.personality);
+  if (config.personality == Personality::kLinux61) {
+    k_.sysctl.mmap_min_addr = 65536;  // Debian's
+  }
+  k_.prng = Prng(config.seed);
+  k_.pgtable_levels = config.profile == Profile::kX86_64 ? 4 : 3;
+  BootMemory(k_);
+  for (const Sysctl& s : config.sysctls) {
+    uint64_t* value = FindSysctl(k_.sysctl, s.name);
+    if (value == nullptr) throw ConfigError("unknown sysctl " + s.name);
+    *value = s.value;
+  }
+  SetupPerZoneWmarks(k_);
+  k_.zero_page = BootPages(k_, 0);
+  constexpr int kSpecialOrder = 3;  // vdso, vvar, vvar_vclock: 8 pages
+  k_.vdso_pages = BootPages(k_, kSpecialOrder);
+  BootInit(k_);
+  k_.clock_ns = 0;
+}
+
+Outcome Machine::Apply(const Command& command, EventLevel level) {
+  Outcome out;
+  k_.current = FindTask(std::as_const(k_), command.pid);
+  if (!k_.current && !IsAdministration(command.op)) {
+    out.no_process = true;
+    return out;
+  }
+  const uint64_t started = k_.clock_ns;
+  const Id<Task> self = k_.current;
+  const Pid pid = k_.CurrentPid();
+  uint64_t min_flt = 0, maj_flt = 0;
+  if (self) {
+    min_flt = k_.Current().min_flt;
+    maj_flt = k_.Current().maj_flt;
+  }
+  k_.trace.Begin(level);
+  if (!std::holds_alternative<Access>(command.op) &&
+      !std::holds_alternative<Tick>(command.op)) {
+    k_.clock_ns += cost::kSyscall;
+  }
+  DoSyscall(k_, command.op, &out);
+  out.events = k_.trace.End();
+  if (self) {
+    auto it = k_.pids.find(pid);
+    bool gone = it == k_.pids.end();
+    if (!gone) {
+      const Task& task = std::as_const(k_.tasks)[it->second];
+      gone = task.state != TaskState::kRunning;
+      out.min_flt = task.min_flt - min_flt;
+      out.maj_flt = task.maj_flt - maj_flt;
+    }
+    out.exited = gone;
+  }
+  out.cost_ns = k_.clock_ns - started;
+  k_.current = Id<Task>();
+  return out;
+}
+
+std::string Machine::Verify() const { return VerifyKernel(k_); }
+
+std::string Machine::Save() const {
+  Writer w;
+  w.Number(kMagic);
+  w.Number(kStateVersion);
+  w(k_);
+  w.Number(Fingerprint());
+  return w.Take();
+}
+
+Machine Machine::Load(std::string_view bytes) {
+  Reader r(bytes);
+  if (r.Number() != kMagic) throw ArchiveError("this is no saved machine");
+  uint64_t version = r.Number();
+  if (version != kStateVersion) {
+    throw ArchiveError("the saved machine has version " +
+                       std::to_string(version) + "; this program reads " +
+                       std::to_string(kStateVersion));
+  }
+  Machine m;
+  r(m.k_);
+  if (r.Number() != m.Fingerprint() || !r.AtEnd()) {
+    throw ArchiveError("the saved machine is damaged");
+  }
+  return m;
+}
+
+uint64_t Machine::Fingerprint() const { return HashOf(k_); }
+
+std::vector<Machine::SubsystemFingerprint> Machine::Fingerprints() const {
+  auto hash = [](const auto&... parts) {
+    Hasher h;
+    h(parts...);
+    return h.hash();
+  };
+  return {
+      {"config", hash(k_.config, k_.quirks, k_.sysctl)},
+      {"clock", hash(k_.clock_ns, k_.prng)},
+      {"frames", hash(k_.frames)},
+      {"tlb", hash(k_.tlb)},
+      {"mem_map", hash(k_.mem_map)},
+      {"zones", hash(k_.zones)},
+      {"vmstat", hash(k_.vmstat, k_.vm_committed)},
+      {"mm", hash(k_.mms)},
+      {"vma", hash(k_.vmas)},
+      {"rmap", hash(k_.anon_vmas, k_.anon_chains)},
+      {"files", hash(k_.inodes, k_.open_files, k_.files, k_.names)},
+      {"tasks", hash(k_.tasks, k_.pids, k_.last_pid)},
+  };
+}
+
+uint64_t Outcome::Digest() const {
+  Hasher h;
+  h(value, error, signal, exited, no_process, min_flt, maj_flt, accesses,
+    cost_ns, data);
+  return h.hash();
+}
+
+const char* OperationName(const Operation& op) {
+  constexpr const char* kNames[] = {
+      "mmap",     "munmap",     "mprotect",    "mremap",     "brk",
+      "madvise",  "mlock",      "munlock",     "mlockall",   "munlockall",
+      "msync",    "mincore",    "set_vma_name", "access",    "fork",
+      "clone",    "execve",     "exit",        "wait",       "kill",
+      "create_file", "open",    "close",       "read",       "write",
+      "truncate", "fsync",      "setrlimit",   "alloc_pages", "free_pages",
+      "sysctl",   "tick"};
+  static_assert(std::size(kNames) == std::variant_size_v<Operation>);
+  return kNames[op.index()];
+}
+
+}  // namespace faultline

@@ -1,0 +1,140 @@
+// Models arch/x86/mm/fault.c (v6.18): do_user_addr_fault(), access_error();
+// mm/mmap_lock.c: lock_mm_and_find_vma().
+#include "server/machine/mm/fault.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "server/machine/hw/cost.h"
+#include "server/machine/mm/memory.h"
+#include "server/machine/mm/mmap.h"
+#include "server/machine/mm/oom_kill.h"
+#include "server/machine/mm/vma_tree.h"
+
+namespace faultline {
+namespace {
+
+constexpr int32_t kSigbus = 7, kSigsegv = 11;
+constexpr int32_t kSegvMaperr = 1, kSegvAccerr = 2, kBusAdrerr = 2;
+constexpr int32_t kSiKernel = 128;
+// A translation fails at most this often for one access: absent, then
+// forbidden, then once more for each time the OOM killer made room.
+constexpr int kMaxFaultRetries = 64;
+
+SignalInfo Refuse(Kernel& k, VirtAddr addr, int32_t signal, int32_t code) {
+  // A non-canonical address never reaches the fault handler: #GP has none.
+  uint64_t si_addr = code == kSiKernel ? 0 : addr.value();
+  k.Emit(EventLevel::kFaults, FaultRefused{addr.value(), signal, code});
+  return {signal, code, si_addr};
+}
+
+bool Canonical(const Kernel& k, VirtAddr addr) {
+  if (k.config.profile != Profile::kX86_64) return true;
+  uint64_t top = addr.value() >> 47;
+  return top == 0 || top == 0x1ffff;
+}
+
+// access_error()
+bool AccessError(const Vma& vma, uint32_t code) {
+  if (code & kFaultWrite) return !vma.Has(vm::kWrite);
+  if (code & kFaultProtection) return true;
+  return !VmaIsAccessible(vma);
+}
+
+// lock_mm_and_find_vma(): the VMA of the address, a stack grown to it.
+Id<Vma> FindVmaForFault(Kernel& k, Mm& mm, VirtAddr addr) {
+  Id<Vma> id = FindVma(k, mm, addr);
+  if (!id || k.vmas[id].start <= addr) return id;
+  Vma& vma = k.vmas[id];
+  if (!vma.Has(vm::kGrowsDown)) return {};
+  return ExpandDownwards(k, vma, addr) == Errno::kOk ? id : Id<Vma>();
+}
+
+// do_user_addr_fault(). An empty result: the access may be tried again.
+UserAccess HandleFault(Kernel& k, Mm& mm, VirtAddr addr, uint32_t code) {
+  k.clock_ns += cost::kFaultEntry;
+  k.Emit(EventLevel::kFaults, PageFaultUser{addr.value(), code});
+  Id<Vma> id;
+  if (addr.value() < mm.task_size) id = FindVmaForFault(k, mm, addr);
+  if (!id) return {Pfn(), Refuse(k, addr, kSigsegv, kSegvMaperr)};
+  Vma& vma = k.vmas[id];
+  if (AccessError(vma, code)) {
+    return {Pfn(), Refuse(k, addr, kSigsegv, kSegvAccerr)};
+  }
+  FaultAccess access =
+      code & kFaultWrite ? FaultAccess::kWrite : FaultAccess::kRead;
+  uint32_t status = HandleMmFault(k, vma, addr, access);
+  if (status & vm_fault::kOom) {
+    // pagefault_out_of_memory()
+    return {Pfn(), {}, OutOfMemory(k) == OomVictim::kCurrent};
+  }
+  if (status & vm_fault::kSigbus) {
+    return {Pfn(), Refuse(k, addr, kSigbus, kBusAdrerr)};
+  }
+  return {};
+}
+
+}  // namespace
+
+UserAccess AccessUser(Kernel& k, VirtAddr addr, MmuAccess access) {
+  Mm& mm = k.mms[k.Current().mm];
+  if (!Canonical(k, addr)) {
+    return {Pfn(), Refuse(k, addr, kSigsegv, kSiKernel)};
+  }
+  Cr3 cr3 = mm.cr3(k.pgtable_levels);
+  for (int tries = 0; tries < kMaxFaultRetries; tries++) {
+    uint32_t code = access == MmuAccess::kWrite ? kFaultUser | kFaultWrite
+                                                : kFaultUser;
+    if (addr.value() < mm.task_size) {
+      Translation t = k.mmu().Translate(cr3, addr, access);
+      if (t.ok()) return {t.pfn, {}};
+      code = t.error_code;
+    }
+    UserAccess failed = HandleFault(k, mm, addr, code);
+    if (failed.signal.signal != 0 || failed.killed) return failed;
+  }
+  VM_BUG_ON(true && "a page fault that never ends");
+  return {};
+}
+
+namespace {
+
+// Calls f(bytes of the frame, offset, count) for each page of the range.
+template <class F>
+Errno WriteUser(Kernel& k, Mm& mm, VirtAddr addr, uint64_t length, F f) {
+  while (length > 0) {
+    Id<Vma> id = FindVmaForFault(k, mm, addr);
+    if (!id || !k.vmas[id].Has(vm::kWrite)) return Errno::kEFAULT;
+    FL_TRY(FaultIn(k, k.vmas[id], addr.Floor(), true));
+    Translation t = k.mmu().Translate(mm.cr3(k.pgtable_levels), addr,
+                                      MmuAccess::kWrite);
+    VM_BUG_ON(!t.ok());
+    uint64_t n = std::min(length, kPageSize - addr.offset());
+    f(k.frames[t.pfn], static_cast<uint32_t>(addr.offset()),
+      static_cast<uint32_t>(n));
+    addr = addr + n;
+    length -= n;
+  }
+  return Errno::kOk;
+}
+
+}  // namespace
+
+Errno CopyToUser(Kernel& k, Mm& mm, VirtAddr addr, std::string_view bytes) {
+  return WriteUser(k, mm, addr, bytes.size(),
+                   [&](PageBytes& page, uint32_t offset, uint32_t n) {
+                     for (uint32_t i = 0; i < n; i++) {
+                       page.Write(offset + i, static_cast<uint8_t>(bytes[i]));
+                     }
+                     bytes.remove_prefix(n);
+                   });
+}
+
+Errno ClearUser(Kernel& k, Mm& mm, VirtAddr addr, uint64_t length) {
+  return WriteUser(k, mm, addr, length,
+                   [](PageBytes& page, uint32_t offset, uint32_t n) {
+                     page.Zero(offset, n);
+                   });
+}
+
+}  // namespace faultline

@@ -1,0 +1,300 @@
+// Models mm/filemap.c (v6.18): filemap_fault(), filemap_add_folio(),
+// generic_perform_write(); mm/truncate.c: truncate_pagecache(); mm/shmem.c:
+// shmem_fault(); mm/readahead.c: read-around of a faulting page.
+// Departures: D8 (file size limit), D9 (readahead is one fixed window).
+#include "server/machine/mm/filemap.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "server/machine/hw/cost.h"
+#include "server/machine/mm/gfp.h"
+#include "server/machine/mm/memory.h"
+#include "server/machine/mm/page_alloc.h"
+#include "server/machine/mm/pgtable.h"
+#include "server/machine/mm/rmap.h"
+
+namespace faultline {
+namespace {
+
+// VM_READAHEAD_PAGES: 128 KiB.
+constexpr uint64_t kReadaheadPages = 32;
+
+// What the device holds at this page of the file.
+PageBytes DeviceBytes(const Inode& inode, uint64_t index) {
+  uint64_t from = index << kPageShift;
+  if (from >= inode.device_valid) return PageBytes();
+  PageBytes bytes;
+  switch (inode.content) {
+    case FileContent::kHole:
+      break;
+    case FileContent::kBytes:
+      bytes = inode.device[index];
+      break;
+    case FileContent::kPattern:
+      bytes = PageBytes::Filled(
+          static_cast<uint8_t>(inode.seed * 37 + index * 7 + 1));
+      break;
+  }
+  uint64_t valid = inode.device_valid - from;
+  if (valid < kPageSize) {
+    bytes.Zero(static_cast<uint32_t>(valid),
+               static_cast<uint32_t>(kPageSize - valid));
+  }
+  return bytes;
+}
+
+// A page of the device is stored; a pattern becomes bytes that way.
+void WriteDevice(Inode& inode, uint64_t index, const PageBytes& bytes) {
+  if (inode.content != FileContent::kBytes) {
+    uint64_t pages = PagesOf(PageAlign(inode.device_valid)).value();
+    for (uint64_t i = 0; i < pages; i++) {
+      inode.device[i] = DeviceBytes(std::as_const(inode), i);
+    }
+    inode.content = FileContent::kBytes;
+  }
+  inode.device[index] = bytes;
+  inode.device_valid =
+      std::max(inode.device_valid,
+               std::min((index + 1) << kPageShift, inode.size));
+}
+
+bool OnDevice(const Inode& inode) { return inode.fs == FsType::kExt4; }
+
+Pfn AddToPageCache(Kernel& k, Id<Inode> id, uint64_t index) {
+  Pfn pfn = AllocPages(k, gfp::kHighUserMovable, 0);
+  if (!pfn.valid()) return pfn;
+  Inode& inode = k.inodes[id];
+  k.frames[pfn] = DeviceBytes(std::as_const(inode), index);
+  Page& page = k.page(pfn);
+  page.flags |= page_flag::kUptodate | page_flag::kLru;
+  page.mapping = id.value();
+  page.index = index;
+  // Memory-backed files live in the cache alone: their pages stay dirty.
+  if (!OnDevice(inode)) page.flags |= page_flag::kDirty;
+  if (inode.shmem()) {
+    page.flags |= page_flag::kSwapBacked;
+    k.vmstat.node[kNrShmem]++;
+  }
+  inode.i_pages[index] = pfn;
+  inode.nrpages++;
+  k.vmstat.node[kNrFilePages]++;
+  k.Emit(EventLevel::kAll,
+         MmFilemapAddToPageCache{inode.ino, index, pfn.value()});
+  return pfn;
+}
+
+void DeleteFromPageCache(Kernel& k, Inode& inode, uint64_t index) {
+  Pfn pfn = std::as_const(inode).i_pages[index];
+  if (!pfn.valid()) return;
+  Page& page = k.page(pfn);
+  if (OnDevice(inode) && page.Is(page_flag::kDirty)) {
+    k.vmstat.node[kNrFileDirty]--;
+  }
+  page.flags &= ~page_flag::kDirty;
+  page.mapping = 0;
+  inode.i_pages[index] = Pfn();
+  inode.nrpages--;
+  k.vmstat.node[kNrFilePages]--;
+  if (inode.shmem()) k.vmstat.node[kNrShmem]--;
+  k.Emit(EventLevel::kAll,
+         MmFilemapDeleteFromPageCache{inode.ino, index, pfn.value()});
+  PutPage(k, pfn);
+}
+
+// Calls f(index) for the cached pages in [first, last].
+template <class F>
+void ForEachCached(const Inode& inode, uint64_t first, uint64_t last, F f) {
+  if (inode.nrpages == 0) return;
+  std::vector<uint64_t> cached;
+  inode.i_pages.ForEach([&](size_t index, Pfn pfn) {
+    if (pfn.valid() && index >= first && index <= last) cached.push_back(index);
+  });
+  for (uint64_t index : cached) f(index);
+}
+
+// do_sync_mmap_readahead(): reads the window around the fault from the
+// device. False when the faulting page itself found no memory.
+bool ReadAround(Kernel& k, Id<Inode> id, const Vma& vma, uint64_t index) {
+  uint64_t size_pages = PagesOf(PageAlign(k.inodes[id].size)).value();
+  uint64_t first = index, last = index + 1;
+  if (!vma.Has(vm::kRandRead)) {
+    first = vma.Has(vm::kSeqRead)
+                ? index
+                : index - std::min(index, kReadaheadPages / 2);
+    last = std::min(first + kReadaheadPages, size_pages);
+  }
+  k.clock_ns += cost::kDiskRead;
+  for (uint64_t i = first; i < last; i++) {
+    if (FilemapLookup(k.inodes[id], i).valid()) continue;
+    if (!AddToPageCache(k, id, i).valid() && i <= index) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+FilemapResult FilemapFault(Kernel& k, const Vma& vma, uint64_t index) {
+  Id<Inode> id = k.open_files[vma.file].inode;
+  Inode& inode = k.inodes[id];
+  if (index >= PagesOf(PageAlign(inode.size)).value()) {
+    return {Pfn(), vm_fault::kSigbus};
+  }
+  Pfn pfn = FilemapLookup(inode, index);
+  if (pfn.valid()) return {pfn, 0};
+  if (inode.shmem()) {
+    pfn = AddToPageCache(k, id, index);
+    return {pfn, pfn.valid() ? 0 : vm_fault::kOom};
+  }
+  k.vmstat.events[kPgMajFault]++;
+  if (OnDevice(inode)) {
+    if (!ReadAround(k, id, vma, index)) return {Pfn(), vm_fault::kOom};
+  } else if (!AddToPageCache(k, id, index).valid()) {
+    return {Pfn(), vm_fault::kOom};
+  }
+  return {FilemapLookup(k.inodes[id], index), vm_fault::kMajor};
+}
+
+Pfn FilemapGetOrRead(Kernel& k, Id<Inode> id, uint64_t index) {
+  Pfn pfn = FilemapLookup(k.inodes[id], index);
+  if (pfn.valid()) return pfn;
+  if (OnDevice(k.inodes[id])) k.clock_ns += cost::kDiskRead;
+  return AddToPageCache(k, id, index);
+}
+
+void MarkPageDirty(Kernel& k, Pfn pfn) {
+  Page& page = k.page(pfn);
+  if (page.Is(page_flag::kDirty) || page.Is(page_flag::kReserved)) return;
+  page.flags |= page_flag::kDirty;
+  if (page.Is(page_flag::kAnon) || page.mapping == 0) return;
+  if (OnDevice(k.inodes[Id<Inode>(page.mapping)])) {
+    k.vmstat.node[kNrFileDirty]++;
+  }
+}
+
+ErrnoOr<std::string> FileRead(Kernel& k, Id<Inode> id, uint64_t offset,
+                              uint64_t length) {
+  uint64_t size = k.inodes[id].size;
+  if (offset >= size) return std::string();
+  length = std::min(length, size - offset);
+  std::string out;
+  out.reserve(length);
+  while (out.size() < length) {
+    uint64_t at = offset + out.size();
+    Pfn pfn = FilemapGetOrRead(k, id, at >> kPageShift);
+    if (!pfn.valid()) {
+      if (out.empty()) return Errno::kENOMEM;
+      break;
+    }
+    const PageBytes& bytes = std::as_const(k.frames)[pfn];
+    uint64_t end = std::min<uint64_t>(kPageSize, (at & ~kPageMask) + length -
+                                                     out.size());
+    for (uint64_t i = at & ~kPageMask; i < end; i++) {
+      out.push_back(static_cast<char>(bytes.Read(static_cast<uint32_t>(i))));
+    }
+    k.page(pfn).flags |= page_flag::kReferenced;
+  }
+  return out;
+}
+
+ErrnoOr<uint64_t> FileWrite(Kernel& k, Id<Inode> id, uint64_t offset,
+                            std::string_view data) {
+  if (data.empty()) return uint64_t{0};
+  if (offset >= kMaxFileBytes) return Errno::kEFBIG;
+  data = data.substr(0, kMaxFileBytes - offset);
+  uint64_t done = 0;
+  while (done < data.size()) {
+    uint64_t at = offset + done;
+    Pfn pfn = FilemapGetOrRead(k, id, at >> kPageShift);
+    if (!pfn.valid()) {
+      if (done == 0) return Errno::kENOMEM;
+      break;
+    }
+    PageBytes& bytes = k.frames[pfn];
+    for (uint64_t i = at & ~kPageMask; i < kPageSize && done < data.size();
+         i++, done++) {
+      bytes.Write(static_cast<uint32_t>(i), static_cast<uint8_t>(data[done]));
+    }
+    Inode& inode = k.inodes[id];
+    inode.size = std::max(inode.size, offset + done);
+    MarkPageDirty(k, pfn);
+  }
+  return done;
+}
+
+Errno FileTruncate(Kernel& k, Id<Inode> id, uint64_t size) {
+  if (size > kMaxFileBytes) return Errno::kEFBIG;
+  Inode& inode = k.inodes[id];
+  uint64_t old = inode.size;
+  inode.size = size;
+  if (size >= old) return Errno::kOk;
+  uint64_t first = PagesOf(PageAlign(size)).value();
+  UnmapMappingPages(k, inode, first, ~uint64_t{0} >> 1, true);
+  ForEachCached(inode, first, ~uint64_t{0},
+                [&](uint64_t i) { DeleteFromPageCache(k, k.inodes[id], i); });
+  inode.device_valid = std::min(inode.device_valid, size);
+  if (uint64_t tail = size & ~kPageMask; tail != 0) {
+    Pfn pfn = FilemapLookup(inode, size >> kPageShift);
+    if (pfn.valid()) {
+      k.frames[pfn].Zero(static_cast<uint32_t>(tail),
+                         static_cast<uint32_t>(kPageSize - tail));
+    }
+  }
+  return Errno::kOk;
+}
+
+void PunchHole(Kernel& k, Id<Inode> id, uint64_t first, uint64_t last) {
+  Inode& inode = k.inodes[id];
+  UnmapMappingPages(k, inode, first, last, false);
+  ForEachCached(inode, first, last,
+                [&](uint64_t i) { DeleteFromPageCache(k, k.inodes[id], i); });
+  uint64_t pages = PagesOf(PageAlign(inode.device_valid)).value();
+  for (uint64_t i = first; i <= last && i < pages; i++) {
+    WriteDevice(inode, i, PageBytes());
+  }
+}
+
+void FileSync(Kernel& k, Id<Inode> id, uint64_t first, uint64_t last) {
+  Inode& inode = k.inodes[id];
+  if (!OnDevice(inode)) return;
+  ForEachCached(inode, first, last, [&](uint64_t index) {
+    Pfn pfn = FilemapLookup(inode, index);
+    // folio_mkclean(): a dirty PTE makes the page dirty and read-only again.
+    ForEachFileMapping(k, inode, index, [&](Vma& vma, VirtAddr addr) {
+      if (!vma.Has(vm::kShared)) return;
+      PteRef ref = FindPte(std::as_const(k), k.mms[vma.mm], addr);
+      if (!ref.ok()) return;
+      Pte pte = ReadPte(std::as_const(k), ref);
+      if (!pte.present() || pte.pfn() != pfn) return;
+      if (!pte.dirty() && !pte.writable()) return;
+      if (pte.dirty()) MarkPageDirty(k, pfn);
+      SetPte(k, ref, pte.Without(Pte::kDirty | Pte::kWrite));
+      FlushTlbRange(k, k.mms[vma.mm], addr, addr + kPageSize);
+    });
+    Page& page = k.page(pfn);
+    if (!page.Is(page_flag::kDirty)) return;
+    page.flags &= ~page_flag::kDirty;
+    k.vmstat.node[kNrFileDirty]--;
+    WriteDevice(inode, index, std::as_const(k.frames)[pfn]);
+  });
+}
+
+void PutFile(Kernel& k, Id<File> id) {
+  File& file = k.open_files[id];
+  VM_BUG_ON(file.f_count == 0);
+  if (--file.f_count > 0) return;
+  Id<Inode> inode_id = file.inode;
+  k.open_files.Delete(id);
+  Inode& inode = k.inodes[inode_id];
+  if (--inode.opens == 0 && !inode.linked) EvictInode(k, inode_id);
+}
+
+void EvictInode(Kernel& k, Id<Inode> id) {
+  VM_BUG_ON(k.inodes[id].i_mmap);
+  ForEachCached(k.inodes[id], 0, ~uint64_t{0},
+                [&](uint64_t i) { DeleteFromPageCache(k, k.inodes[id], i); });
+  k.vm_committed -= k.inodes[id].commit_charge;
+  k.inodes.Delete(id);
+}
+
+}  // namespace faultline

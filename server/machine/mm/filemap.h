@@ -1,0 +1,56 @@
+// The page cache: the cached pages of a file, how they get their contents and
+// lose their place.
+#ifndef FAULTLINE_SERVER_MACHINE_MM_FILEMAP_H_
+#define FAULTLINE_SERVER_MACHINE_MM_FILEMAP_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "server/machine/kernel.h"
+
+namespace faultline {
+
+// The cached page at this page offset, or an invalid Pfn.
+inline Pfn FilemapLookup(const Inode& inode, uint64_t index) {
+  return inode.i_pages[index];
+}
+
+// Files end at 16 TiB here (departure D8: MAX_LFS_FILESIZE is 2^63 - 1).
+inline constexpr uint64_t kMaxFileBytes = uint64_t{1} << 44;
+
+struct FilemapResult {
+  Pfn pfn;
+  uint32_t status = 0;  // vm_fault::*
+};
+// filemap_fault(), shmem_fault(): the page for a fault, read in if need be.
+FilemapResult FilemapFault(Kernel& k, const Vma& vma, uint64_t index);
+
+// The page at `index`, brought into the cache with the device's contents if
+// it is not there. An invalid Pfn: no memory.
+Pfn FilemapGetOrRead(Kernel& k, Id<Inode> id, uint64_t index);
+
+void MarkPageDirty(Kernel& k, Pfn pfn);
+
+// generic_file_read_iter(), generic_perform_write(), at an offset.
+ErrnoOr<std::string> FileRead(Kernel& k, Id<Inode> id, uint64_t offset,
+                              uint64_t length);
+ErrnoOr<uint64_t> FileWrite(Kernel& k, Id<Inode> id, uint64_t offset,
+                            std::string_view data);
+// truncate_setsize(): pages beyond the new end leave every mapping and the
+// cache; the tail of the last page is zeroed.
+Errno FileTruncate(Kernel& k, Id<Inode> id, uint64_t size);
+// shmem_fallocate(FALLOC_FL_PUNCH_HOLE) and its like: pages [first, last].
+void PunchHole(Kernel& k, Id<Inode> id, uint64_t first, uint64_t last);
+// Writes dirty pages to the device and write-protects their mappings.
+void FileSync(Kernel& k, Id<Inode> id, uint64_t first, uint64_t last);
+
+// Drops the last reference to an open file, and the inode when it was
+// unlinked and this was its last use.
+void PutFile(Kernel& k, Id<File> id);
+// Frees an inode with its page cache. REQUIRES: nothing maps it.
+void EvictInode(Kernel& k, Id<Inode> id);
+
+}  // namespace faultline
+
+#endif  // FAULTLINE_SERVER_MACHINE_MM_FILEMAP_H_

@@ -1,0 +1,35 @@
+// GFP flags. Models include/linux/gfp_types.h (v6.18): the zone bits, the
+// action bits used here and the common composites, with Linux's values.
+#ifndef FAULTLINE_SERVER_MACHINE_MM_GFP_H_
+#define FAULTLINE_SERVER_MACHINE_MM_GFP_H_
+
+#include <cstdint>
+
+namespace faultline::gfp {
+
+inline constexpr uint32_t kDma = 0x01;
+inline constexpr uint32_t kHighMem = 0x02;
+inline constexpr uint32_t kDma32 = 0x04;
+inline constexpr uint32_t kMovable = 0x08;
+inline constexpr uint32_t kReclaimable = 0x10;
+inline constexpr uint32_t kHigh = 0x20;
+inline constexpr uint32_t kIo = 0x40;
+inline constexpr uint32_t kFs = 0x80;
+inline constexpr uint32_t kZero = 0x100;
+inline constexpr uint32_t kDirectReclaim = 0x400;
+inline constexpr uint32_t kKswapdReclaim = 0x800;
+inline constexpr uint32_t kNoWarn = 0x2000;
+inline constexpr uint32_t kHardwall = 0x100000;
+inline constexpr uint32_t kAccount = 0x400000;
+
+inline constexpr uint32_t kReclaim = kDirectReclaim | kKswapdReclaim;
+inline constexpr uint32_t kAtomic = kHigh | kKswapdReclaim;
+inline constexpr uint32_t kKernel = kReclaim | kIo | kFs;
+inline constexpr uint32_t kUser = kKernel | kHardwall;
+inline constexpr uint32_t kHighUser = kUser | kHighMem;
+inline constexpr uint32_t kHighUserMovable = kHighUser | kMovable;
+inline constexpr uint32_t kPgtable = kKernel | kAccount | kZero;
+
+}  // namespace faultline::gfp
+
+#endif  // FAULTLINE_SERVER_MACHINE_MM_GFP_H_

@@ -1,0 +1,301 @@
+// Models mm/madvise.c (v6.18): do_madvise(), madvise_walk_vmas(),
+// madvise_vma_behavior() and what it calls.
+// Departures: D10 (no KSM scan, no huge pages: their advice sets flags),
+// D4 (MADV_FREE and MADV_PAGEOUT age pages; nothing reclaims them).
+#include "server/machine/mm/madvise.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "server/machine/mm/filemap.h"
+#include "server/machine/mm/memory.h"
+#include "server/machine/mm/mmap.h"
+#include "server/machine/mm/pgtable.h"
+#include "server/machine/mm/util.h"
+#include "server/machine/mm/vma.h"
+#include "server/machine/mm/vma_tree.h"
+
+namespace faultline {
+namespace {
+
+enum Advice : int32_t {
+  kNormal = 0,
+  kRandom = 1,
+  kSequential = 2,
+  kWillneed = 3,
+  kDontneed = 4,
+  kFree = 8,
+  kRemove = 9,
+  kDontfork = 10,
+  kDofork = 11,
+  kMergeable = 12,
+  kUnmergeable = 13,
+  kHugepage = 14,
+  kNohugepage = 15,
+  kDontdump = 16,
+  kDodump = 17,
+  kWipeonfork = 18,
+  kKeeponfork = 19,
+  kCold = 20,
+  kPageout = 21,
+  kPopulateRead = 22,
+  kPopulateWrite = 23,
+  kDontneedLocked = 24,
+};
+
+bool KnownAdvice(int32_t a) {
+  return (a >= kNormal && a <= kDontneed) || (a >= kFree && a <= kDontneedLocked);
+}
+
+
+
+// The flags after an advice that only changes flags, or an errno.
+ErrnoOr<uint64_t> FlagsAfter(const Vma& vma, int32_t advice) {
+  uint64_t flags = vma.flags;
+  switch (advice) {
+    case kNormal:
+      return flags & ~(vm::kRandRead | vm::kSeqRead);
+    case kSequential:
+      return (flags & ~vm::kRandRead) | vm::kSeqRead;
+    case kRandom:
+      return (flags & ~vm::kSeqRead) | vm::kRandRead;
+    case kDontfork:
+      return flags | vm::kDontCopy;
+    case kDofork:
+      if (flags & vm::kSpecial) return Errno::kEINVAL;
+      return flags & ~vm::kDontCopy;
+    case kWipeonfork:
+      if (vma.file || (flags & (vm::kShared | vm::kSpecial))) {
+        return Errno::kEINVAL;
+      }
+      return flags | vm::kWipeOnFork;
+    case kKeeponfork:
+      if (flags & vm::kDroppable) return Errno::kEINVAL;
+      return flags & ~vm::kWipeOnFork;
+    case kDontdump:
+      return flags | vm::kDontDump;
+    case kDodump:
+      if ((flags & vm::kSpecial) || (flags & vm::kDroppable)) {
+        return Errno::kEINVAL;
+      }
+      return flags & ~vm::kDontDump;
+    case kMergeable:
+      if (flags & (vm::kShared | vm::kMayShare | vm::kSpecial | vm::kDroppable |
+                   vm::kMergeable)) {
+        return flags;
+      }
+      return flags | vm::kMergeable;
+    case kUnmergeable:
+      return flags & ~vm::kMergeable;
+    case kHugepage:
+      if (flags & vm::kSpecial) return Errno::kEINVAL;
+      return (flags & ~vm::kNoHugePage) | vm::kHugePage;
+    case kNohugepage:
+      if (flags & vm::kSpecial) return Errno::kEINVAL;
+      return (flags & ~vm::kHugePage) | vm::kNoHugePage;
+    default:
+      return Errno::kEINVAL;
+  }
+}
+
+// Gives [start, end) of the VMA new flags and a name. ENOMEM is EAGAIN here.
+Errno UpdateVma(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
+                uint64_t flags, const std::string& name, Id<Vma>* changed) {
+  if (flags == vma.flags && name == vma.name) return Errno::kOk;
+  auto modified = VmaModify(k, vma, start, end, flags, name);
+  if (!modified.ok()) {
+    Errno e = modified.error();
+    return e == Errno::kENOMEM ? Errno::kEAGAIN : e;
+  }
+  *changed = modified.value();
+  k.vmas[*changed].flags = flags;
+  k.vmas[*changed].name = name;
+  return Errno::kOk;
+}
+
+Errno Dontneed(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
+               int32_t advice) {
+  uint64_t forbidden = vm::kPfnMap;
+  if (advice == kDontneed) forbidden |= vm::kLocked;
+  if (vma.flags & forbidden) return Errno::kEINVAL;
+  UpdateHiwater(k.mms[vma.mm]);
+  ZapPageRange(k, vma, start, end);
+  return Errno::kOk;
+}
+
+// madvise_free_single_vma(): pages become clean and may vanish.
+Errno Free(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
+  if (vma.Has(vm::kLocked | vm::kPfnMap) || !vma.anonymous()) {
+    return Errno::kEINVAL;
+  }
+  const Mm& mm = k.mms[vma.mm];
+  bool flush = false;
+  ForEachPte(k, mm, start, end, [&](VirtAddr, uint64_t& entry) {
+    Pte pte(entry);
+    if (pte.special()) return;
+    Page& page = k.page(pte.pfn());
+    if (page.mapcount != 1) return;
+    page.flags &= ~(page_flag::kDirty | page_flag::kReferenced |
+                    page_flag::kSwapBacked);
+    if (pte.young() || pte.dirty()) {
+      entry = pte.Without(Pte::kAccessed | Pte::kDirty).value();
+      flush = true;
+    }
+  });
+  if (flush) FlushTlbRange(k, mm, start, end);
+  return Errno::kOk;
+}
+
+// madvise_cold_or_pageout_pte_range(): pages become old.
+Errno ColdOrPageout(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
+  if (vma.Has(vm::kLocked | vm::kPfnMap | vm::kHugeTlb)) return Errno::kEINVAL;
+  const Mm& mm = k.mms[vma.mm];
+  bool flush = false;
+  ForEachPte(k, mm, start, end, [&](VirtAddr, uint64_t& entry) {
+    Pte pte(entry);
+    if (!pte.present() || pte.special()) return;
+    Page& page = k.page(pte.pfn());
+    if (page.mapcount != 1) return;
+    if (pte.young()) {
+      entry = pte.Without(Pte::kAccessed).value();
+      flush = true;
+    }
+    page.flags &= ~(page_flag::kReferenced | page_flag::kActive);
+  });
+  if (flush) FlushTlbRange(k, mm, start, end);
+  return Errno::kOk;
+}
+
+Errno Remove(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
+  if (vma.Has(vm::kLocked) || !vma.file) return Errno::kEINVAL;
+  constexpr uint64_t kSharedMayWrite = vm::kShared | vm::kMayWrite;
+  if ((vma.flags & kSharedMayWrite) != kSharedMayWrite) return Errno::kEACCES;
+  Id<Inode> inode = k.open_files[vma.file].inode;
+  // ramfs has no fallocate().
+  if (k.inodes[inode].fs == FsType::kRamfs) return Errno::kEOPNOTSUPP;
+  PunchHole(k, inode, vma.PageIndex(start), vma.PageIndex(end) - 1);
+  return Errno::kOk;
+}
+
+void Willneed(Kernel& k, const Vma& vma, VirtAddr start, VirtAddr end) {
+  if (!vma.file) return;
+  Id<Inode> inode = k.open_files[vma.file].inode;
+  if (k.inodes[inode].fs != FsType::kExt4) return;
+  uint64_t limit = PagesOf(PageAlign(k.inodes[inode].size)).value();
+  uint64_t last = std::min(vma.PageIndex(end), limit);
+  for (uint64_t i = vma.PageIndex(start); i < last; i++) {
+    if (!FilemapGetOrRead(k, inode, i).valid()) return;
+  }
+}
+
+// faultin_page_range(): MADV_POPULATE_*.
+Errno Populate(Kernel& k, Mm& mm, VirtAddr start, VirtAddr end, bool write) {
+  VirtAddr at = start;
+  while (at < end) {
+    Id<Vma> id = FindVma(k, mm, at);
+    if (!id || k.vmas[id].start > at) return Errno::kENOMEM;
+    Vma& vma = k.vmas[id];
+    if (vma.Has(vm::kIo | vm::kPfnMap)) return Errno::kEINVAL;
+    if (!vma.Has(write ? vm::kWrite : vm::kRead)) return Errno::kEINVAL;
+    VirtAddr stop = std::min(vma.end, end);
+    for (; at < stop; at = at + kPageSize) {
+      FL_TRY(FaultIn(k, vma, at, write));
+    }
+  }
+  return Errno::kOk;
+}
+
+// madvise_vma_behavior()
+Errno VmaBehavior(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
+                  int32_t advice, Id<Vma>* changed) {
+  switch (advice) {
+    case kWillneed:
+      Willneed(k, vma, start, end);
+      return Errno::kOk;
+    case kRemove:
+      return Remove(k, vma, start, end);
+    case kCold:
+      return ColdOrPageout(k, vma, start, end);
+    case kPageout:
+      return ColdOrPageout(k, vma, start, end);
+    case kFree:
+      return Free(k, vma, start, end);
+    case kDontneed:
+    case kDontneedLocked:
+      return Dontneed(k, vma, start, end, advice);
+    default:
+      break;
+  }
+  uint64_t flags = FL_TRY_VALUE(FlagsAfter(vma, advice));
+  return UpdateVma(k, vma, start, end, flags, vma.name, changed);
+}
+
+// madvise_walk_vmas()
+template <class Visit>
+Errno WalkVmas(Kernel& k, Mm& mm, VirtAddr start, VirtAddr end, Visit visit) {
+  bool hole = false;
+  Id<Vma> at = FindVma(k, mm, start);
+  while (true) {
+    if (!at) return Errno::kENOMEM;
+    Vma& vma = k.vmas[at];
+    if (start < vma.start) {
+      hole = true;
+      start = vma.start;
+      if (start >= end) break;
+    }
+    VirtAddr stop = std::min(vma.end, end);
+    Id<Vma> changed = at;
+    FL_TRY(visit(vma, start, stop, &changed));
+    start = std::max(stop, std::min(k.vmas[changed].end, end));
+    if (start >= end) break;
+    at = FindVma(k, mm, start);
+  }
+  return hole ? Errno::kENOMEM : Errno::kOk;
+}
+
+}  // namespace
+
+Errno DoMadvise(Kernel& k, Mm& mm, uint64_t addr, uint64_t length,
+                int32_t advice) {
+  if (!KnownAdvice(advice)) return Errno::kEINVAL;
+  if (addr & ~kPageMask) return Errno::kEINVAL;
+  uint64_t bytes = PageAlign(length);
+  if (length != 0 && bytes == 0) return Errno::kEINVAL;
+  VirtAddr start(addr), end(addr + bytes);
+  if (end < start) return Errno::kEINVAL;
+  if (end == start) return Errno::kOk;
+  if (advice == kPopulateRead || advice == kPopulateWrite) {
+    return Populate(k, mm, start, end, advice == kPopulateWrite);
+  }
+  return WalkVmas(k, mm, start, end,
+                  [&](Vma& vma, VirtAddr from, VirtAddr to, Id<Vma>* changed) {
+                    return VmaBehavior(k, vma, from, to, advice, changed);
+                  });
+}
+
+Errno SetAnonVmaName(Kernel& k, Mm& mm, uint64_t addr, uint64_t length,
+                     const std::string& name) {
+  // ANON_VMA_NAME_MAX_LEN counts the final zero.
+  constexpr size_t kNameMax = 80;
+  if (name.size() >= kNameMax) return Errno::kEINVAL;
+  for (char c : name) {
+    if (c < 0x20 || c > 0x7e || std::string("\\`$[]").find(c) !=
+                                    std::string::npos) {
+      return Errno::kEINVAL;
+    }
+  }
+  if (addr & ~kPageMask) return Errno::kEINVAL;
+  uint64_t bytes = PageAlign(length);
+  if (length != 0 && bytes == 0) return Errno::kEINVAL;
+  VirtAddr start(addr), end(addr + bytes);
+  if (end < start) return Errno::kEINVAL;
+  if (end == start) return Errno::kOk;
+  return WalkVmas(k, mm, start, end,
+                  [&](Vma& vma, VirtAddr from, VirtAddr to, Id<Vma>* changed) {
+                    if (vma.file) return Errno::kEBADF;
+                    return UpdateVma(k, vma, from, to, vma.flags, name,
+                                     changed);
+                  });
+}
+
+}  // namespace faultline

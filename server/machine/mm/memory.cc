@@ -1,0 +1,356 @@
+// Page faults, copy-on-write, and the copying and zapping of page tables.
+// Models mm/memory.c (v6.18): handle_mm_fault(), do_anonymous_page(),
+// do_wp_page(), do_read_fault(), do_cow_fault(), do_shared_fault(),
+// copy_page_range(), zap_page_range_single(), unmap_mapping_pages().
+// Departure: D7 (4 KiB pages only).
+#include "server/machine/mm/memory.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "server/machine/hw/cost.h"
+#include "server/machine/mm/filemap.h"
+#include "server/machine/mm/gfp.h"
+#include "server/machine/mm/page_alloc.h"
+#include "server/machine/mm/pgtable.h"
+#include "server/machine/mm/rmap.h"
+
+namespace faultline {
+namespace {
+
+// struct vm_fault.
+struct VmFault {
+  Vma& vma;
+  Mm& mm;
+  VirtAddr addr;  // page aligned
+  bool write;
+  PteRef pte;
+  uint64_t pgoff = 0;
+  FaultResolved resolved;  // what the trace will say
+};
+
+// maybe_mkwrite(pte_mkdirty())
+Pte MkDirtyMaybeWrite(const Vma& vma, Pte pte) {
+  return pte.With(Pte::kDirty | (vma.Has(vm::kWrite) ? Pte::kWrite : 0));
+}
+
+void InstallPte(Kernel& k, const VmFault& f, Pte pte) {
+  SetPte(k, f.pte, pte);
+  k.clock_ns += cost::kPteSet;
+}
+
+// A page for user data: movable, from the highest zone.
+Pfn AllocUserPage(Kernel& k) { return AllocPages(k, gfp::kHighUserMovable, 0); }
+
+void Resolve(VmFault& f, FaultResolution how, Pfn pfn) {
+  f.resolved.how = how;
+  f.resolved.pfn = pfn.value();
+}
+
+uint32_t DoAnonymousPage(Kernel& k, VmFault& f) {
+  if (!f.write) {
+    Pte zero = Pte::Make(k.zero_page, VmPageProt(k, f.vma) | Pte::kSpecial);
+    InstallPte(k, f, zero);
+    Resolve(f, FaultResolution::kAnonZeroPage, k.zero_page);
+    return 0;
+  }
+  AnonVmaPrepare(k, f.vma);
+  Pfn pfn = AllocUserPage(k);
+  if (!pfn.valid()) return vm_fault::kOom;
+  k.clock_ns += cost::kPageClear;
+  AddNewAnonRmap(k, f.mm, f.vma, pfn, f.addr);
+  Pte pte = Pte::Make(pfn, VmPageProt(k, f.vma));
+  InstallPte(k, f, MkDirtyMaybeWrite(f.vma, pte));
+  Resolve(f, FaultResolution::kAnonPage, pfn);
+  return 0;
+}
+
+// wp_page_copy(): replaces what `old` maps by a private copy.
+uint32_t WpPageCopy(Kernel& k, VmFault& f, Pte old) {
+  AnonVmaPrepare(k, f.vma);
+  Pfn fresh = AllocUserPage(k);
+  if (!fresh.valid()) return vm_fault::kOom;
+  bool from_zero = old.special();
+  if (!from_zero) {
+    k.frames[fresh] = k.frames[old.pfn()];
+    RemoveRmap(k, f.mm, old.pfn());
+  }
+  k.clock_ns += from_zero ? cost::kPageClear : cost::kPageCopy;
+  AddNewAnonRmap(k, f.mm, f.vma, fresh, f.addr);
+  k.tlb.FlushPage(f.mm.asid, f.addr.vpn());
+  Pte pte = Pte::Make(fresh, VmPageProt(k, f.vma));
+  InstallPte(k, f, MkDirtyMaybeWrite(f.vma, pte));
+  Resolve(f,
+          from_zero ? FaultResolution::kCowZeroPage : FaultResolution::kCowCopy,
+          fresh);
+  return 0;
+}
+
+void WpPageReuse(Kernel& k, VmFault& f, Pte old) {
+  k.tlb.FlushPage(f.mm.asid, f.addr.vpn());
+  InstallPte(k, f, MkDirtyMaybeWrite(f.vma, old.With(Pte::kAccessed)));
+}
+
+// A write to a present page that its PTE does not permit.
+uint32_t DoWpPage(Kernel& k, VmFault& f, Pte old) {
+  if (f.vma.Has(vm::kShared | vm::kMayShare)) {
+    WpPageReuse(k, f, old);
+    Resolve(f, FaultResolution::kSharedMkwrite, old.pfn());
+    if (!old.special()) {
+      MarkPageDirty(k, old.pfn());
+    }
+    return 0;
+  }
+  if (!old.special()) {
+    Page& page = k.page(old.pfn());
+    // wp_can_reuse_anon_folio(): nobody else holds the page.
+    bool mine = page.Is(page_flag::kAnon) &&
+                (page.Is(page_flag::kAnonExclusive) || page.refcount == 1);
+    if (mine) {
+      if (!page.Is(page_flag::kAnonExclusive)) {
+        // folio_move_anon_rmap()
+        page.flags |= page_flag::kAnonExclusive;
+        page.mapping = f.vma.anon_vma.value();
+      }
+      WpPageReuse(k, f, old);
+      Resolve(f, FaultResolution::kCowReuse, old.pfn());
+      return 0;
+    }
+  }
+  return WpPageCopy(k, f, old);
+}
+
+// do_fault_around(): maps the cached pages around the fault.
+void DoFaultAround(Kernel& k, VmFault& f) {
+  const int window = static_cast<int>(k.sysctl.fault_around_bytes / kPageSize);
+  const int at = f.pte.index;
+  const uint64_t vma_off = f.pgoff - f.vma.pgoff;
+  int from = std::max<int>(
+      at / window * window,
+      at - static_cast<int>(std::min<uint64_t>(at, vma_off)));
+  uint64_t vma_left = f.vma.pages().value() - vma_off;
+  int to = std::min({from + window, kPtrsPerTable,
+                     at + static_cast<int>(std::min<uint64_t>(
+                              vma_left, kPtrsPerTable))});
+  Inode& inode = k.inodes[k.open_files[f.vma.file].inode];
+  uint64_t limit = PagesOf(PageAlign(inode.size)).value();
+  uint64_t prot = VmPageProt(k, f.vma);
+  f.resolved.pages = 0;
+  for (int i = from; i < to; i++) {
+    uint64_t index = f.pgoff + i - at;
+    if (index >= limit) break;
+    Pfn pfn = FilemapLookup(inode, index);
+    if (!pfn.valid()) continue;
+    PteRef ref{f.pte.table, i};
+    if (!ReadPte(std::as_const(k), ref).none()) continue;
+    AddFileRmap(k, f.mm, pfn);
+    SetPte(k, ref, Pte::Make(pfn, prot));
+    k.clock_ns += cost::kPteSet;
+    f.resolved.pages++;
+    if (i == at) Resolve(f, FaultResolution::kFileAround, pfn);
+  }
+}
+
+uint32_t SpecialMappingFault(Kernel& k, VmFault& f) {
+  Pfn pfn = k.vdso_pages + PageCount(f.pgoff);
+  Pte pte = Pte::Make(pfn, VmPageProt(k, f.vma));
+  if (f.vma.Has(vm::kPfnMap)) {
+    pte = pte.With(Pte::kSpecial);
+  } else {
+    AddFileRmap(k, f.mm, pfn);
+  }
+  InstallPte(k, f, pte);
+  Resolve(f, FaultResolution::kFileRead, pfn);
+  return 0;
+}
+
+uint32_t DoReadFault(Kernel& k, VmFault& f) {
+  if (k.sysctl.fault_around_bytes > kPageSize) {
+    DoFaultAround(k, f);
+    if (!ReadPte(std::as_const(k), f.pte).none()) return 0;
+  }
+  FilemapResult page = FilemapFault(k, f.vma, f.pgoff);
+  if (page.status & vm_fault::kError) return page.status;
+  AddFileRmap(k, f.mm, page.pfn);
+  InstallPte(k, f, Pte::Make(page.pfn, VmPageProt(k, f.vma)));
+  f.resolved.pages++;
+  Resolve(f, FaultResolution::kFileRead, page.pfn);
+  return page.status;
+}
+
+uint32_t DoCowFault(Kernel& k, VmFault& f) {
+  AnonVmaPrepare(k, f.vma);
+  Pfn fresh = AllocUserPage(k);
+  if (!fresh.valid()) return vm_fault::kOom;
+  FilemapResult page = FilemapFault(k, f.vma, f.pgoff);
+  if (page.status & vm_fault::kError) {
+    PutPage(k, fresh);
+    return page.status;
+  }
+  k.frames[fresh] = k.frames[page.pfn];
+  k.clock_ns += cost::kPageCopy;
+  AddNewAnonRmap(k, f.mm, f.vma, fresh, f.addr);
+  Pte pte = Pte::Make(fresh, VmPageProt(k, f.vma));
+  InstallPte(k, f, MkDirtyMaybeWrite(f.vma, pte));
+  Resolve(f, FaultResolution::kFileCow, fresh);
+  return page.status;
+}
+
+uint32_t DoSharedFault(Kernel& k, VmFault& f) {
+  FilemapResult page = FilemapFault(k, f.vma, f.pgoff);
+  if (page.status & vm_fault::kError) return page.status;
+  AddFileRmap(k, f.mm, page.pfn);
+  Pte pte = Pte::Make(page.pfn, VmPageProt(k, f.vma));
+  InstallPte(k, f, MkDirtyMaybeWrite(f.vma, pte));
+  MarkPageDirty(k, page.pfn);
+  Resolve(f, FaultResolution::kFileShared, page.pfn);
+  return page.status;
+}
+
+uint32_t DoFault(Kernel& k, VmFault& f) {
+  f.pgoff = f.vma.PageIndex(f.addr);
+  if (f.vma.ops == VmOps::kSpecial) return SpecialMappingFault(k, f);
+  if (!f.write) return DoReadFault(k, f);
+  return f.vma.Has(vm::kShared) ? DoSharedFault(k, f) : DoCowFault(k, f);
+}
+
+uint32_t HandlePteFault(Kernel& k, VmFault& f) {
+  Pte old = ReadPte(std::as_const(k), f.pte);
+  if (old.none()) {
+    return f.vma.anonymous() ? DoAnonymousPage(k, f) : DoFault(k, f);
+  }
+  VM_BUG_ON(!old.present());
+  if (f.write && !old.writable()) return DoWpPage(k, f, old);
+  Pte young = old.With(Pte::kAccessed | (f.write ? Pte::kDirty : 0));
+  if (young != old) SetPte(k, f.pte, young);
+  k.tlb.FlushPage(f.mm.asid, f.addr.vpn());
+  Resolve(f, FaultResolution::kSpurious, old.pfn());
+  return 0;
+}
+
+// mm_account_fault()
+void AccountFault(Kernel& k, uint32_t status) {
+  k.vmstat.events[kPgFault]++;
+  if (status & vm_fault::kError) return;
+  Task& task = k.Current();
+  if (status & vm_fault::kMajor) {
+    task.maj_flt++;
+  } else {
+    task.min_flt++;
+  }
+}
+
+// The pages of a VMA that fork must copy: copy_page_range()'s
+// vma_needs_copy(). What a fault can bring back is not copied.
+bool VmaNeedsCopy(const Vma& src) {
+  return src.anon_vma || src.Has(vm::kPfnMap | vm::kMixedMap);
+}
+
+}  // namespace
+
+uint32_t HandleMmFault(Kernel& k, Vma& vma, VirtAddr addr,
+                       FaultAccess access) {
+  VmFault f{.vma = vma,
+            .mm = k.mms[vma.mm],
+            .addr = addr.Floor(),
+            .write = access == FaultAccess::kWrite,
+            .pte = {},
+            .pgoff = 0,
+            .resolved = {}};
+  f.resolved.address = addr.value();
+  f.pte = AllocPte(k, f.mm, f.addr);
+  uint32_t status = f.pte.ok() ? HandlePteFault(k, f) : vm_fault::kOom;
+  AccountFault(k, status);
+  if (!(status & vm_fault::kError)) {
+    f.resolved.major = status & vm_fault::kMajor;
+    k.Emit(EventLevel::kFaults, f.resolved);
+  }
+  return status;
+}
+
+void ZapPageRange(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
+  Mm& mm = k.mms[vma.mm];
+  bool flush = false;
+  ForEachPte(k, mm, start, end, [&](VirtAddr, uint64_t& entry) {
+    Pte pte(entry);
+    entry = 0;
+    flush = true;
+    if (pte.special()) return;
+    Page& page = k.page(pte.pfn());
+    if (!page.Is(page_flag::kAnon)) {
+      if (pte.dirty()) page.flags |= page_flag::kDirty;
+      if (pte.young()) page.flags |= page_flag::kReferenced;
+    }
+    RemoveRmap(k, mm, pte.pfn());
+  });
+  if (flush) FlushTlbRange(k, mm, start, end);
+}
+
+bool CopyPageRange(Kernel& k, Vma& dst, Vma& src) {
+  if (!VmaNeedsCopy(src)) return true;
+  Mm& from = k.mms[src.mm];
+  Mm& to = k.mms[dst.mm];
+  const bool cow = (src.flags & (vm::kShared | vm::kMayWrite)) == vm::kMayWrite;
+  bool flush = false, ok = true;
+  uint64_t region = ~uint64_t{0};
+  uint64_t* child_table = nullptr;
+  ForEachPte(k, from, src.start, src.end, [&](VirtAddr a, uint64_t& entry) {
+    if (!ok) return;
+    if (a.value() / kPmdSize != region) {
+      PteRef ref = AllocPte(k, to, a);
+      if (!ref.ok()) {
+        ok = false;
+        return;
+      }
+      region = a.value() / kPmdSize;
+      child_table = k.frames.MutTable(ref.table);
+    }
+    Pte pte(entry);
+    if (!pte.special()) {
+      Page& page = k.page(pte.pfn());
+      page.refcount++;
+      page.mapcount++;
+      if (page.Is(page_flag::kAnon)) page.flags &= ~page_flag::kAnonExclusive;
+      to.rss[RssKindOf(page)]++;
+    }
+    if (cow && pte.writable()) {
+      pte = pte.Without(Pte::kWrite);
+      entry = pte.value();
+      flush = true;
+    }
+    Pte child = pte.Without(Pte::kAccessed);
+    if (src.Has(vm::kShared)) child = child.Without(Pte::kDirty);
+    child_table[IndexAt(a, 1)] = child.value();
+  });
+  if (flush) FlushTlbRange(k, from, src.start, src.end);
+  return ok;
+}
+
+void UnmapMappingPages(Kernel& k, Inode& inode, uint64_t first, uint64_t last,
+                       bool even_cows) {
+  for (Id<Vma> id = inode.i_mmap; id; id = k.vmas[id].shared_next) {
+    Vma& vma = k.vmas[id];
+    uint64_t vma_last = vma.pgoff + vma.pages().value() - 1;
+    uint64_t lo = std::max(first, vma.pgoff), hi = std::min(last, vma_last);
+    if (lo > hi) continue;
+    VirtAddr start = vma.start + ((lo - vma.pgoff) << kPageShift);
+    VirtAddr end = vma.start + ((hi - vma.pgoff + 1) << kPageShift);
+    if (even_cows) {
+      ZapPageRange(k, vma, start, end);
+      continue;
+    }
+    Mm& mm = k.mms[vma.mm];
+    bool flush = false;
+    ForEachPte(k, mm, start, end, [&](VirtAddr, uint64_t& entry) {
+      Pte pte(entry);
+      if (pte.special() || k.page(pte.pfn()).Is(page_flag::kAnon)) return;
+      if (pte.dirty()) MarkPageDirty(k, pte.pfn());
+      entry = 0;
+      flush = true;
+      RemoveRmap(k, mm, pte.pfn());
+    });
+    if (flush) FlushTlbRange(k, mm, start, end);
+  }
+}
+
+}  // namespace faultline

@@ -1,0 +1,40 @@
+// Page faults and what they install; copying and zapping page tables.
+#ifndef FAULTLINE_SERVER_MACHINE_MM_MEMORY_H_
+#define FAULTLINE_SERVER_MACHINE_MM_MEMORY_H_
+
+#include <cstdint>
+
+#include "server/machine/kernel.h"
+
+namespace faultline {
+
+// VM_FAULT_*: what handle_mm_fault() says.
+namespace vm_fault {
+inline constexpr uint32_t kOom = 1;
+inline constexpr uint32_t kSigbus = 2;
+inline constexpr uint32_t kSigsegv = 4;
+inline constexpr uint32_t kMajor = 8;
+inline constexpr uint32_t kError = kOom | kSigbus | kSigsegv;
+}  // namespace vm_fault
+
+enum class FaultAccess : uint8_t { kRead, kWrite };
+
+// Resolves one fault at `addr` within `vma`, which permits the access.
+// Counts it in the current task's min_flt or maj_flt unless it failed.
+uint32_t HandleMmFault(Kernel& k, Vma& vma, VirtAddr addr, FaultAccess access);
+
+// Drops the pages of [start, end) of the VMA and their PTEs.
+// zap_page_range_single()
+void ZapPageRange(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end);
+
+// copy_page_range(): the child's page tables at fork. False: no memory.
+bool CopyPageRange(Kernel& k, Vma& dst, Vma& src);
+
+// unmap_mapping_pages(): zaps pages [first, last] of the file everywhere;
+// private copies too when `even_cows`.
+void UnmapMappingPages(Kernel& k, Inode& inode, uint64_t first, uint64_t last,
+                       bool even_cows);
+
+}  // namespace faultline
+
+#endif  // FAULTLINE_SERVER_MACHINE_MM_MEMORY_H_

@@ -1,0 +1,20 @@
+// mlock, munlock, mlockall, munlockall.
+#ifndef FAULTLINE_SERVER_MACHINE_MM_MLOCK_H_
+#define FAULTLINE_SERVER_MACHINE_MM_MLOCK_H_
+
+#include <cstdint>
+
+#include "server/machine/kernel.h"
+
+namespace faultline {
+
+// mlock2(2); flags 0 is mlock(2), 1 MLOCK_ONFAULT.
+Errno DoMlock(Kernel& k, Mm& mm, uint64_t addr, uint64_t length,
+              uint64_t flags);
+Errno DoMunlock(Kernel& k, Mm& mm, uint64_t addr, uint64_t length);
+Errno DoMlockall(Kernel& k, Mm& mm, uint64_t flags);
+Errno DoMunlockall(Kernel& k, Mm& mm);
+
+}  // namespace faultline
+
+#endif  // FAULTLINE_SERVER_MACHINE_MM_MLOCK_H_

@@ -1,0 +1,196 @@
+// mm_struct, vm_area_struct, anon_vma and its chains: the data of an address
+// space. Models include/linux/{mm_types,rmap,mm}.h (v6.18), with the list and
+// the red-black tree of VMAs that Linux had until 6.1.
+#ifndef FAULTLINE_SERVER_MACHINE_MM_MM_TYPES_H_
+#define FAULTLINE_SERVER_MACHINE_MM_MM_TYPES_H_
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "server/machine/base/pool.h"
+#include "server/machine/base/units.h"
+#include "server/machine/hw/mmu.h"
+
+namespace faultline {
+
+struct Mm;
+struct Vma;
+struct AnonVma;
+struct AnonVmaChain;
+struct File;
+struct Inode;
+struct Task;
+
+// VM_* of vm_flags, with Linux's values.
+namespace vm {
+inline constexpr uint64_t kRead = 0x1;
+inline constexpr uint64_t kWrite = 0x2;
+inline constexpr uint64_t kExec = 0x4;
+inline constexpr uint64_t kShared = 0x8;
+inline constexpr uint64_t kMayRead = 0x10;
+inline constexpr uint64_t kMayWrite = 0x20;
+inline constexpr uint64_t kMayExec = 0x40;
+inline constexpr uint64_t kMayShare = 0x80;
+inline constexpr uint64_t kGrowsDown = 0x100;
+inline constexpr uint64_t kPfnMap = 0x400;
+inline constexpr uint64_t kMaybeGuard = 0x800;
+inline constexpr uint64_t kLocked = 0x2000;
+inline constexpr uint64_t kIo = 0x4000;
+inline constexpr uint64_t kSeqRead = 0x8000;
+inline constexpr uint64_t kRandRead = 0x10000;
+inline constexpr uint64_t kDontCopy = 0x20000;
+inline constexpr uint64_t kDontExpand = 0x40000;
+inline constexpr uint64_t kLockOnFault = 0x80000;
+inline constexpr uint64_t kAccount = 0x100000;
+inline constexpr uint64_t kNoReserve = 0x200000;
+inline constexpr uint64_t kHugeTlb = 0x400000;
+inline constexpr uint64_t kSync = 0x800000;
+inline constexpr uint64_t kWipeOnFork = 0x2000000;
+inline constexpr uint64_t kDontDump = 0x4000000;
+inline constexpr uint64_t kSoftDirty = 0x8000000;
+inline constexpr uint64_t kMixedMap = 0x10000000;
+inline constexpr uint64_t kHugePage = 0x20000000;
+inline constexpr uint64_t kNoHugePage = 0x40000000;
+inline constexpr uint64_t kMergeable = 0x80000000;
+inline constexpr uint64_t kDroppable = uint64_t{1} << 40;
+inline constexpr uint64_t kSealed = uint64_t{1} << 42;
+
+inline constexpr uint64_t kAccessFlags = kRead | kWrite | kExec;
+inline constexpr uint64_t kMayAll = kMayRead | kMayWrite | kMayExec;
+inline constexpr uint64_t kLockedMask = kLocked | kLockOnFault;
+inline constexpr uint64_t kSpecial = kIo | kDontExpand | kPfnMap | kMixedMap;
+// May differ between neighbours that merge (VM_IGNORE_MERGE and VM_STICKY).
+inline constexpr uint64_t kIgnoreMerge = kSoftDirty | kMaybeGuard;
+}  // namespace vm
+
+// What vma->vm_ops points to.
+enum class VmOps : uint8_t {
+  kNone = 0,     // anonymous: vma_is_anonymous()
+  kFile = 1,     // generic_file_vm_ops and the like
+  kShmem = 2,    // shmem_vm_ops, shmem_anon_vm_ops
+  kSpecial = 3,  // special_mapping_vmops: vdso, vvar
+};
+
+enum class RbColor : uint8_t { kRed, kBlack };
+
+struct Vma {
+  Id<Vma> id;
+  Id<Mm> mm;
+  VirtAddr start;
+  VirtAddr end;
+  uint64_t flags = 0;
+  uint64_t pgoff = 0;  // pages; anonymous: start >> 12 at creation
+  Id<AnonVma> anon_vma;
+  Id<AnonVmaChain> anon_chain;  // anon_vma_chain, the newest first
+  Id<File> file;
+  VmOps ops = VmOps::kNone;
+  std::string name;  // anon_name; a special mapping's name
+
+  // The sorted list, and the red-black tree with the gap below each VMA.
+  Id<Vma> prev;
+  Id<Vma> next;
+  Id<Vma> rb_parent;
+  Id<Vma> rb_left;
+  Id<Vma> rb_right;
+  RbColor rb_color = RbColor::kRed;
+  uint64_t rb_subtree_gap = 0;  // bytes; the largest gap of the subtree
+
+  // i_mmap: the other VMAs that map the same inode.
+  Id<Vma> shared_prev;
+  Id<Vma> shared_next;
+
+  uint64_t size() const { return end - start; }
+  PageCount pages() const { return PagesOf(size()); }
+  bool Has(uint64_t flag) const { return (flags & flag) != 0; }
+  bool Contains(VirtAddr a) const { return a >= start && a < end; }
+  bool anonymous() const { return ops == VmOps::kNone; }
+  // linear_page_index()
+  uint64_t PageIndex(VirtAddr a) const {
+    return ((a - start) >> kPageShift) + pgoff;
+  }
+  template <class Ar, class Self>
+  static void Describe(Ar& ar, Self& s) {
+    ar(s.id, s.mm, s.start, s.end, s.flags, s.pgoff, s.anon_vma, s.anon_chain,
+       s.file, s.ops, s.name, s.prev, s.next, s.rb_parent, s.rb_left,
+       s.rb_right, s.rb_color, s.rb_subtree_gap, s.shared_prev, s.shared_next);
+  }
+};
+
+// An identity shared by the VMAs whose anonymous pages it can find.
+struct AnonVma {
+  Id<AnonVma> root;
+  Id<AnonVma> parent;
+  uint32_t num_children = 0;     // itself included when it is a root
+  uint32_t num_active_vmas = 0;  // VMAs whose anon_vma this is
+  uint32_t refcount = 0;         // chains, and roots held by descendants
+  Id<AnonVmaChain> chains;       // rb_root in Linux: the VMAs to search
+};
+
+// The link between one VMA and one anon_vma; on a list of either.
+struct AnonVmaChain {
+  Id<Vma> vma;
+  Id<AnonVma> anon_vma;
+  Id<AnonVmaChain> same_vma_prev;
+  Id<AnonVmaChain> same_vma_next;
+  Id<AnonVmaChain> same_anon_prev;
+  Id<AnonVmaChain> same_anon_next;
+};
+
+// MM_FILEPAGES and its siblings: indices of Mm::rss.
+enum RssKind : int { kRssFile = 0, kRssAnon = 1, kRssSwap = 2, kRssShmem = 3 };
+
+struct Mm {
+  Id<Mm> id;
+  // The VMAs.
+  Id<Vma> mmap;  // the list's head: the lowest
+  Id<Vma> mm_rb;
+  Id<Vma> mmap_cache;  // what find_vma() found last
+  uint32_t map_count = 0;
+  uint64_t cache_hits = 0;    // of find_vma()
+  uint64_t cache_misses = 0;
+  uint64_t nodes_visited = 0;
+
+  // The page tables.
+  Pfn pgd;
+  Asid asid = 0;
+  uint64_t pgtables_bytes = 0;
+
+  uint32_t mm_users = 0;
+  // Layout.
+  VirtAddr mmap_base;
+  VirtAddr mmap_legacy_base;
+  uint64_t task_size = 0;
+  VirtAddr start_code, end_code, start_data, end_data;
+  VirtAddr start_brk, brk, start_stack;
+  VirtAddr arg_start, arg_end, env_start, env_end;
+  Id<File> exe_file;
+
+  // Accounting, in pages.
+  uint64_t total_vm = 0, data_vm = 0, exec_vm = 0, stack_vm = 0;
+  uint64_t locked_vm = 0;
+  uint64_t hiwater_rss = 0, hiwater_vm = 0;
+  std::array<uint64_t, 4> rss{};
+  uint64_t def_flags = 0;
+
+  uint64_t RssPages() const {
+    return rss[kRssFile] + rss[kRssAnon] + rss[kRssShmem];
+  }
+  Cr3 cr3(int levels) const {
+    return {pgd, asid, static_cast<uint8_t>(levels)};
+  }
+  template <class Ar, class Self>
+  static void Describe(Ar& ar, Self& s) {
+    ar(s.id, s.mmap, s.mm_rb, s.mmap_cache, s.map_count, s.cache_hits,
+       s.cache_misses, s.nodes_visited, s.pgd, s.asid, s.pgtables_bytes,
+       s.mm_users, s.mmap_base, s.mmap_legacy_base, s.task_size, s.start_code,
+       s.end_code, s.start_data, s.end_data, s.start_brk, s.brk,
+       s.start_stack, s.arg_start, s.arg_end, s.env_start, s.env_end,
+       s.exe_file, s.total_vm, s.data_vm, s.exec_vm, s.stack_vm, s.locked_vm,
+       s.hiwater_rss, s.hiwater_vm, s.rss, s.def_flags);
+  }
+};
+
+}  // namespace faultline
+
+#endif  // FAULTLINE_SERVER_MACHINE_MM_MM_TYPES_H_

@@ -1,0 +1,497 @@
+// Models mm/mmap.c and mm/vma.c (v6.18): do_mmap(), __mmap_region(),
+// __get_unmapped_area(), brk(), do_brk_flags(), expand_downwards(),
+// exit_mmap(); mm/gup.c: __mm_populate(); arch/x86/kernel/sys_x86_64.c;
+// mm/huge_memory.c: __thp_get_unmapped_area().
+#include "server/machine/mm/mmap.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "server/machine/mm/filemap.h"
+#include "server/machine/mm/memory.h"
+#include "server/machine/mm/pgtable.h"
+#include "server/machine/mm/rmap.h"
+#include "server/machine/mm/shmem.h"
+#include "server/machine/mm/util.h"
+#include "server/machine/mm/vma.h"
+#include "server/machine/mm/vma_tree.h"
+
+namespace faultline {
+namespace {
+
+constexpr uint64_t kHugePageSize = uint64_t{2} << 20;
+
+// LEGACY_MAP_MASK: what MAP_SHARED_VALIDATE accepts. The sizes of
+// MAP_HUGE_2MB and MAP_HUGE_1GB are bits 26-31.
+constexpr uint64_t kLegacyMapMask =
+    mman::kShared | mman::kPrivate | mman::kFixed | mman::kAnonymous |
+    mman::kDenyWrite | mman::kExecutable | mman::kGrowsDown | mman::kLocked |
+    mman::kNoReserve | mman::kPopulate | mman::kNonblock | mman::kStack |
+    mman::kHugeTlb | mman::k32Bit | mman::kAbove4G | uint64_t{21} << 26 |
+    uint64_t{30} << 26;
+
+// mmap_min_addr: the sysctl (dac_mmap_min_addr), but not less than
+// CONFIG_LSM_MMAP_MIN_ADDR (security/min_addr.c).
+uint64_t MmapMinAddr(const Kernel& k) {
+  constexpr uint64_t kLsmMmapMinAddr = 65536;
+  return std::max(k.sysctl.mmap_min_addr, kLsmMmapMinAddr);
+}
+
+// round_hint_to_min()
+uint64_t RoundHintToMin(const Kernel& k, uint64_t hint) {
+  hint &= kPageMask;
+  uint64_t min = MmapMinAddr(k);
+  return hint != 0 && hint < min ? PageAlign(min) : hint;
+}
+
+// calc_vm_flag_bits()
+uint64_t VmFlagsOfMap(const Kernel& k, uint64_t flags) {
+  uint64_t vm_flags = 0;
+  if (flags & mman::kGrowsDown) vm_flags |= vm::kGrowsDown;
+  if (flags & mman::kLocked) vm_flags |= vm::kLocked;
+  if (flags & mman::kSync) vm_flags |= vm::kSync;
+  if ((flags & mman::kStack) && k.quirks.stack_flag_is_nohuge) {
+    vm_flags |= vm::kNoHugePage;
+  }
+  return vm_flags;
+}
+
+std::optional<VirtAddr> Bottomup(Kernel& k, Mm& mm, uint64_t addr,
+                                 uint64_t length, uint64_t flags) {
+  uint64_t begin = mm.mmap_legacy_base.value(), end = mm.task_size;
+  if (flags & mman::k32Bit) {
+    begin = 0x40000000;
+    end = 0x80000000;
+  }
+  if (length > end) return {};
+  if (addr != 0) {
+    addr = PageAlign(addr);
+    Id<Vma> vma = FindVma(k, mm, VirtAddr(addr));
+    if (end - length >= addr &&
+        (!vma || addr + length <= VmStartGap(k, k.vmas[vma]).value())) {
+      return VirtAddr(addr);
+    }
+  }
+  return UnmappedAreaBottomup(std::as_const(k), mm, {length, begin, end});
+}
+
+// arch_get_unmapped_area_topdown()
+std::optional<VirtAddr> ArchUnmappedArea(Kernel& k, Mm& mm, uint64_t addr,
+                                         uint64_t length, uint64_t flags) {
+  if (length > mm.task_size) return {};
+  bool legacy = k.sysctl.legacy_va_layout != 0 || (flags & mman::k32Bit);
+  if (legacy) return Bottomup(k, mm, addr, length, flags);
+  if (addr != 0 && mm.task_size - length >= (addr & kPageMask)) {
+    addr &= kPageMask;
+    Id<Vma> vma = FindVma(k, mm, VirtAddr(addr));
+    if (!vma || addr + length <= VmStartGap(k, k.vmas[vma]).value()) {
+      return VirtAddr(addr);
+    }
+  }
+  UnmappedAreaInfo info{length, kPageSize, mm.mmap_base.value()};
+  if (flags & mman::kAbove4G) info.low_limit = uint64_t{1} << 32;
+  auto found = UnmappedAreaTopdown(std::as_const(k), mm, info);
+  if (found) return found;
+  return Bottomup(k, mm, addr, length, flags);
+}
+
+// __thp_get_unmapped_area(): asks for 2 MiB more and aligns within.
+std::optional<VirtAddr> ThpUnmappedArea(Kernel& k, Mm& mm, uint64_t addr,
+                                        uint64_t length, uint64_t offset,
+                                        uint64_t flags) {
+  uint64_t off_end = offset + length;
+  uint64_t off_align = (offset + kHugePageSize - 1) & ~(kHugePageSize - 1);
+  if (off_end <= off_align || off_end - off_align < kHugePageSize) return {};
+  uint64_t padded = length + kHugePageSize;
+  if (padded < length || offset + padded < offset) return {};
+  auto found = ArchUnmappedArea(k, mm, addr, padded, flags);
+  if (!found || found->value() == addr) return found;
+  uint64_t shift = (offset - found->value()) & (kHugePageSize - 1);
+  if (shift == 0 && k.sysctl.legacy_va_layout == 0) shift = kHugePageSize;
+  return *found + shift;
+}
+
+// What a file's get_unmapped_area does, or THP's for anonymous memory.
+std::optional<VirtAddr> FindArea(Kernel& k, Mm& mm, Id<File> file,
+                                 uint64_t addr, uint64_t length,
+                                 uint64_t pgoff, uint64_t flags) {
+  bool aligns;
+  if (file) {
+    aligns = k.inodes[k.open_files[file].inode].fs == FsType::kExt4;
+  } else {
+    bool shared = flags & mman::kShared;
+    aligns = k.quirks.thp_aligned_mmap && !shared && addr == 0 &&
+             length % kHugePageSize == 0;
+    pgoff = 0;
+  }
+  if (aligns && k.config.profile == Profile::kX86_64) {
+    auto found =
+        ThpUnmappedArea(k, mm, addr, length, pgoff << kPageShift, flags);
+    if (found) return found;
+  }
+  return ArchUnmappedArea(k, mm, addr, length, flags);
+}
+
+// The checks and flags of a file mapping: do_mmap()'s first switch.
+Errno FileMapFlags(const File& file, uint64_t pgoff, uint64_t length,
+                   uint64_t prot, uint64_t map_flags, uint64_t* vm_flags) {
+  // file_mmap_ok(): the end must be a valid file offset.
+  constexpr uint64_t kMaxLfsPages = uint64_t{0x7fffffffffffffff} >> kPageShift;
+  uint64_t pages = length >> kPageShift;
+  if (pages > kMaxLfsPages || pgoff > kMaxLfsPages - pages) {
+    return Errno::kEOVERFLOW;
+  }
+  uint64_t type = map_flags & mman::kTypeMask;
+  if (type == mman::kShared || type == mman::kSharedValidate) {
+    if (type == mman::kSharedValidate && (map_flags & ~kLegacyMapMask)) {
+      return Errno::kEOPNOTSUPP;
+    }
+    if ((prot & mman::kProtWrite) && !file.writable) return Errno::kEACCES;
+    *vm_flags |= vm::kShared | vm::kMayShare;
+    if (!file.writable) *vm_flags &= ~(vm::kMayWrite | vm::kShared);
+  } else if (type != mman::kPrivate) {
+    return Errno::kEINVAL;
+  }
+  if (!file.readable) return Errno::kEACCES;
+  if (*vm_flags & vm::kGrowsDown) return Errno::kEINVAL;
+  return Errno::kOk;
+}
+
+// The same for anonymous memory: the second switch.
+Errno AnonMapFlags(uint64_t map_flags, VirtAddr addr, uint64_t* vm_flags,
+                   uint64_t* pgoff) {
+  switch (map_flags & mman::kTypeMask) {
+    case mman::kShared:
+      if (*vm_flags & vm::kGrowsDown) return Errno::kEINVAL;
+      *vm_flags |= vm::kShared | vm::kMayShare;
+      *pgoff = 0;
+      return Errno::kOk;
+    case mman::kDroppable:
+      if (*vm_flags & (vm::kLocked | vm::kHugeTlb | vm::kGrowsDown)) {
+        return Errno::kEINVAL;
+      }
+      *vm_flags |= vm::kDroppable | vm::kNoReserve | vm::kWipeOnFork |
+                   vm::kDontDump;
+      *pgoff = addr.vpn();
+      return Errno::kOk;
+    case mman::kPrivate:
+      *pgoff = addr.vpn();
+      return Errno::kOk;
+    default:
+      return Errno::kEINVAL;
+  }
+}
+
+// __mmap_new_vma(): the VMA for a range that no neighbour absorbed.
+Errno NewMapping(Kernel& k, Mm& mm, const MergeRange& r) {
+  Id<File> file = r.file;
+  if (!file && (r.flags & vm::kShared)) {
+    file = FL_TRY_VALUE(ShmemZeroSetup(k, mm, r.end - r.start, r.flags));
+  } else if (file) {
+    k.open_files[file].f_count++;
+  }
+  Vma& vma = NewVma(k, mm);
+  vma.start = r.start;
+  vma.end = r.end;
+  vma.flags = r.flags;
+  vma.pgoff = r.pgoff;
+  vma.file = file;
+  if (file) {
+    bool shmem = k.inodes[k.open_files[file].inode].shmem();
+    vma.ops = shmem ? VmOps::kShmem : VmOps::kFile;
+  }
+  InsertVma(k, vma);
+  return Errno::kOk;
+}
+
+VmOps OpsOf(const Kernel& k, Id<File> file) {
+  if (!file) return VmOps::kNone;
+  return k.inodes[k.open_files[file].inode].shmem() ? VmOps::kShmem
+                                                    : VmOps::kFile;
+}
+
+// __mmap_region()
+Errno MmapRegion(Kernel& k, Mm& mm, Id<File> file, VirtAddr addr,
+                 uint64_t length, uint64_t vm_flags, uint64_t pgoff) {
+  VirtAddr end = addr + length;
+  uint64_t pages = length >> kPageShift;
+  MunmapSpan span = FL_TRY_VALUE(GatherMunmap(k, mm, addr, end));
+  // Against the limits, as if what lies there were gone already.
+  if (!MayExpandVm(k, mm, vm_flags, pages - span.nr_pages)) {
+    return Errno::kENOMEM;
+  }
+  Uncharge uncharge = Uncharge::kYes;
+  if (AccountableMapping(vm_flags)) {
+    uint64_t charge = pages - span.nr_accounted;
+    if (charge != 0) FL_TRY(VmEnoughMemory(k, mm, charge));
+    uncharge = Uncharge::kNo;  // the new mapping takes the charge over
+    vm_flags |= vm::kAccount;
+  }
+  CompleteMunmap(k, mm, span, addr, end, uncharge);
+  MergeRange r{.mm = mm,
+               .prev = span.prev,
+               .middle = {},
+               .next = span.next,
+               .start = addr,
+               .end = end,
+               .flags = vm_flags,
+               .file = file,
+               .ops = OpsOf(k, file),
+               .anon_vma = {},
+               .copied_from = {},
+               .pgoff = pgoff,
+               .name = {}};
+  // Shared anonymous memory is a file of its own, so it never merges.
+  bool own_file = !file && (vm_flags & vm::kShared);
+  if (own_file || !VmaMergeNewRange(k, r)) {
+    if (Errno e = NewMapping(k, mm, r); e != Errno::kOk) {
+      if (vm_flags & vm::kAccount) k.vm_committed -= pages;
+      return e;
+    }
+  }
+  VmStatAccount(mm, vm_flags, static_cast<int64_t>(pages));
+  if (vm_flags & vm::kLocked) mm.locked_vm += pages;
+  return Errno::kOk;
+}
+
+}  // namespace
+
+uint64_t VmFlagsOfProt(uint64_t prot) { return prot & vm::kAccessFlags; }
+
+bool CanDoMlock(Kernel& k) {
+  return k.Current().rlim[kRlimitMemlock].soft != 0 || k.Current().capable();
+}
+
+ErrnoOr<VirtAddr> GetUnmappedArea(Kernel& k, Mm& mm, Id<File> file,
+                                  uint64_t addr, uint64_t length,
+                                  uint64_t pgoff, uint64_t flags) {
+  if (length > mm.task_size) return Errno::kENOMEM;
+  VirtAddr at(addr);
+  if (!(flags & mman::kFixed)) {
+    auto found = FindArea(k, mm, file, addr, length, pgoff, flags);
+    if (!found) {
+      k.Emit(EventLevel::kAll, VmUnmappedArea{0, 12, length});
+      return Errno::kENOMEM;
+    }
+    at = *found;
+    k.Emit(EventLevel::kAll, VmUnmappedArea{at.value(), 0, length});
+  }
+  if (at.value() > mm.task_size - length) return Errno::kENOMEM;
+  if (!at.aligned()) return Errno::kEINVAL;
+  if (at.value() < k.sysctl.mmap_min_addr && !k.Current().capable()) {
+    return Errno::kEPERM;
+  }
+  return at;
+}
+
+ErrnoOr<VirtAddr> DoMmap(Kernel& k, Mm& mm, MmapArgs args) {
+  if (args.length == 0) return Errno::kEINVAL;
+  uint64_t flags = args.flags;
+  if (flags & mman::kFixedNoReplace) flags |= mman::kFixed;
+  uint64_t hint = args.addr;
+  if (!(flags & mman::kFixed)) hint = RoundHintToMin(k, hint);
+  uint64_t length = PageAlign(args.length);
+  if (length == 0) return Errno::kENOMEM;
+  if (args.pgoff + (length >> kPageShift) < args.pgoff) {
+    return Errno::kEOVERFLOW;
+  }
+  if (mm.map_count > k.sysctl.max_map_count) return Errno::kENOMEM;
+  uint64_t vm_flags = VmFlagsOfProt(args.prot) | VmFlagsOfMap(k, flags) |
+                      mm.def_flags | vm::kMayAll;
+  VirtAddr addr = FL_TRY_VALUE(GetUnmappedArea(
+      k, mm, args.file, hint, length, args.pgoff, flags));
+  if ((flags & mman::kFixedNoReplace) &&
+      FindVmaIntersection(k, mm, addr, addr + length)) {
+    return Errno::kEEXIST;
+  }
+  if ((flags & mman::kLocked) && !CanDoMlock(k)) return Errno::kEPERM;
+  if (!MlockFutureOk(k, mm, vm_flags, length)) return Errno::kEAGAIN;
+  uint64_t pgoff = args.pgoff;
+  if (args.file) {
+    FL_TRY(FileMapFlags(k.open_files[args.file], pgoff, length, args.prot,
+                        flags, &vm_flags));
+  } else {
+    FL_TRY(AnonMapFlags(flags, addr, &vm_flags, &pgoff));
+  }
+  if ((flags & mman::kNoReserve) && k.sysctl.overcommit_memory != 2) {
+    vm_flags |= vm::kNoReserve;
+  }
+  FL_TRY(MmapRegion(k, mm, args.file, addr, length, vm_flags, pgoff));
+  bool populate = (flags & (mman::kPopulate | mman::kNonblock)) ==
+                  mman::kPopulate;
+  if (populate || (vm_flags & vm::kLocked)) {
+    (void)MmPopulate(k, mm, addr, length, OnError::kIgnore);
+  }
+  return addr;
+}
+
+Errno VmMunmap(Kernel& k, Mm& mm, uint64_t addr, uint64_t length) {
+  if ((addr & ~kPageMask) != 0 || addr > mm.task_size ||
+      length > mm.task_size - addr) {
+    return Errno::kEINVAL;
+  }
+  uint64_t aligned = PageAlign(length);
+  if (aligned == 0) return Errno::kEINVAL;
+  return DoMunmap(k, mm, VirtAddr(addr), VirtAddr(addr + aligned));
+}
+
+Errno DoBrkFlags(Kernel& k, Mm& mm, Id<Vma> below, VirtAddr addr,
+                 uint64_t length) {
+  uint64_t flags = vm::kRead | vm::kWrite | vm::kMayAll | vm::kAccount |
+                   mm.def_flags;
+  uint64_t pages = length >> kPageShift;
+  if (!MayExpandVm(k, mm, flags, pages)) return Errno::kENOMEM;
+  if (mm.map_count > k.sysctl.max_map_count) return Errno::kENOMEM;
+  FL_TRY(VmEnoughMemory(k, mm, pages));
+  MergeRange r{.mm = mm,
+               .prev = below,
+               .middle = {},
+               .next = {},
+               .start = addr,
+               .end = addr + length,
+               .flags = flags,
+               .file = {},
+               .anon_vma = {},
+               .copied_from = {},
+               .pgoff = addr.vpn(),
+               .name = {},
+               .just_expand = true};
+  bool adjacent = below && k.vmas[below].end == addr;
+  if (!adjacent || !VmaMergeNewRange(k, r)) {
+    Vma& vma = NewVma(k, mm);
+    vma.start = r.start;
+    vma.end = r.end;
+    vma.flags = flags;
+    vma.pgoff = r.pgoff;
+    InsertVma(k, vma);
+  }
+  VmStatAccount(mm, flags, static_cast<int64_t>(pages));
+  if (flags & vm::kLocked) mm.locked_vm += pages;
+  return Errno::kOk;
+}
+
+VirtAddr DoBrk(Kernel& k, Mm& mm, VirtAddr brk) {
+  if (brk < mm.start_brk) return mm.brk;
+  uint64_t data_limit = k.Current().rlim[kRlimitData].soft;
+  if (data_limit != kRlimInfinity &&
+      (brk - mm.start_brk) + (mm.end_data - mm.start_data) > data_limit) {
+    return mm.brk;
+  }
+  uint64_t wanted = PageAlign(brk.value());
+  VirtAddr fresh(wanted), old(PageAlign(mm.brk.value()));
+  if (fresh == old) return mm.brk = brk;
+  if (brk <= mm.brk) {
+    Id<Vma> heap = FindVma(k, mm, fresh);
+    if (!heap || k.vmas[heap].start >= old) return mm.brk;
+    if (DoMunmap(k, mm, fresh, old) != Errno::kOk) return mm.brk;
+    return mm.brk = brk;
+  }
+  uint64_t grow = fresh - old;
+  if (wanted == 0 ||
+      !GetUnmappedArea(k, mm, {}, old.value(), grow, 0, mman::kFixed).ok() ||
+      !MlockFutureOk(k, mm, mm.def_flags, grow)) {
+    return mm.brk;
+  }
+  Id<Vma> next;
+  Id<Vma> below = FindVmaPrev(k, mm, old, &next);
+  if (next && wanted + kPageSize > VmStartGap(k, k.vmas[next]).value()) {
+    return mm.brk;
+  }
+  if (below && k.vmas[below].end <= mm.start_brk) below = Id<Vma>();
+  if (DoBrkFlags(k, mm, below, old, grow) != Errno::kOk) return mm.brk;
+  mm.brk = brk;
+  if (mm.def_flags & vm::kLocked) {
+    (void)MmPopulate(k, mm, old, grow, OnError::kIgnore);
+  }
+  return brk;
+}
+
+Errno ExpandDownwards(Kernel& k, Vma& vma, VirtAddr addr) {
+  if (!vma.Has(vm::kGrowsDown)) return Errno::kEFAULT;
+  addr = addr.Floor();
+  if (addr.value() < MmapMinAddr(k)) return Errno::kEPERM;
+  uint64_t guard = k.sysctl.stack_guard_gap << kPageShift;
+  if (vma.prev) {
+    const Vma& prev = k.vmas[vma.prev];
+    if (!prev.Has(vm::kGrowsDown) && VmaIsAccessible(prev) &&
+        addr - prev.end < guard) {
+      return Errno::kENOMEM;
+    }
+  }
+  AnonVmaPrepare(k, vma);
+  if (addr >= vma.start) return Errno::kOk;
+  Mm& mm = k.mms[vma.mm];
+  uint64_t bytes = vma.start - addr, pages = bytes >> kPageShift;
+  if (pages > vma.pgoff) return Errno::kENOMEM;
+  if (!MayExpandVm(k, mm, vma.flags, pages)) return Errno::kENOMEM;
+  if (vma.end - addr > k.Current().rlim[kRlimitStack].soft) {
+    return Errno::kENOMEM;
+  }
+  if (!MlockFutureOk(k, mm, vma.flags, bytes)) return Errno::kENOMEM;
+  FL_TRY(VmEnoughMemory(k, mm, pages));
+  if (vma.Has(vm::kLocked)) mm.locked_vm += pages;
+  VmStatAccount(mm, vma.flags, static_cast<int64_t>(pages));
+  k.Emit(EventLevel::kAll, VmaExpand{addr.value(), vma.end.value(),
+                                     vma.start.value(), vma.end.value()});
+  vma.pgoff -= pages;
+  SetVmaRange(k, vma, addr, vma.end);
+  return Errno::kOk;
+}
+
+Errno FaultIn(Kernel& k, Vma& vma, VirtAddr addr, bool write) {
+  PteRef ref = FindPte(std::as_const(k), k.mms[vma.mm], addr);
+  if (ref.ok()) {
+    Pte pte = ReadPte(std::as_const(k), ref);
+    if (pte.hw_present() && (!write || pte.writable())) {
+      if (!pte.special()) k.page(pte.pfn()).flags |= page_flag::kReferenced;
+      return Errno::kOk;
+    }
+  }
+  FaultAccess access = write ? FaultAccess::kWrite : FaultAccess::kRead;
+  uint32_t status = HandleMmFault(k, vma, addr, access);
+  if (status & vm_fault::kOom) return Errno::kENOMEM;
+  return status & vm_fault::kError ? Errno::kEFAULT : Errno::kOk;
+}
+
+Errno PopulateVma(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
+  if (vma.Has(vm::kLockOnFault)) return Errno::kOk;
+  if (!VmaIsAccessible(vma)) return Errno::kEFAULT;
+  bool write = (vma.flags & (vm::kWrite | vm::kShared)) == vm::kWrite;
+  for (VirtAddr a = start; a < end; a = a + kPageSize) {
+    FL_TRY(FaultIn(k, vma, a, write));
+  }
+  return Errno::kOk;
+}
+
+Errno MmPopulate(Kernel& k, Mm& mm, VirtAddr start, uint64_t length,
+                 OnError on_error) {
+  VirtAddr end = start + length;
+  Id<Vma> at = FindVmaIntersection(k, mm, start, end);
+  while (at && k.vmas[at].start < end) {
+    Vma& vma = k.vmas[at];
+    at = vma.next;
+    if (vma.Has(vm::kIo | vm::kPfnMap)) continue;
+    Errno e = PopulateVma(k, vma, std::max(start, vma.start),
+                          std::min(end, vma.end));
+    if (e != Errno::kOk && on_error == OnError::kStop) return e;
+  }
+  return Errno::kOk;
+}
+
+void ExitMmap(Kernel& k, Mm& mm) {
+  if (mm.mmap) {
+    MunmapSpan all{.first = mm.mmap, .prev = {}, .next = {}};
+    for (Id<Vma> at = mm.mmap; at; at = k.vmas[at].next) {
+      const Vma& vma = k.vmas[at];
+      if (vma.Has(vm::kAccount)) all.nr_accounted += vma.pages().value();
+    }
+    CompleteMunmap(k, mm, all, VirtAddr(0), VirtAddr(~uint64_t{0}),
+                   Uncharge::kYes);
+  }
+  VM_BUG_ON(mm.pgtables_bytes != 0);
+  VM_BUG_ON(mm.RssPages() != 0);
+  k.tlb.FlushAsid(mm.asid);
+  PgdFree(k, mm);
+}
+
+}  // namespace faultline

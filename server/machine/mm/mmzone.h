@@ -1,0 +1,123 @@
+// struct page, struct zone and the free areas. Data only; the algorithms are
+// in mm/page_alloc.h. Models include/linux/{mm_types,mmzone,page-flags}.h.
+#ifndef FAULTLINE_SERVER_MACHINE_MM_MMZONE_H_
+#define FAULTLINE_SERVER_MACHINE_MM_MMZONE_H_
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "server/machine/base/units.h"
+
+namespace faultline {
+
+inline constexpr int kMaxPageOrder = 10;  // MAX_PAGE_ORDER, inclusive
+inline constexpr int kPageBlockOrder = 9;
+
+// enum zone_type.
+enum class ZoneType : uint8_t {
+  kDma = 0,
+  kDma32 = 1,
+  kNormal = 2,
+  kHighMem = 3,
+  kMovable = 4,
+};
+inline constexpr int kMaxNrZones = 5;
+const char* ZoneName(ZoneType zone);
+
+// PG_* of struct page.
+namespace page_flag {
+inline constexpr uint32_t kReferenced = 1 << 0;
+inline constexpr uint32_t kUptodate = 1 << 1;
+inline constexpr uint32_t kDirty = 1 << 2;
+inline constexpr uint32_t kLru = 1 << 3;
+inline constexpr uint32_t kActive = 1 << 4;
+inline constexpr uint32_t kSwapBacked = 1 << 5;
+inline constexpr uint32_t kMlocked = 1 << 6;
+inline constexpr uint32_t kBuddy = 1 << 7;     // heads a free block
+inline constexpr uint32_t kTable = 1 << 8;     // a page-table page
+inline constexpr uint32_t kReserved = 1 << 9;  // kept by boot
+inline constexpr uint32_t kAnonExclusive = 1 << 10;
+inline constexpr uint32_t kAnon = 1 << 11;     // mapping is an anon_vma
+inline constexpr uint32_t kHead = 1 << 12;     // allocated with an order > 0
+inline constexpr uint32_t kUnevictable = 1 << 13;
+inline constexpr uint32_t kKernel = 1 << 14;  // given out by alloc_pages
+}  // namespace page_flag
+
+// struct page. What the fields mean depends on the owner, as in Linux:
+//   free (kBuddy)  order, and next/prev in the zone's free list
+//   anonymous      mapping: anon_vma id; index: virtual page number at birth
+//   page cache     mapping: inode id; index: page offset in the file
+//   page table     index: mm id
+struct Page {
+  uint32_t flags = 0;
+  int32_t refcount = 0;
+  int32_t mapcount = 0;  // PTEs that map it (Linux keeps this less one)
+  uint32_t mapping = 0;
+  uint64_t index = 0;
+  Pfn prev;
+  Pfn next;
+  uint8_t order = 0;
+
+  bool Is(uint32_t flag) const { return (flags & flag) != 0; }
+  template <class Ar, class Self>
+  static void Describe(Ar& ar, Self& s) {
+    ar(s.flags, s.refcount, s.mapcount, s.mapping, s.index, s.prev, s.next,
+       s.order);
+  }
+};
+
+// A run of pages: [begin, end).
+struct PfnRange {
+  Pfn begin{0};
+  Pfn end{0};
+  PageCount size() const { return end - begin; }
+};
+
+// struct free_area: the free blocks of one order. The list is threaded through
+// the head pages of the blocks; what was freed last is at its head.
+struct FreeArea {
+  Pfn head;
+  Pfn tail;
+  uint64_t nr_free = 0;
+};
+
+// WMARK_* of a zone, in pages.
+struct Watermarks {
+  uint64_t min = 0;
+  uint64_t low = 0;
+  uint64_t high = 0;
+  uint64_t promo = 0;
+};
+
+// struct zone.
+struct Zone {
+  ZoneType type = ZoneType::kNormal;
+  Pfn start{0};  // zone_start_pfn
+  PageCount spanned;
+  PageCount present;
+  PageCount managed;
+  uint64_t nr_free_pages = 0;
+  Watermarks wmark;
+  std::array<uint64_t, kMaxNrZones> lowmem_reserve{};
+  std::array<FreeArea, kMaxPageOrder + 1> free_area;
+  // Order-10 blocks that boot handed to the allocator and nobody has taken
+  // yet. They are the tail of free_area[10]'s list, lowest address first,
+  // kept as ranges so that booting a large machine touches no page of it.
+  std::vector<PfnRange> pristine;
+  std::vector<PfnRange> present_ranges;
+
+  bool populated() const { return present > PageCount(0); }
+  bool Contains(Pfn p) const {
+    return p >= start && p < start + spanned;
+  }
+  template <class Ar, class Self>
+  static void Describe(Ar& ar, Self& s) {
+    ar(s.type, s.start, s.spanned, s.present, s.managed, s.nr_free_pages,
+       s.wmark, s.lowmem_reserve, s.free_area, s.pristine, s.present_ranges);
+  }
+};
+
+}  // namespace faultline
+
+#endif  // FAULTLINE_SERVER_MACHINE_MM_MMZONE_H_

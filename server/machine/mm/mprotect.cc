@@ -1,0 +1,132 @@
+// Models mm/mprotect.c (v6.18): do_mprotect_pkey(), mprotect_fixup(),
+// change_pte_range().
+#include "server/machine/mm/mprotect.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "server/machine/mm/mmap.h"
+#include "server/machine/mm/pgtable.h"
+#include "server/machine/mm/util.h"
+#include "server/machine/mm/vma.h"
+#include "server/machine/mm/vma_tree.h"
+
+namespace faultline {
+namespace {
+
+// can_change_pte_writable(): the write needs no fault any more.
+bool CanChangePteWritable(const Kernel& k, const Vma& vma, Pte pte) {
+  if (pte.special()) return false;
+  if (vma.Has(vm::kShared)) return VmaWantsWritenotify(k, vma) && pte.dirty();
+  const Page& page = k.page(pte.pfn());
+  return page.Is(page_flag::kAnon) && page.Is(page_flag::kAnonExclusive);
+}
+
+// change_protection(): the new protection enters every PTE.
+void ChangeProtection(Kernel& k, const Vma& vma, VirtAddr start, VirtAddr end) {
+  constexpr uint64_t kKeep = Pte::kPfnMask | Pte::kAccessed | Pte::kDirty |
+                             Pte::kSpecial;
+  const Mm& mm = k.mms[vma.mm];
+  const uint64_t prot = VmPageProt(k, vma);
+  // A TLB entry that permits more than its PTE must go; one that permits
+  // less faults, and the fault finds nothing to do. Linux flushes both.
+  bool flush = false;
+  ForEachPte(k, mm, start, end, [&](VirtAddr, uint64_t& entry) {
+    Pte old(entry);
+    Pte pte((old.value() & kKeep) | prot);
+    if (vma.Has(vm::kWrite) && !pte.writable() &&
+        CanChangePteWritable(std::as_const(k), vma, pte)) {
+      pte = pte.With(Pte::kWrite);
+    }
+    entry = pte.value();
+    flush = true;
+  });
+  if (flush) FlushTlbRange(k, mm, start, end);
+}
+
+// mprotect_fixup(). Sets *changed to the VMA that holds the range now.
+Errno MprotectFixup(Kernel& k, Mm& mm, Vma& vma, VirtAddr start, VirtAddr end,
+                    uint64_t flags, Id<Vma>* changed) {
+  const uint64_t old = vma.flags;
+  const uint64_t pages = (end - start) >> kPageShift;
+  *changed = vma.id;
+  if (vma.Has(vm::kSealed)) return Errno::kEPERM;
+  if (flags == old) return Errno::kOk;
+  uint64_t charged = 0;
+  if (flags & vm::kWrite) {
+    if (!MayExpandVm(k, mm, flags, pages) && MayExpandVm(k, mm, old, pages)) {
+      return Errno::kENOMEM;
+    }
+    constexpr uint64_t kNeedsNone = vm::kAccount | vm::kWrite | vm::kHugeTlb |
+                                    vm::kShared | vm::kNoReserve;
+    if (!(old & kNeedsNone)) {
+      FL_TRY(VmEnoughMemory(k, mm, pages));
+      charged = pages;
+      flags |= vm::kAccount;
+    }
+  } else if ((old & vm::kAccount) && vma.anonymous() && !vma.anon_vma &&
+             k.quirks.mprotect_drops_account) {
+    flags &= ~vm::kAccount;
+  }
+  auto modified = VmaModify(k, vma, start, end, flags, vma.name);
+  if (!modified.ok()) {
+    k.vm_committed -= charged;
+    return modified.error();
+  }
+  *changed = modified.value();
+  Vma& now = k.vmas[*changed];
+  k.Emit(EventLevel::kAll, VmaChange{start.value(), end.value(), old, flags});
+  now.flags = flags;
+  ChangeProtection(k, now, start, end);
+  if ((old & vm::kAccount) && !(flags & vm::kAccount)) k.vm_committed -= pages;
+  // A locked private mapping that becomes writable is copied at once.
+  constexpr uint64_t kMask = vm::kWrite | vm::kShared | vm::kLocked;
+  if ((old & kMask) == vm::kLocked && (flags & vm::kWrite)) {
+    (void)PopulateVma(k, now, start, end);
+  }
+  VmStatAccount(mm, old, -static_cast<int64_t>(pages));
+  VmStatAccount(mm, flags, static_cast<int64_t>(pages));
+  return Errno::kOk;
+}
+
+}  // namespace
+
+Errno DoMprotect(Kernel& k, Mm& mm, uint64_t addr, uint64_t length,
+                 uint64_t prot) {
+  const uint64_t grows =
+      prot & (mman::kProtGrowsDown | mman::kProtGrowsUp);
+  prot &= ~(mman::kProtGrowsDown | mman::kProtGrowsUp);
+  if (grows == (mman::kProtGrowsDown | mman::kProtGrowsUp)) {
+    return Errno::kEINVAL;
+  }
+  if (addr & ~kPageMask) return Errno::kEINVAL;
+  if (length == 0) return Errno::kOk;
+  VirtAddr start(addr), end(addr + PageAlign(length));
+  if (end <= start) return Errno::kENOMEM;
+  // arch_validate_prot()
+  if (prot & ~(vm::kAccessFlags | mman::kProtSem)) return Errno::kEINVAL;
+  Id<Vma> at = FindVmaIntersection(k, mm, start, end);
+  if (!at) return Errno::kENOMEM;
+  if (grows == mman::kProtGrowsDown) {
+    start = k.vmas[at].start;
+    if (!k.vmas[at].Has(vm::kGrowsDown)) return Errno::kEINVAL;
+  } else {
+    if (k.vmas[at].start > start) return Errno::kENOMEM;
+    if (grows == mman::kProtGrowsUp) return Errno::kEINVAL;
+  }
+  VirtAddr reached = start;
+  while (at && k.vmas[at].start < end) {
+    Vma& vma = k.vmas[at];
+    if (vma.start > reached) return Errno::kENOMEM;
+    uint64_t flags =
+        VmFlagsOfProt(prot) | (vma.flags & ~vm::kAccessFlags);
+    if ((flags & ~(flags >> 4)) & vm::kAccessFlags) return Errno::kEACCES;
+    FL_TRY(MprotectFixup(k, mm, vma, reached, std::min(vma.end, end), flags,
+                         &at));
+    reached = k.vmas[at].end;
+    at = k.vmas[at].next;
+  }
+  return reached < end ? Errno::kENOMEM : Errno::kOk;
+}
+
+}  // namespace faultline

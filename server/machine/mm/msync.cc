@@ -1,0 +1,89 @@
+// Models mm/msync.c and mm/mincore.c (v6.18): sys_msync(), do_mincore(),
+// mincore_pte_range().
+#include "server/machine/mm/msync.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "server/machine/mm/filemap.h"
+#include "server/machine/mm/mmap.h"
+#include "server/machine/mm/pgtable.h"
+#include "server/machine/mm/vma_tree.h"
+
+namespace faultline {
+namespace {
+
+// What mincore says of one page of a VMA.
+char PageInCore(const Kernel& k, const Vma& vma, VirtAddr addr) {
+  PteRef ref = FindPte(k, k.mms[vma.mm], addr);
+  if (ref.ok() && ReadPte(k, ref).present()) return 1;
+  if (!vma.file) return 0;
+  const Inode& inode = k.inodes[k.open_files[vma.file].inode];
+  return FilemapLookup(inode, vma.PageIndex(addr)).valid() ? 1 : 0;
+}
+
+// can_do_mincore(): the cache of a file is shown to who could write it.
+bool CanDoMincore(const Kernel& k, const Vma& vma) {
+  if (!vma.file) return true;
+  const File& file = k.open_files[vma.file];
+  return file.writable || k.tasks[k.current].capable() ||
+         (k.inodes[file.inode].mode & 0002) != 0;
+}
+
+}  // namespace
+
+Errno DoMsync(Kernel& k, Mm& mm, uint64_t addr, uint64_t length,
+              uint64_t flags) {
+  constexpr uint64_t kAsync = 1, kInvalidate = 2, kSync = 4;
+  if (flags & ~(kAsync | kInvalidate | kSync)) return Errno::kEINVAL;
+  if (addr & ~kPageMask) return Errno::kEINVAL;
+  if ((flags & kAsync) && (flags & kSync)) return Errno::kEINVAL;
+  VirtAddr start(addr), end(addr + PageAlign(length));
+  if (end < start) return Errno::kENOMEM;
+  if (end == start) return Errno::kOk;
+  Errno unmapped = Errno::kOk;
+  Id<Vma> at = FindVma(k, mm, start);
+  while (true) {
+    if (!at) return Errno::kENOMEM;
+    const Vma& vma = k.vmas[at];
+    if (start < vma.start) {
+      if (flags == kAsync) return Errno::kENOMEM;
+      start = vma.start;
+      if (start >= end) return unmapped == Errno::kOk ? Errno::kENOMEM
+                                                      : unmapped;
+      unmapped = Errno::kENOMEM;
+    }
+    if ((flags & kInvalidate) && vma.Has(vm::kLocked)) return Errno::kEBUSY;
+    VirtAddr stop = std::min(vma.end, end);
+    if ((flags & kSync) && vma.file && vma.Has(vm::kShared)) {
+      FileSync(k, k.open_files[vma.file].inode, vma.PageIndex(start),
+               vma.PageIndex(stop) - 1);
+    }
+    start = vma.end;
+    if (start >= end) return unmapped;
+    at = vma.next;
+  }
+}
+
+Errno DoMincore(Kernel& k, Mm& mm, uint64_t addr, uint64_t length,
+                std::string* vec) {
+  if (addr & ~kPageMask) return Errno::kEINVAL;
+  if (addr > mm.task_size || length > mm.task_size - addr) {
+    return Errno::kENOMEM;
+  }
+  VirtAddr at(addr), end(addr + PageAlign(length));
+  const Kernel& ck = std::as_const(k);
+  while (at < end) {
+    Id<Vma> id = LookupVma(ck, mm, at);
+    if (!id || ck.vmas[id].start > at) return Errno::kENOMEM;
+    const Vma& vma = ck.vmas[id];
+    bool may_see = CanDoMincore(ck, vma);
+    for (VirtAddr stop = std::min(vma.end, end); at < stop;
+         at = at + kPageSize) {
+      vec->push_back(may_see ? PageInCore(ck, vma, at) : 1);
+    }
+  }
+  return Errno::kOk;
+}
+
+}  // namespace faultline

@@ -1,0 +1,157 @@
+// Models mm/memory.c (v6.18): __pte_alloc(), free_pgtables(),
+// free_pgd_range(); arch/x86/mm/{pgtable,pgprot,tlb}.c.
+#include "server/machine/mm/pgtable.h"
+
+#include "server/machine/hw/cost.h"
+#include "server/machine/mm/gfp.h"
+#include "server/machine/mm/page_alloc.h"
+
+namespace faultline {
+namespace {
+
+Pfn NewTable(Kernel& k, Mm& mm, int level, VirtAddr addr) {
+  Pfn pfn = AllocPages(k, gfp::kPgtable, 0);
+  if (!pfn.valid()) return pfn;
+  Page& page = k.page(pfn);
+  page.flags |= page_flag::kTable;
+  page.index = mm.id.value();
+  k.vmstat.node[kNrPageTables]++;
+  k.clock_ns += cost::kPageClear;
+  // The first address that a table of this level translates here.
+  uint64_t span = uint64_t{1} << LevelShift(level + 1);
+  k.Emit(EventLevel::kAll,
+         PageTableAlloc{static_cast<uint32_t>(level), pfn.value(),
+                        addr.value() & ~(span - 1)});
+  return pfn;
+}
+
+void FreeTable(Kernel& k, int level, Pfn pfn) {
+  k.vmstat.node[kNrPageTables]--;
+  k.Emit(EventLevel::kAll,
+         PageTableFree{static_cast<uint32_t>(level), pfn.value()});
+  PutPage(k, pfn);
+}
+
+// The table of `level` below `table`, which is of level + 1.
+struct Range {
+  uint64_t start, last;     // the addresses of interest, inclusive
+  uint64_t floor, ceiling;  // what may go; ceiling inclusive
+};
+
+void FreeBelow(Kernel& k, Mm& mm, Pfn table, int level, uint64_t base,
+               const Range& r) {
+  const uint64_t span = uint64_t{1} << LevelShift(level);
+  for (int i = 0; i < kPtrsPerTable; i++) {
+    uint64_t from = base + i * span, to = from + span - 1;
+    if (to < r.start) continue;
+    if (from > r.last) break;
+    const uint64_t* entries = std::as_const(k.frames).Table(table);
+    if (entries == nullptr) return;
+    Pte entry(entries[i]);
+    if (!entry.hw_present()) continue;
+    if (level > 2) FreeBelow(k, mm, entry.pfn(), level - 1, from, r);
+    if (from >= r.floor && to <= r.ceiling) {
+      k.frames.MutTable(table)[i] = 0;
+      mm.pgtables_bytes -= kPageSize;
+      FreeTable(k, level - 1, entry.pfn());
+    }
+  }
+}
+
+constexpr uint64_t kTableFlags =
+    Pte::kPresent | Pte::kWrite | Pte::kUser | Pte::kAccessed | Pte::kDirty;
+// tlb_single_page_flush_ceiling (arch/x86/mm/tlb.c).
+constexpr uint64_t kSinglePageFlushCeiling = 33;
+
+}  // namespace
+
+bool PgdAlloc(Kernel& k, Mm& mm) {
+  mm.pgd = NewTable(k, mm, k.pgtable_levels, VirtAddr(0));
+  return mm.pgd.valid();
+}
+
+void PgdFree(Kernel& k, Mm& mm) {
+  FreeTable(k, k.pgtable_levels, mm.pgd);
+  mm.pgd = Pfn();
+}
+
+PteRef FindPte(const Kernel& k, const Mm& mm, VirtAddr addr) {
+  Pfn table = mm.pgd;
+  for (int level = k.pgtable_levels; level > 1; level--) {
+    const uint64_t* entries = k.frames.Table(table);
+    if (entries == nullptr) return {};
+    Pte entry(entries[IndexAt(addr, level)]);
+    if (!entry.hw_present()) return {};
+    table = entry.pfn();
+  }
+  return {table, IndexAt(addr, 1)};
+}
+
+PteRef AllocPte(Kernel& k, Mm& mm, VirtAddr addr) {
+  PteRef found = FindPte(std::as_const(k), mm, addr);
+  if (found.ok()) return found;
+  Pfn table = mm.pgd;
+  for (int level = k.pgtable_levels; level > 1; level--) {
+    int index = IndexAt(addr, level);
+    const uint64_t* entries = std::as_const(k.frames).Table(table);
+    Pte entry(entries == nullptr ? 0 : entries[index]);
+    if (!entry.hw_present()) {
+      Pfn fresh = NewTable(k, mm, level - 1, addr);
+      if (!fresh.valid()) return {};
+      entry = Pte::Make(fresh, kTableFlags);
+      k.frames.MutTable(table)[index] = entry.value();
+      mm.pgtables_bytes += kPageSize;
+    }
+    table = entry.pfn();
+  }
+  return {table, IndexAt(addr, 1)};
+}
+
+void FreePgtables(Kernel& k, Mm& mm, VirtAddr start, VirtAddr end,
+                  VirtAddr floor, VirtAddr ceiling) {
+  uint64_t before = mm.pgtables_bytes;
+  Range r{start.value(), end.value() - 1, floor.value(), ceiling.value() - 1};
+  FreeBelow(k, mm, mm.pgd, k.pgtable_levels, 0, r);
+  // The paging-structure cache may point at what is free now.
+  if (mm.pgtables_bytes != before) k.tlb.FlushAsid(mm.asid);
+}
+
+bool HasPageMkwrite(const Kernel& k, const Vma& vma) {
+  if (vma.ops != VmOps::kFile) return false;
+  return k.inodes[k.open_files[vma.file].inode].fs != FsType::kTmpfs;
+}
+
+bool VmaWantsWritenotify(const Kernel& k, const Vma& vma) {
+  if ((vma.flags & (vm::kWrite | vm::kShared)) != (vm::kWrite | vm::kShared)) {
+    return false;
+  }
+  return HasPageMkwrite(k, vma);
+}
+
+uint64_t VmPageProt(const Kernel& k, const Vma& vma) {
+  if (!vma.Has(vm::kAccessFlags)) return Pte::kProtNone | Pte::kAccessed;
+  uint64_t prot = Pte::kPresent | Pte::kUser | Pte::kAccessed;
+  if (vma.Has(vm::kShared) && vma.Has(vm::kWrite) &&
+      !VmaWantsWritenotify(k, vma)) {
+    prot |= Pte::kWrite;
+  }
+  if (!vma.Has(vm::kExec)) prot |= Pte::kNoExec;
+  return prot;
+}
+
+void FlushTlbRange(Kernel& k, const Mm& mm, VirtAddr start, VirtAddr end) {
+  uint64_t pages = (end - start) >> kPageShift;
+  if (pages > kSinglePageFlushCeiling) {
+    k.tlb.FlushAsid(mm.asid);
+    k.clock_ns += cost::kTlbFlushAll;
+    k.Emit(EventLevel::kAll, TlbFlush{3, -1});
+    return;
+  }
+  for (VirtAddr a = start; a < end; a = a + kPageSize) {
+    k.tlb.FlushPage(mm.asid, a.vpn());
+  }
+  k.clock_ns += cost::kTlbFlushPage * pages;
+  k.Emit(EventLevel::kAll, TlbFlush{2, static_cast<int64_t>(pages)});
+}
+
+}  // namespace faultline

@@ -1,0 +1,18 @@
+// Shared anonymous memory: an unlinked file of its own on tmpfs.
+#ifndef FAULTLINE_SERVER_MACHINE_MM_SHMEM_H_
+#define FAULTLINE_SERVER_MACHINE_MM_SHMEM_H_
+
+#include <cstdint>
+
+#include "server/machine/kernel.h"
+
+namespace faultline {
+
+// shmem_zero_setup(): the file behind a MAP_SHARED | MAP_ANONYMOUS mapping of
+// `bytes`, with one reference. Charges its whole size unless VM_NORESERVE.
+ErrnoOr<Id<File>> ShmemZeroSetup(Kernel& k, const Mm& mm, uint64_t bytes,
+                                 uint64_t vm_flags);
+
+}  // namespace faultline
+
+#endif  // FAULTLINE_SERVER_MACHINE_MM_SHMEM_H_

@@ -1,0 +1,42 @@
+// The event counters of /proc/vmstat. Models include/linux/vm_event_item.h.
+#ifndef FAULTLINE_SERVER_MACHINE_MM_VMSTAT_H_
+#define FAULTLINE_SERVER_MACHINE_MM_VMSTAT_H_
+
+#include <array>
+#include <cstdint>
+
+namespace faultline {
+
+enum VmEvent : int {
+  kPgAllocDma,
+  kPgAllocDma32,
+  kPgAllocNormal,
+  kPgAllocHigh,
+  kPgAllocMovable,
+  kPgFree,
+  kPgFault,
+  kPgMajFault,
+  kOomKill,
+  kVmEventCount,
+};
+
+// Pages in a state, over the whole machine (enum node_stat_item).
+enum NodeStat : int {
+  kNrAnonMapped,
+  kNrFileMapped,
+  kNrFilePages,
+  kNrShmem,
+  kNrFileDirty,
+  kNrPageTables,
+  kNrMlock,
+  kNodeStatCount,
+};
+
+struct Vmstat {
+  std::array<uint64_t, kVmEventCount> events{};
+  std::array<int64_t, kNodeStatCount> node{};
+};
+
+}  // namespace faultline
+
+#endif  // FAULTLINE_SERVER_MACHINE_MM_VMSTAT_H_

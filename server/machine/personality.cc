@@ -1,0 +1,44 @@
+#include "server/machine/personality.h"
+
+namespace faultline {
+
+Quirks QuirksOf(Personality personality) {
+  Quirks q;
+  if (personality == Personality::kLinux61) {
+    q.mprotect_drops_account = false;
+    q.merge_prefers_prev = false;
+    q.heap_needs_overlap = false;
+    q.stack_flag_is_nohuge = false;
+    q.thp_aligned_mmap = false;
+    q.soft_dirty = true;
+    q.vvar_vclock_pages = 0;
+  }
+  return q;
+}
+
+uint64_t* FindSysctl(SysctlTable& t, std::string_view name) {
+  struct Row {
+    std::string_view name;
+    uint64_t* value;
+  };
+  const Row rows[] = {
+      {"vm.overcommit_memory", &t.overcommit_memory},
+      {"vm.overcommit_ratio", &t.overcommit_ratio},
+      {"vm.overcommit_kbytes", &t.overcommit_kbytes},
+      {"vm.max_map_count", &t.max_map_count},
+      {"vm.mmap_min_addr", &t.mmap_min_addr},
+      {"vm.min_free_kbytes", &t.min_free_kbytes},
+      {"vm.admin_reserve_kbytes", &t.admin_reserve_kbytes},
+      {"vm.user_reserve_kbytes", &t.user_reserve_kbytes},
+      {"vm.watermark_scale_factor", &t.watermark_scale_factor},
+      {"vm.legacy_va_layout", &t.legacy_va_layout},
+      {"stack_guard_gap", &t.stack_guard_gap},
+      {"fault_around_bytes", &t.fault_around_bytes},
+  };
+  for (const Row& row : rows) {
+    if (row.name == name) return row.value;
+  }
+  return nullptr;
+}
+
+}  // namespace faultline

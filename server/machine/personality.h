@@ -1,0 +1,46 @@
+// What differs between the kernels a machine can be, and the sysctls: the
+// machine's few constants that are data.
+#ifndef FAULTLINE_SERVER_MACHINE_PERSONALITY_H_
+#define FAULTLINE_SERVER_MACHINE_PERSONALITY_H_
+
+#include <cstdint>
+#include <string_view>
+
+#include "server/machine/base/errno.h"
+#include "server/machine/command.h"
+
+namespace faultline {
+
+// Behaviour that changed between Linux 6.1 and 6.18 (README.md lists each).
+struct Quirks {
+  bool mprotect_drops_account = true;   // 6.7: untouched private memory
+  bool merge_prefers_prev = true;       // 6.10: anon_vmas of both sides differ
+  bool heap_needs_overlap = true;       // 6.7: the [heap] label
+  bool stack_flag_is_nohuge = true;     // 6.7: MAP_STACK
+  bool thp_aligned_mmap = true;         // 6.7: 2 MiB multiples
+  bool soft_dirty = false;              // CONFIG_MEM_SOFT_DIRTY
+  uint32_t vvar_vclock_pages = 2;       // 6.13: a mapping of its own
+};
+Quirks QuirksOf(Personality personality);
+
+struct SysctlTable {
+  uint64_t overcommit_memory = 0;
+  uint64_t overcommit_ratio = 50;
+  uint64_t overcommit_kbytes = 0;
+  uint64_t max_map_count = 65530;
+  uint64_t mmap_min_addr = 4096;
+  uint64_t min_free_kbytes = 0;  // computed at boot
+  uint64_t admin_reserve_kbytes = 0;
+  uint64_t user_reserve_kbytes = 0;
+  uint64_t watermark_scale_factor = 10;
+  uint64_t legacy_va_layout = 0;
+  uint64_t stack_guard_gap = 256;  // pages; the boot parameter
+  uint64_t fault_around_bytes = 65536;
+};
+
+// A name the machine knows ("vm.overcommit_memory"), or nullptr.
+uint64_t* FindSysctl(SysctlTable& table, std::string_view name);
+
+}  // namespace faultline
+
+#endif  // FAULTLINE_SERVER_MACHINE_PERSONALITY_H_

@@ -1,0 +1,203 @@
+// Models mm/{page_alloc,show_mem,page-writeback}.c (v6.18):
+// calculate_totalreserve_pages(), si_mem_available(), global_dirty_limits().
+#include "server/machine/proc/mem_counts.h"
+
+#include <algorithm>
+
+#include "server/machine/mm/page_alloc.h"
+#include "server/machine/mm/pgtable.h"
+
+namespace faultline {
+namespace {
+
+// Boot keeps the first pages of a zone that has more present than managed.
+bool KeptByBoot(const Zone& zone, Pfn pfn) {
+  uint64_t keep = (zone.present - zone.managed).value();
+  for (const PfnRange& range : zone.present_ranges) {
+    uint64_t kept = std::min(keep, range.size().value());
+    if (pfn >= range.begin && pfn < range.begin + PageCount(kept)) return true;
+    keep -= kept;
+  }
+  return false;
+}
+
+// The first page of the block of pages that `pfn` lies in, as far as a head
+// with this flag says.
+bool InBlockOf(const Kernel& k, Pfn pfn, uint32_t head_flag) {
+  for (int order = 0; order <= kMaxPageOrder; order++) {
+    Pfn head(pfn.value() & ~((uint32_t{1} << order) - 1));
+    const Page& page = k.page(head);
+    if (page.Is(head_flag) && page.order >= order) return true;
+  }
+  return false;
+}
+
+bool IsPristine(const Kernel& k, Pfn pfn) {
+  for (const Zone& zone : k.zones) {
+    for (const PfnRange& range : zone.pristine) {
+      if (pfn >= range.begin && pfn < range.end) return true;
+    }
+  }
+  return false;
+}
+
+bool InPageCache(const Page& page) {
+  return !page.Is(page_flag::kAnon | page_flag::kTable |
+                  page_flag::kReserved | page_flag::kSpecial) &&
+         page.Is(page_flag::kLru) && page.mapping != 0;
+}
+
+constexpr uint32_t kBootFlags = page_flag::kReserved | page_flag::kSpecial;
+
+}  // namespace
+
+FrameUse FrameUseOf(const Kernel& k, uint64_t number) {
+  if (!PfnValid(k, number)) return FrameUse::kHole;
+  Pfn pfn(static_cast<uint32_t>(number));
+  const Page& page = k.page(pfn);
+  if (page.Is(kBootFlags)) return FrameUse::kReserved;
+  if (page.refcount > 0) {
+    if (page.Is(page_flag::kTable)) return FrameUse::kPageTable;
+    if (page.Is(page_flag::kAnon)) return FrameUse::kAnon;
+    if (!InPageCache(page)) return FrameUse::kKernel;
+    return page.Is(page_flag::kSwapBacked) ? FrameUse::kShmem
+                                           : FrameUse::kFile;
+  }
+  if (InBlockOf(k, pfn, page_flag::kBuddy) || IsPristine(k, pfn)) {
+    return FrameUse::kFree;
+  }
+  if (InBlockOf(k, pfn, page_flag::kHead)) return FrameUse::kKernel;
+  const Zone& zone = k.zone(ZoneOf(k, pfn));
+  return KeptByBoot(zone, pfn) ? FrameUse::kReserved : FrameUse::kKernel;
+}
+
+std::vector<Pfn> MlockedPages(const Kernel& k) {
+  std::vector<Pfn> pages;
+  k.mms.ForEach([&](Id<Mm>, const Mm& mm) {
+    if (mm.locked_vm == 0) return;
+    for (Id<Vma> at = mm.mmap; at; at = k.vmas[at].next) {
+      const Vma& vma = k.vmas[at];
+      if (!vma.Has(vm::kLocked) || vma.Has(vm::kSpecial)) continue;
+      ForEachPte(k, mm, vma.start, vma.end, [&](VirtAddr, Pte pte) {
+        if (pte.present() && !pte.special()) pages.push_back(pte.pfn());
+      });
+    }
+  });
+  std::sort(pages.begin(), pages.end());
+  pages.erase(std::unique(pages.begin(), pages.end()), pages.end());
+  return pages;
+}
+
+bool PageOnRamfs(const Kernel& k, const Page& page) {
+  if (!InPageCache(page)) return false;
+  return k.inodes[Id<Inode>(page.mapping)].fs == FsType::kRamfs;
+}
+
+bool PageDirtyOnDevice(const Kernel& k, const Page& page) {
+  if (!InPageCache(page) || !page.Is(page_flag::kDirty)) return false;
+  return k.inodes[Id<Inode>(page.mapping)].fs == FsType::kExt4;
+}
+
+ZoneLruCounts CountLru(const Kernel& k) {
+  ZoneLruCounts zones;
+  const std::vector<Pfn> mlocked = MlockedPages(k);
+  k.mem_map.ForEach([&](size_t number, const Page& page) {
+    if (page.refcount <= 0 || page.Is(kBootFlags)) return;
+    const bool anon = page.Is(page_flag::kAnon);
+    if (!anon && !InPageCache(page)) return;
+    Pfn pfn(static_cast<uint32_t>(number));
+    LruCounts& c = zones[static_cast<int>(ZoneOf(k, pfn))];
+    const bool locked = std::binary_search(mlocked.begin(), mlocked.end(), pfn);
+    if (locked) c.mlock++;
+    if (PageDirtyOnDevice(k, page)) c.dirty++;
+    if (locked || page.Is(page_flag::kUnevictable) || PageOnRamfs(k, page)) {
+      c.lru[kUnevictable]++;
+      return;
+    }
+    // A lazily freed anonymous page waits among the file pages.
+    const bool file_list = !page.Is(page_flag::kSwapBacked);
+    const bool active = page.Is(page_flag::kActive);
+    c.lru[(file_list ? kInactiveFile : kInactiveAnon) + (active ? 1 : 0)]++;
+  });
+  return zones;
+}
+
+LruCounts SumOf(const ZoneLruCounts& zones) {
+  LruCounts sum;
+  for (const LruCounts& zone : zones) {
+    for (int i = 0; i < kNrLru; i++) sum.lru[i] += zone.lru[i];
+    sum.mlock += zone.mlock;
+    sum.dirty += zone.dirty;
+  }
+  return sum;
+}
+
+uint64_t NrFreePages(const Kernel& k) {
+  uint64_t n = 0;
+  for (const Zone& zone : k.zones) n += zone.nr_free_pages;
+  return n;
+}
+
+uint64_t NrFreePagesBlocks(const Zone& zone) {
+  uint64_t n = 0;
+  for (int order = kPageBlockOrder; order <= kMaxPageOrder; order++) {
+    n += zone.free_area[order].nr_free << order;
+  }
+  return n;
+}
+
+uint64_t TotalreservePages(const Kernel& k) {
+  uint64_t total = 0;
+  for (const Zone& zone : k.zones) {
+    uint64_t reserve = *std::max_element(zone.lowmem_reserve.begin(),
+                                         zone.lowmem_reserve.end());
+    total += std::min(reserve + zone.wmark.high, zone.managed.value());
+  }
+  return total;
+}
+
+uint64_t MemAvailable(const Kernel& k, const LruCounts& lru) {
+  uint64_t wmark_low = 0;
+  for (const Zone& zone : k.zones) {
+    if (zone.populated()) wmark_low += zone.wmark.low;
+  }
+  uint64_t pagecache = lru.lru[kActiveFile] + lru.lru[kInactiveFile];
+  pagecache -= std::min(pagecache / 2, wmark_low);
+  uint64_t free = NrFreePages(k) + pagecache;
+  return free - std::min(free, TotalreservePages(k));
+}
+
+DirtyLimits GlobalDirtyLimits(const Kernel& k, const ZoneLruCounts& lru) {
+  auto cached = [](const LruCounts& c) {
+    return c.lru[kActiveFile] + c.lru[kInactiveFile];
+  };
+  uint64_t pages = NrFreePages(k);
+  pages -= std::min(pages, TotalreservePages(k));
+  pages += cached(SumOf(lru));
+  const int high = static_cast<int>(ZoneType::kHighMem);
+  if (const Zone& zone = k.zones[high]; zone.populated()) {
+    uint64_t dirtyable =
+        zone.nr_free_pages - std::min(zone.nr_free_pages, zone.wmark.high);
+    dirtyable += cached(lru[high]);
+    pages -= std::min(pages, dirtyable);
+  }
+  pages++;
+  constexpr uint64_t kDirtyRatio = 20, kBackgroundRatio = 10;
+  return {.threshold = kDirtyRatio * kPageSize / 100 * pages / kPageSize,
+          .background = kBackgroundRatio * kPageSize / 100 * pages / kPageSize};
+}
+
+uint64_t MaxPfn(const Kernel& k) {
+  uint64_t end = 0;
+  for (const Zone& zone : k.zones) {
+    if (!zone.populated()) continue;
+    end = std::max<uint64_t>(end, (zone.start + zone.spanned).value());
+  }
+  return end;
+}
+
+uint64_t PagesPerSection(const Kernel& k) {
+  return k.config.profile == Profile::kX86_64 ? 32768 : 131072;
+}
+
+}  // namespace faultline

@@ -1,0 +1,73 @@
+// What /proc's memory files count by looking: who owns a frame, which LRU list
+// Linux would have a page on, and what follows from the watermarks.
+#ifndef FAULTLINE_SERVER_MACHINE_PROC_MEM_COUNTS_H_
+#define FAULTLINE_SERVER_MACHINE_PROC_MEM_COUNTS_H_
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "server/machine/kernel.h"
+
+namespace faultline {
+
+// What a frame is used for.
+enum class FrameUse : uint8_t {
+  kHole,       // no memory there
+  kReserved,   // kept by boot, the zero page, the vdso
+  kFree,       // part of a free block
+  kPageTable,  // belongs to one mm
+  kAnon,       // an anonymous page
+  kFile,       // in the page cache of a file on disk or ramfs
+  kShmem,      // in the page cache of tmpfs or shared anonymous memory
+  kKernel,     // handed out by alloc_pages()
+};
+FrameUse FrameUseOf(const Kernel& k, uint64_t pfn);
+
+// The frames that a VM_LOCKED VMA maps, sorted: PG_mlocked.
+std::vector<Pfn> MlockedPages(const Kernel& k);
+// mapping_unevictable(): ramfs pages have nowhere to go.
+bool PageOnRamfs(const Kernel& k, const Page& page);
+// A page that waits to be written to its device: NR_FILE_DIRTY counts it.
+bool PageDirtyOnDevice(const Kernel& k, const Page& page);
+
+// enum lru_list.
+enum Lru : int {
+  kInactiveAnon,
+  kActiveAnon,
+  kInactiveFile,
+  kActiveFile,
+  kUnevictable,
+  kNrLru,
+};
+struct LruCounts {
+  std::array<uint64_t, kNrLru> lru{};
+  uint64_t mlock = 0;
+  uint64_t dirty = 0;
+};
+// Of each zone. The machine has no LRU lists; pages are counted by their flags.
+using ZoneLruCounts = std::array<LruCounts, kMaxNrZones>;
+ZoneLruCounts CountLru(const Kernel& k);
+LruCounts SumOf(const ZoneLruCounts& zones);
+
+uint64_t NrFreePages(const Kernel& k);
+// Free pages in blocks of a whole pageblock: NR_FREE_PAGES_BLOCKS.
+uint64_t NrFreePagesBlocks(const Zone& zone);
+// calculate_totalreserve_pages()
+uint64_t TotalreservePages(const Kernel& k);
+// si_mem_available(), pages.
+uint64_t MemAvailable(const Kernel& k, const LruCounts& lru);
+// global_dirty_limits(), pages.
+struct DirtyLimits {
+  uint64_t threshold = 0;
+  uint64_t background = 0;
+};
+DirtyLimits GlobalDirtyLimits(const Kernel& k, const ZoneLruCounts& lru);
+// The first frame beyond all memory.
+uint64_t MaxPfn(const Kernel& k);
+// PAGES_PER_SECTION: memory has struct pages in units of this.
+uint64_t PagesPerSection(const Kernel& k);
+
+}  // namespace faultline
+
+#endif  // FAULTLINE_SERVER_MACHINE_PROC_MEM_COUNTS_H_

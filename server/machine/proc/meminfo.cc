@@ -1,0 +1,138 @@
+// /proc/meminfo. Models fs/proc/meminfo.c (v6.18): meminfo_proc_show(), as
+// configured on the recorded kernels. What the machine does not have is 0.
+#include "server/machine/mm/util.h"
+#include "server/machine/proc/mem_counts.h"
+#include "server/machine/proc/proc_files.h"
+
+namespace faultline {
+namespace {
+
+uint64_t Stat(const Kernel& k, NodeStat item) {
+  int64_t n = k.vmstat.node[item];
+  return n > 0 ? static_cast<uint64_t>(n) : 0;
+}
+
+class Meminfo {
+ public:
+  explicit Meminfo(const Kernel& k)
+      : k_(k), lru_(SumOf(CountLru(k))), swap_(k.config.swap_bytes >> 12) {}
+
+  std::string Text() {
+    Totals();
+    Lru();
+    if (!Is64Bit(k_)) HighMem();
+    Swap();
+    Kinds();
+    Commit();
+    Huge();
+    DirectMap();
+    return m_.Take();
+  }
+
+ private:
+  void Pages(std::string_view label, uint64_t pages) {
+    m_.Kilobytes(label, pages << (kPageShift - 10));
+  }
+
+  void Totals() {
+    Pages("MemTotal:       ", k_.totalram_pages);
+    Pages("MemFree:        ", NrFreePages(k_));
+    Pages("MemAvailable:   ", MemAvailable(k_, lru_));
+    Pages("Buffers:        ", 0);
+    Pages("Cached:         ", Stat(k_, kNrFilePages));
+    Pages("SwapCached:     ", 0);
+  }
+
+  void Lru() {
+    const auto& lru = lru_.lru;
+    Pages("Active:         ", lru[kActiveAnon] + lru[kActiveFile]);
+    Pages("Inactive:       ", lru[kInactiveAnon] + lru[kInactiveFile]);
+    Pages("Active(anon):   ", lru[kActiveAnon]);
+    Pages("Inactive(anon): ", lru[kInactiveAnon]);
+    Pages("Active(file):   ", lru[kActiveFile]);
+    Pages("Inactive(file): ", lru[kInactiveFile]);
+    Pages("Unevictable:    ", lru[kUnevictable]);
+    Pages("Mlocked:        ", lru_.mlock);
+  }
+
+  void HighMem() {
+    const Zone& high = k_.zone(ZoneType::kHighMem);
+    Pages("HighTotal:      ", high.managed.value());
+    Pages("HighFree:       ", high.nr_free_pages);
+    Pages("LowTotal:       ", k_.totalram_pages - high.managed.value());
+    Pages("LowFree:        ", NrFreePages(k_) - high.nr_free_pages);
+  }
+
+  void Swap() {
+    Pages("SwapTotal:      ", swap_);
+    Pages("SwapFree:       ", swap_);
+    Pages("Zswap:          ", 0);
+    Pages("Zswapped:       ", 0);
+  }
+
+  void Kinds() {
+    Pages("Dirty:          ", Stat(k_, kNrFileDirty));
+    Pages("Writeback:      ", 0);
+    Pages("AnonPages:      ", Stat(k_, kNrAnonMapped));
+    Pages("Mapped:         ", Stat(k_, kNrFileMapped));
+    Pages("Shmem:          ", Stat(k_, kNrShmem));
+    for (std::string_view label :
+         {"KReclaimable:   ", "Slab:           ", "SReclaimable:   ",
+          "SUnreclaim:     ", "KernelStack:    "}) {
+      Pages(label, 0);
+    }
+    Pages("PageTables:     ", Stat(k_, kNrPageTables));
+    for (std::string_view label :
+         {"SecPageTables:  ", "NFS_Unstable:   ", "Bounce:         ",
+          "WritebackTmp:   "}) {
+      Pages(label, 0);
+    }
+  }
+
+  void Commit() {
+    Pages("CommitLimit:    ", VmCommitLimit(k_));
+    Pages("Committed_AS:   ", k_.vm_committed);
+    constexpr uint64_t kVmalloc64 = 34359738367, kVmalloc32 = 122880;
+    m_.Kilobytes("VmallocTotal:   ", Is64Bit(k_) ? kVmalloc64 : kVmalloc32);
+    Pages("VmallocUsed:    ", 0);
+    Pages("VmallocChunk:   ", 0);
+    Pages("Percpu:         ", 0);
+    if (!Is618(k_)) Pages("HardwareCorrupted: ", 0);
+  }
+
+  void Huge() {
+    for (std::string_view label :
+         {"AnonHugePages:  ", "ShmemHugePages: ", "ShmemPmdMapped: ",
+          "FileHugePages:  ", "FilePmdMapped:  "}) {
+      Pages(label, 0);
+    }
+    if (Is618(k_)) Pages("Balloon:        ", 0);
+    m_ << "HugePages_Total:       0\n"
+          "HugePages_Free:        0\n"
+          "HugePages_Rsvd:        0\n"
+          "HugePages_Surp:        0\n"
+          "Hugepagesize:       2048 kB\n"
+          "Hugetlb:               0 kB\n";
+  }
+
+  // arch_report_meminfo(): low memory, in the largest pages that fit it.
+  void DirectMap() {
+    const Zone& high = k_.zone(ZoneType::kHighMem);
+    uint64_t kb = (k_.config.ram_bytes >> 10) - (high.present.bytes() >> 10);
+    constexpr uint64_t kHuge = 2048;
+    m_.Kilobytes("DirectMap4k:    ", kb % kHuge);
+    m_.Kilobytes("DirectMap2M:    ", kb / kHuge * kHuge);
+    if (Is64Bit(k_)) m_.Kilobytes("DirectMap1G:    ", 0);
+  }
+
+  const Kernel& k_;
+  LruCounts lru_;
+  uint64_t swap_;  // pages
+  SeqFile m_;
+};
+
+}  // namespace
+
+std::string ProcMeminfo(const Kernel& k) { return Meminfo(k).Text(); }
+
+}  // namespace faultline

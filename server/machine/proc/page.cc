@@ -1,0 +1,132 @@
+// /proc/kpagecount and /proc/kpageflags: one word for each page frame. Models
+// fs/proc/page.c (v6.18): kpagecount_read(), stable_page_flags().
+#include <algorithm>
+#include <vector>
+
+#include "server/machine/proc/mem_counts.h"
+#include "server/machine/proc/proc_files.h"
+
+namespace faultline {
+namespace {
+
+// include/uapi/linux/kernel-page-flags.h, include/linux/kernel-page-flags.h
+enum Kpf : int {
+  kKpfReferenced = 2,
+  kKpfUptodate = 3,
+  kKpfDirty = 4,
+  kKpfLru = 5,
+  kKpfActive = 6,
+  kKpfBuddy = 10,
+  kKpfMmap = 11,
+  kKpfAnon = 12,
+  kKpfSwapBacked = 14,
+  kKpfUnevictable = 18,
+  kKpfNoPage = 20,
+  kKpfZeroPage = 24,
+  kKpfPgtable = 26,
+  kKpfReserved = 32,
+  kKpfMlocked = 33,
+  // PG_anon_exclusive has the bit of PG_mappedtodisk.
+  kKpfMappedToDisk = 34,
+};
+
+constexpr uint64_t Bit(Kpf flag) { return uint64_t{1} << flag; }
+
+// A frame in a hole has a struct page all the same, a reserved one, when its
+// section holds some memory.
+bool SectionPresent(const Kernel& k, uint64_t pfn) {
+  const uint64_t section = pfn / PagesPerSection(k);
+  for (const Zone& zone : k.zones) {
+    for (const PfnRange& range : zone.present_ranges) {
+      uint64_t first = range.begin.value() / PagesPerSection(k);
+      uint64_t last = (range.end.value() - 1) / PagesPerSection(k);
+      if (section >= first && section <= last) return true;
+    }
+  }
+  return false;
+}
+
+uint64_t LruPageFlags(const Kernel& k, const Page& page, bool mlocked) {
+  uint64_t u = 0;
+  auto copy = [&](uint32_t flag, Kpf bit) {
+    if (page.Is(flag)) u |= Bit(bit);
+  };
+  copy(page_flag::kReferenced, kKpfReferenced);
+  copy(page_flag::kUptodate, kKpfUptodate);
+  copy(page_flag::kDirty, kKpfDirty);
+  copy(page_flag::kLru, kKpfLru);
+  copy(page_flag::kActive, kKpfActive);
+  copy(page_flag::kSwapBacked, kKpfSwapBacked);
+  copy(page_flag::kAnon, kKpfAnon);
+  copy(page_flag::kAnonExclusive, kKpfMappedToDisk);
+  if (mlocked) u |= Bit(kKpfMlocked);
+  if (mlocked || page.Is(page_flag::kUnevictable) || PageOnRamfs(k, page)) {
+    u |= Bit(kKpfUnevictable);
+  }
+  return u;
+}
+
+uint64_t StablePageFlags(const Kernel& k, uint64_t number,
+                         const std::vector<Pfn>& mlocked) {
+  const FrameUse use = FrameUseOf(k, number);
+  if (use == FrameUse::kHole) {
+    return Bit(SectionPresent(k, number) ? kKpfReserved : kKpfNoPage);
+  }
+  const Pfn pfn(static_cast<uint32_t>(number));
+  const Page& page = k.page(pfn);
+  uint64_t u = page.mapcount > 0 ? Bit(kKpfMmap) : 0;
+  switch (use) {
+    case FrameUse::kReserved:
+      if (pfn == k.zero_page) u |= Bit(kKpfZeroPage);
+      return u | Bit(kKpfReserved);
+    case FrameUse::kFree:
+      return Bit(kKpfBuddy);
+    case FrameUse::kPageTable:
+      return Bit(kKpfPgtable);
+    case FrameUse::kAnon:
+    case FrameUse::kFile:
+    case FrameUse::kShmem:
+      return u | LruPageFlags(k, page,
+                              std::binary_search(mlocked.begin(),
+                                                 mlocked.end(), pfn));
+    case FrameUse::kHole:
+    case FrameUse::kKernel:
+      break;
+  }
+  return u;
+}
+
+// Calls f(pfn) for the frames of [first, first + count) below the end.
+template <class F>
+void ForEachFrame(const Kernel& k, uint64_t first, uint64_t count, F f) {
+  const uint64_t end = ProcKpageWords(k);
+  if (first >= end) return;
+  for (uint64_t n = 0; n < std::min(count, end - first); n++) f(first + n);
+}
+
+}  // namespace
+
+uint64_t ProcKpageWords(const Kernel& k) {
+  const uint64_t section = PagesPerSection(k);
+  return (MaxPfn(k) + section - 1) / section * section;
+}
+
+std::string ProcKpagecount(const Kernel& k, uint64_t first, uint64_t count) {
+  std::string out;
+  ForEachFrame(k, first, count, [&](uint64_t pfn) {
+    int32_t mapcount = k.page(Pfn(static_cast<uint32_t>(pfn))).mapcount;
+    AppendWord(out, mapcount > 0 ? static_cast<uint64_t>(mapcount) : 0);
+  });
+  return out;
+}
+
+std::string ProcKpageflags(const Kernel& k, uint64_t first, uint64_t count) {
+  std::string out;
+  const std::vector<Pfn> mlocked = MlockedPages(k);
+  ForEachFrame(k, first, count, [&](uint64_t pfn) {
+    AppendWord(out, StablePageFlags(k, pfn, mlocked));
+  });
+  return out;
+}
+
+}  // namespace faultline

@@ -1,0 +1,227 @@
+#include "server/machine/syscalls/syscalls.h"
+
+#include <utility>
+
+#include "server/machine/fs/open.h"
+#include "server/machine/mm/fault.h"
+#include "server/machine/mm/filemap.h"
+#include "server/machine/mm/madvise.h"
+#include "server/machine/mm/mlock.h"
+#include "server/machine/mm/mmap.h"
+#include "server/machine/mm/mprotect.h"
+#include "server/machine/mm/mremap.h"
+#include "server/machine/mm/msync.h"
+#include "server/machine/mm/page_alloc.h"
+#include "server/machine/task/exec.h"
+#include "server/machine/task/exit.h"
+#include "server/machine/task/fork.h"
+
+namespace faultline {
+namespace {
+
+// A system call's result: a value, or an errno.
+class Result {
+ public:
+  Result(Errno e) : error_(e) {}            // NOLINT: implicit by design
+  Result(uint64_t value) : value_(value) {}  // NOLINT: implicit by design
+  Result(VirtAddr a) : value_(a.value()) {}  // NOLINT: implicit by design
+  template <class T>
+  Result(const ErrnoOr<T>& r)  // NOLINT: implicit by design
+      : Result(r.ok() ? Result(r.value()) : Result(r.error())) {}
+
+  void Store(Outcome* out) const {
+    out->error = error_;
+    out->value = error_ == Errno::kOk ? static_cast<int64_t>(value_)
+                                      : -static_cast<int64_t>(error_);
+  }
+
+ private:
+  uint64_t value_ = 0;
+  Errno error_ = Errno::kOk;
+};
+
+class Dispatch {
+ public:
+  Dispatch(Kernel& k, Outcome* out) : k_(k), out_(out) {}
+
+  // SYSCALL_DEFINE6(mmap) and ksys_mmap_pgoff().
+  Result operator()(const Mmap& c) {
+    if (c.offset & ~kPageMask) return Errno::kEINVAL;
+    MmapArgs args{.file = {},
+                  .addr = c.addr,
+                  .length = c.length,
+                  .prot = c.prot,
+                  .flags = c.flags,
+                  .pgoff = c.offset >> kPageShift};
+    if (c.flags & mman::kAnonymous) {
+      // No huge-page pool is configured (departure D7).
+      if (c.flags & mman::kHugeTlb) return Errno::kENOMEM;
+    } else {
+      args.file = FileOf(k_, c.fd);
+      if (!args.file || k_.open_files[args.file].path_only) {
+        return Errno::kEBADF;
+      }
+      if (c.flags & mman::kHugeTlb) return Errno::kEINVAL;
+    }
+    return DoMmap(k_, mm(), args);
+  }
+  Result operator()(const Munmap& c) {
+    return VmMunmap(k_, mm(), c.addr, c.length);
+  }
+  Result operator()(const Mprotect& c) {
+    return DoMprotect(k_, mm(), c.addr, c.length, c.prot);
+  }
+  Result operator()(const Mremap& c) { return DoMremap(k_, mm(), c); }
+  Result operator()(const Brk& c) { return DoBrk(k_, mm(), VirtAddr(c.addr)); }
+  Result operator()(const Madvise& c) {
+    return DoMadvise(k_, mm(), c.addr, c.length, c.advice);
+  }
+  Result operator()(const Mlock& c) {
+    return DoMlock(k_, mm(), c.addr, c.length, c.flags);
+  }
+  Result operator()(const Munlock& c) {
+    return DoMunlock(k_, mm(), c.addr, c.length);
+  }
+  Result operator()(const Mlockall& c) { return DoMlockall(k_, mm(), c.flags); }
+  Result operator()(const Munlockall&) { return DoMunlockall(k_, mm()); }
+  Result operator()(const Msync& c) {
+    return DoMsync(k_, mm(), c.addr, c.length, c.flags);
+  }
+  Result operator()(const Mincore& c) {
+    return DoMincore(k_, mm(), c.addr, c.length, &out_->data);
+  }
+  Result operator()(const SetVmaName& c) {
+    return SetAnonVmaName(k_, mm(), c.addr, c.length, c.name);
+  }
+
+  Result operator()(const Access& c) {
+    constexpr MmuAccess kHow[] = {MmuAccess::kRead, MmuAccess::kWrite,
+                                  MmuAccess::kFetch};
+    const MmuAccess how = kHow[static_cast<int>(c.kind)];
+    uint64_t last = 0;
+    VirtAddr addr(c.addr);
+    for (uint64_t i = 0; i < c.count; i++, addr = addr + c.stride) {
+      UserAccess done = AccessUser(k_, addr, how);
+      if (!done.pfn.valid()) {
+        out_->signal = done.signal;
+        break;
+      }
+      auto offset = static_cast<uint32_t>(addr.offset());
+      if (how == MmuAccess::kWrite) {
+        k_.frames[done.pfn].Write(offset, c.value);
+      } else {
+        last = std::as_const(k_.frames)[done.pfn].Read(offset);
+      }
+      out_->accesses++;
+    }
+    return last;
+  }
+
+  Result operator()(const Fork&) {
+    constexpr uint64_t kSigchld = 17;
+    return DoClone(k_, kSigchld);
+  }
+  Result operator()(const Clone& c) { return DoClone(k_, c.flags); }
+  Result operator()(const Execve& c) { return DoExecve(k_, c); }
+  Result operator()(const Exit& c) {
+    int32_t code = (c.status & 0xff) << 8;
+    if (c.group) {
+      DoGroupExit(k_, k_.Current(), code);
+    } else {
+      DoExit(k_, k_.Current(), code);
+    }
+    return Errno::kOk;
+  }
+  Result operator()(const Wait& c) {
+    return DoWait(k_, c.pid, &out_->data);
+  }
+  Result operator()(const Kill& c) {
+    return DoKill(k_, c.target, c.signal);
+  }
+
+  Result operator()(const CreateFile& c) { return DoCreateFile(k_, c); }
+  Result operator()(const Open& c) { return DoOpen(k_, c); }
+  Result operator()(const Close& c) { return DoClose(k_, c.fd); }
+  Result operator()(const Read& c) {
+    Id<File> file = FileOf(k_, c.fd);
+    if (!file || !k_.open_files[file].readable) return Errno::kEBADF;
+    auto bytes =
+        FileRead(k_, k_.open_files[file].inode, c.offset, c.length);
+    if (!bytes.ok()) return bytes.error();
+    out_->data = std::move(bytes.value());
+    return uint64_t{out_->data.size()};
+  }
+  Result operator()(const Write& c) {
+    Id<File> file = FileOf(k_, c.fd);
+    if (!file || !k_.open_files[file].writable) return Errno::kEBADF;
+    return FileWrite(k_, k_.open_files[file].inode, c.offset, c.data);
+  }
+  Result operator()(const Truncate& c) {
+    if (c.size < 0) return Errno::kEINVAL;
+    Id<File> file = FileOf(k_, c.fd);
+    if (!file || k_.open_files[file].path_only) return Errno::kEBADF;
+    if (!k_.open_files[file].writable) return Errno::kEINVAL;
+    return FileTruncate(k_, k_.open_files[file].inode,
+                        static_cast<uint64_t>(c.size));
+  }
+  Result operator()(const Fsync& c) {
+    Id<File> file = FileOf(k_, c.fd);
+    if (!file || k_.open_files[file].path_only) return Errno::kEBADF;
+    FileSync(k_, k_.open_files[file].inode, 0, ~uint64_t{0});
+    return Errno::kOk;
+  }
+  Result operator()(const Setrlimit& c) {
+    Task& task = k_.Current();
+    if (c.resource >= kRlimitCount || c.soft > c.hard) return Errno::kEINVAL;
+    Rlimit& limit = task.rlim[c.resource];
+    if (c.hard > limit.hard && !task.capable()) return Errno::kEPERM;
+    limit = {c.soft, c.hard};
+    return Errno::kOk;
+  }
+
+  Result operator()(const struct AllocPages& c) {
+    Pfn pfn = faultline::AllocPages(k_, c.gfp, static_cast<int>(c.order));
+    if (!pfn.valid()) return Errno::kENOMEM;
+    k_.page(pfn).flags |= page_flag::kKernel;
+    return uint64_t{pfn.value()};
+  }
+  // Only what alloc_pages gave out, and as it was given out.
+  Result operator()(const struct FreePages& c) {
+    if (!PfnValid(k_, c.pfn)) return Errno::kEINVAL;
+    Pfn pfn(static_cast<uint32_t>(c.pfn));
+    const Page& page = std::as_const(k_).page(pfn);
+    if (!page.Is(page_flag::kKernel) || page.order != c.order) {
+      return Errno::kEINVAL;
+    }
+    PutPage(k_, pfn);
+    return Errno::kOk;
+  }
+  Result operator()(const Sysctl& c) {
+    uint64_t* value = FindSysctl(k_.sysctl, c.name);
+    if (value == nullptr) return Errno::kENOENT;
+    *value = c.value;
+    if (value == &k_.sysctl.min_free_kbytes ||
+        value == &k_.sysctl.watermark_scale_factor) {
+      SetupPerZoneWmarks(k_);
+    }
+    return Errno::kOk;
+  }
+  Result operator()(const Tick& c) {
+    k_.clock_ns += c.nanoseconds;
+    return Errno::kOk;
+  }
+
+ private:
+  Mm& mm() { return k_.mms[k_.Current().mm]; }
+
+  Kernel& k_;
+  Outcome* out_;
+};
+
+}  // namespace
+
+void DoSyscall(Kernel& k, const Operation& op, Outcome* out) {
+  std::visit(Dispatch(k, out), op).Store(out);
+}
+
+}  // namespace faultline

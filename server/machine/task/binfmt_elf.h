@@ -1,0 +1,45 @@
+// Loading of ELF images.
+#ifndef FAULTLINE_SERVER_MACHINE_TASK_BINFMT_ELF_H_
+#define FAULTLINE_SERVER_MACHINE_TASK_BINFMT_ELF_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "server/machine/command.h"
+#include "server/machine/kernel.h"
+
+namespace faultline {
+
+// One PT_LOAD of an image.
+struct ElfSegment {
+  uint64_t vaddr = 0;
+  uint64_t offset = 0;
+  uint64_t filesz = 0;
+  uint64_t memsz = 0;
+  uint64_t align = 0;
+  uint64_t prot = 0;  // PROT_*
+};
+
+// What execve needs of the headers of a file.
+struct ElfImage {
+  Id<Inode> inode;
+  bool position_independent = false;  // ET_DYN
+  uint64_t entry = 0;
+  uint64_t phdr_count = 0;
+  std::vector<ElfSegment> segments;
+  std::string interpreter;  // PT_INTERP, "" when there is none
+};
+
+// Parses the headers. ENOEXEC for what is no ELF image of this machine.
+ErrnoOr<ElfImage> ReadElf(Kernel& k, Id<Inode> inode);
+
+// load_elf_binary() from the point of no return on: `make_stack(bytes)` sets
+// up the stack for that many bytes of strings and tables.
+Errno LoadElf(Kernel& k, Mm& mm, const ElfImage& image, const Execve& call,
+              const std::function<Errno(uint64_t bytes)>& make_stack);
+
+}  // namespace faultline
+
+#endif  // FAULTLINE_SERVER_MACHINE_TASK_BINFMT_ELF_H_

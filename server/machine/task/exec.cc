@@ -1,0 +1,207 @@
+// Models fs/exec.c and mm/vma_exec.c (v6.18): do_execveat_common(),
+// setup_arg_pages(), de_thread(); fs/binfmt_script.c.
+#include "server/machine/task/exec.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "server/machine/mm/fault.h"
+#include "server/machine/mm/filemap.h"
+#include "server/machine/mm/util.h"
+#include "server/machine/mm/vma.h"
+#include "server/machine/mm/vma_tree.h"
+#include "server/machine/task/binfmt_elf.h"
+#include "server/machine/task/exit.h"
+#include "server/machine/task/fork.h"
+
+namespace faultline {
+namespace {
+
+// BINPRM_BUF_SIZE, and the interpreters a script may go through.
+constexpr uint64_t kBinprmBufSize = 256;
+constexpr int kInterpreterDepthMax = 5;
+// The stack that setup_arg_pages() makes below the arguments.
+constexpr uint64_t kStackExpand = 128 << 10;
+// MAX_ARG_STRLEN, and a quarter of the stack limit for all of them.
+constexpr uint64_t kArgStrlenMax = 32 * kPageSize;
+
+// The stack VMA at the top of the address space: `args` bytes of strings,
+// then 128 KiB below their pages.
+ErrnoOr<Id<Vma>> MakeStack(Kernel& k, Mm& mm, uint64_t args) {
+  Vma& vma = NewVma(k, mm);
+  vma.end = VirtAddr(mm.task_size);
+  vma.start = VirtAddr((mm.task_size - std::max(args, uint64_t{1})) &
+                       kPageMask) - kStackExpand;
+  vma.flags = vm::kRead | vm::kWrite | vm::kMayAll | vm::kGrowsDown |
+              vm::kAccount | mm.def_flags;
+  // Linux made it where a 47-bit stack ends and then moved it there.
+  vma.pgoff = vma.start.vpn();
+  FL_TRY(VmEnoughMemory(k, mm, vma.pages().value()));
+  InsertVma(k, vma);
+  VmStatAccount(mm, vma.flags, static_cast<int64_t>(vma.pages().value()));
+  return vma.id;
+}
+
+// prepare_arg_pages()'s limits.
+Errno CheckArguments(const Task& task, const Execve& call) {
+  uint64_t total = 0;
+  for (const auto* list : {&call.argv, &call.envp}) {
+    for (const std::string& s : *list) {
+      if (s.size() + 1 > kArgStrlenMax) return Errno::kE2BIG;
+      total += s.size() + 1 + sizeof(uint64_t);
+    }
+  }
+  constexpr uint64_t kArgMin = 32 * kPageSize;
+  constexpr uint64_t kStkLim = uint64_t{8} << 20;
+  uint64_t limit = std::min(task.rlim[kRlimitStack].soft, kStkLim / 4 * 3 * 4);
+  limit = std::max(std::min(limit / 4, kStkLim / 4 * 3), kArgMin);
+  return total > limit ? Errno::kE2BIG : Errno::kOk;
+}
+
+// A script's "#!" line: the interpreter and its one argument.
+bool ParseScript(const std::string& head, std::string* interpreter,
+                 std::string* argument) {
+  if (head.rfind("#!", 0) != 0) return false;
+  std::string line = head.substr(2, head.find('\n') - 2);
+  auto trim = [](std::string s) {
+    size_t from = s.find_first_not_of(" \t");
+    if (from == std::string::npos) return std::string();
+    return s.substr(from, s.find_last_not_of(" \t") - from + 1);
+  };
+  line = trim(line);
+  size_t space = line.find_first_of(" \t");
+  *interpreter = line.substr(0, space);
+  *argument = space == std::string::npos ? "" : trim(line.substr(space));
+  return !interpreter->empty();
+}
+
+// The file to load, scripts resolved; call.argv follows.
+ErrnoOr<Id<Inode>> FindImage(Kernel& k, Execve* call) {
+  std::string path = call->path;
+  for (int depth = 0; depth <= kInterpreterDepthMax; depth++) {
+    auto it = k.names.find(path);
+    if (it == k.names.end()) return Errno::kENOENT;
+    if ((k.inodes[it->second].mode & 0111) == 0) return Errno::kEACCES;
+    std::string head =
+        FL_TRY_VALUE(FileRead(k, it->second, 0, kBinprmBufSize));
+    std::string interpreter, argument;
+    if (!ParseScript(head, &interpreter, &argument)) return it->second;
+    std::vector<std::string> argv = {interpreter};
+    if (!argument.empty()) argv.push_back(argument);
+    argv.push_back(path);
+    if (!call->argv.empty()) {
+      argv.insert(argv.end(), call->argv.begin() + 1, call->argv.end());
+    }
+    call->argv = std::move(argv);
+    path = interpreter;
+  }
+  return Errno::kENOEXEC;
+}
+
+// de_thread(): the other threads end, the caller becomes the leader.
+void DeThread(Kernel& k, Id<Task> self) {
+  std::vector<Pid> others;
+  Pid tgid = k.tasks[self].tgid;
+  for (auto [pid, id] : k.pids) {
+    if (id != self && k.tasks[id].tgid == tgid) others.push_back(pid);
+  }
+  for (Pid pid : others) {
+    Id<Task> id = k.pids.at(pid);
+    if (pid == tgid) {
+      // The leader's pid goes to the caller, with its place among children.
+      Task& leader = k.tasks[id];
+      Task& task = k.tasks[self];
+      Pid old = task.pid;
+      task.ppid = leader.ppid;
+      task.exit_signal = leader.exit_signal;
+      leader.pid = old;
+      k.pids[old] = id;
+      k.pids[tgid] = self;
+      task.pid = tgid;
+      pid = old;
+    }
+    Task& other = k.tasks[k.pids.at(pid)];
+    if (other.state == TaskState::kRunning) {
+      DoExit(k, other, 0);
+    } else {
+      ReleaseTask(k, pid);
+    }
+  }
+}
+
+std::string Basename(const std::string& path) {
+  constexpr size_t kTaskCommLen = 16;
+  return path.substr(path.rfind('/') + 1).substr(0, kTaskCommLen - 1);
+}
+
+}  // namespace
+
+Errno DoExecve(Kernel& k, const Execve& asked) {
+  Execve call = asked;
+  FL_TRY(CheckArguments(k.Current(), call));
+  Id<Inode> inode = FL_TRY_VALUE(FindImage(k, &call));
+  ElfImage image = FL_TRY_VALUE(ReadElf(k, inode));
+  Id<Mm> mm_id = MmAlloc(k);
+  if (!mm_id) return Errno::kENOMEM;
+  // Point of no return: the old address space goes.
+  Id<Task> self = k.current;
+  DeThread(k, self);
+  k.current = self;
+  Task& task = k.tasks[self];
+  MmPut(k, std::exchange(task.mm, mm_id));
+  Mm& mm = k.mms[mm_id];
+  mm.mm_users = 1;
+  task.comm = Basename(asked.path);
+  PickMmapLayout(k, mm, task);
+  k.Emit(EventLevel::kFaults, SchedProcessExec{asked.path, task.pid});
+  Errno e = LoadElf(k, mm, image, call, [&](uint64_t args) -> Errno {
+    auto stack = MakeStack(k, mm, args);
+    return stack.error();
+  });
+  if (e != Errno::kOk) {
+    constexpr int32_t kSigsegv = 11;
+    KillTask(k, task, kSigsegv);
+  }
+  return e;
+}
+
+void BootInit(Kernel& k) {
+  Task& task = NewTask(k);
+  task.comm = "init";
+  constexpr uint64_t kStkLim = uint64_t{8} << 20;
+  task.rlim[kRlimitStack].soft = kStkLim;
+  task.rlim[kRlimitMemlock] = {kStkLim, kStkLim};
+  task.files = k.files.New();
+  k.files[task.files].users = 1;
+  Id<Mm> id = MmAlloc(k);
+  VM_BUG_ON(!id);
+  task.mm = id;
+  Mm& mm = k.mms[id];
+  mm.mm_users = 1;
+  PickMmapLayout(k, mm, task);
+  k.current = k.pids.at(task.pid);
+  // fork_init(): as many processes as an eighth of memory has stacks for.
+  constexpr uint64_t kThreadPages = 4;
+  uint64_t max_threads =
+      std::max<uint64_t>(k.totalram_pages / (8 * kThreadPages), 20);
+  task.rlim[kRlimitNproc] = {max_threads / 2, max_threads / 2};
+  // One page above where the only page of a PIE would be.
+  uint64_t elf_base = mm.task_size / 3 * 2 & kPageMask;
+  mm.start_code = VirtAddr(elf_base);
+  mm.end_code = mm.start_code;
+  mm.start_brk = mm.brk = VirtAddr(elf_base + kPageSize);
+  mm.start_data = mm.end_data = mm.start_brk;
+  auto stack = MakeStack(k, mm, 1);
+  VM_BUG_ON(!stack.ok());
+  VirtAddr top = k.vmas[stack.value()].end - kPageSize;
+  mm.start_stack = top + kPageSize / 2;
+  // The last word of a stack is zero; below it stands the program's name.
+  const std::string name = "/init";
+  VM_BUG_ON(CopyToUser(k, mm, top + kPageSize - 9 - name.size(), name) !=
+            Errno::kOk);
+  task.min_flt = task.maj_flt = 0;
+  k.current = Id<Task>();
+}
+
+}  // namespace faultline

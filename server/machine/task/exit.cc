@@ -1,0 +1,167 @@
+// Models kernel/exit.c (v6.18): do_exit(), do_group_exit(), release_task(),
+// do_wait(); kernel/signal.c: the default actions.
+#include "server/machine/task/exit.h"
+
+#include <utility>
+#include <vector>
+
+#include "server/machine/mm/filemap.h"
+#include "server/machine/mm/mmap.h"
+
+namespace faultline {
+namespace {
+
+// What a signal does to a process that has no handler for it.
+bool FatalByDefault(int32_t signal) {
+  switch (signal) {
+    case 17:  // SIGCHLD
+    case 18:  // SIGCONT
+    case 19:  // SIGSTOP
+    case 20:  // SIGTSTP
+    case 21:  // SIGTTIN
+    case 22:  // SIGTTOU
+    case 23:  // SIGURG
+    case 28:  // SIGWINCH
+      return false;
+    default:
+      return signal > 0;
+  }
+}
+
+bool DumpsCore(int32_t signal) {
+  switch (signal) {
+    case 3:   // SIGQUIT
+    case 4:   // SIGILL
+    case 5:   // SIGTRAP
+    case 6:   // SIGABRT
+    case 7:   // SIGBUS
+    case 8:   // SIGFPE
+    case 11:  // SIGSEGV
+    case 24:  // SIGXCPU
+    case 25:  // SIGXFSZ
+    case 31:  // SIGSYS
+      return true;
+    default:
+      return false;
+  }
+}
+
+// forget_original_parent(): children go to init, zombies among them vanish
+// when init is this task or gone.
+void ReparentChildren(Kernel& k, Pid parent) {
+  std::vector<Pid> orphans;
+  for (auto [pid, id] : k.pids) {
+    if (k.tasks[id].ppid == parent) orphans.push_back(pid);
+  }
+  constexpr Pid kInit = 1;
+  auto init = k.pids.find(kInit);
+  bool adopts = parent != kInit && init != k.pids.end() &&
+                k.tasks[init->second].state == TaskState::kRunning;
+  for (Pid pid : orphans) {
+    Task& child = k.tasks[k.pids.at(pid)];
+    child.ppid = adopts ? kInit : 0;
+    if (!adopts && child.state == TaskState::kZombie) ReleaseTask(k, pid);
+  }
+}
+
+}  // namespace
+
+void MmPut(Kernel& k, Id<Mm> id) {
+  Mm& mm = k.mms[id];
+  VM_BUG_ON(mm.mm_users == 0);
+  if (--mm.mm_users > 0) return;
+  ExitMmap(k, mm);
+  if (mm.exe_file) PutFile(k, mm.exe_file);
+  k.mms.Delete(id);
+}
+
+void FilesPut(Kernel& k, Id<Files> id) {
+  Files& files = k.files[id];
+  if (--files.users > 0) return;
+  for (Id<File> file : files.fds) {
+    if (file) PutFile(k, file);
+  }
+  k.files.Delete(id);
+}
+
+void DoExit(Kernel& k, Task& task, int32_t code) {
+  VM_BUG_ON(task.state != TaskState::kRunning);
+  k.Emit(EventLevel::kFaults, SchedProcessExit{task.pid, code});
+  MmPut(k, std::exchange(task.mm, {}));
+  FilesPut(k, std::exchange(task.files, {}));
+  task.state = TaskState::kZombie;
+  task.exit_code = code;
+  Pid pid = task.pid;
+  ReparentChildren(k, pid);
+  // A thread other than the leader, and a child nobody can wait for, leave
+  // no zombie.
+  bool waitable = task.pid == task.tgid && task.ppid != 0;
+  if (!waitable) ReleaseTask(k, pid);
+}
+
+void DoGroupExit(Kernel& k, Task& task, int32_t code) {
+  Pid tgid = task.tgid;
+  std::vector<Pid> group;
+  for (auto [pid, id] : k.pids) {
+    const Task& t = k.tasks[id];
+    if (t.tgid == tgid && t.state == TaskState::kRunning) group.push_back(pid);
+  }
+  for (Pid pid : group) DoExit(k, k.tasks[k.pids.at(pid)], code);
+}
+
+void KillTask(Kernel& k, Task& task, int32_t signal) {
+  k.Emit(EventLevel::kFaults, SignalGenerate{signal, 0, task.pid});
+  if (task.state != TaskState::kRunning) return;
+  constexpr int32_t kCoreFlag = 0x80;
+  DoGroupExit(k, task, signal | (DumpsCore(signal) ? kCoreFlag : 0));
+}
+
+void ReleaseTask(Kernel& k, Pid pid) {
+  auto it = k.pids.find(pid);
+  VM_BUG_ON(it == k.pids.end());
+  Id<Task> id = it->second;
+  if (k.current == id) k.current = Id<Task>();
+  k.pids.erase(it);
+  k.tasks.Delete(id);
+}
+
+Errno DoKill(Kernel& k, Pid target, int32_t signal) {
+  constexpr int32_t kNsig = 64;
+  auto it = k.pids.find(target);
+  if (signal < 0 || signal > kNsig) return Errno::kEINVAL;
+  if (it == k.pids.end()) return Errno::kESRCH;
+  Task& task = k.tasks[it->second];
+  if (k.current && !k.Current().capable() && k.Current().uid != task.uid) {
+    return Errno::kEPERM;
+  }
+  if (signal == 0) return Errno::kOk;
+  if (FatalByDefault(signal)) {
+    KillTask(k, task, signal);
+  } else {
+    k.Emit(EventLevel::kFaults, SignalGenerate{signal, 0, target});
+  }
+  return Errno::kOk;
+}
+
+ErrnoOr<uint64_t> DoWait(Kernel& k, int64_t wanted, std::string* status) {
+  const Pid parent = k.Current().tgid;
+  bool any_child = false;
+  for (auto [pid, id] : k.pids) {
+    const Task& child = k.tasks[id];
+    if (child.ppid != parent || child.pid != child.tgid) continue;
+    if (wanted > 0 && pid != static_cast<Pid>(wanted)) continue;
+    any_child = true;
+    if (child.state != TaskState::kZombie) continue;
+    auto code = static_cast<uint32_t>(child.exit_code);
+    for (int i = 0; i < 4; i++) {
+      status->push_back(static_cast<char>(code >> (8 * i)));
+    }
+    uint64_t reaped = pid;
+    ReleaseTask(k, pid);
+    return reaped;
+  }
+  if (!any_child) return Errno::kECHILD;
+  return uint64_t{0};
+}
+
+}  // namespace faultline

@@ -1,0 +1,32 @@
+// The end of tasks, and the waiting for it.
+#ifndef FAULTLINE_SERVER_MACHINE_TASK_EXIT_H_
+#define FAULTLINE_SERVER_MACHINE_TASK_EXIT_H_
+
+#include <string>
+
+#include "server/machine/kernel.h"
+
+namespace faultline {
+
+// do_exit(): `code` as wait4 reports it. Gives memory and files back; the
+// task stays a zombie until its parent has waited for it.
+void DoExit(Kernel& k, Task& task, int32_t code);
+// do_group_exit(): every thread of the process.
+void DoGroupExit(Kernel& k, Task& task, int32_t code);
+// A fatal signal without a core: the thread group ends with it.
+void KillTask(Kernel& k, Task& task, int32_t signal);
+// release_task(): the zombie is gone.
+void ReleaseTask(Kernel& k, Pid pid);
+// kill(2)
+Errno DoKill(Kernel& k, Pid target, int32_t signal);
+// wait4(2) with WNOHANG: a machine never blocks. The child's pid, 0 when none
+// has ended, or ECHILD; *status receives the 4 bytes of its status.
+ErrnoOr<uint64_t> DoWait(Kernel& k, int64_t pid, std::string* status);
+
+// mmput(), put_files_struct()
+void MmPut(Kernel& k, Id<Mm> mm);
+void FilesPut(Kernel& k, Id<Files> files);
+
+}  // namespace faultline
+
+#endif  // FAULTLINE_SERVER_MACHINE_TASK_EXIT_H_

@@ -1,0 +1,60 @@
+// struct task_struct as far as memory is concerned. One per thread.
+#ifndef FAULTLINE_SERVER_MACHINE_TASK_TASK_TYPES_H_
+#define FAULTLINE_SERVER_MACHINE_TASK_TASK_TYPES_H_
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "server/machine/base/pool.h"
+#include "server/machine/command.h"
+#include "server/machine/fs/fs_types.h"
+#include "server/machine/mm/mm_types.h"
+
+namespace faultline {
+
+// RLIMIT_* with Linux's numbers (asm-generic/resource.h).
+enum RlimitResource : uint32_t {
+  kRlimitData = 2,
+  kRlimitStack = 3,
+  kRlimitNproc = 6,
+  kRlimitMemlock = 8,
+  kRlimitAs = 9,
+  kRlimitCount = 16,
+};
+inline constexpr uint64_t kRlimInfinity = ~uint64_t{0};
+
+struct Rlimit {
+  uint64_t soft = kRlimInfinity;
+  uint64_t hard = kRlimInfinity;
+};
+
+enum class TaskState : uint8_t { kRunning = 0, kZombie = 1 };
+
+struct Task {
+  Pid pid = 0;
+  Pid tgid = 0;
+  Pid ppid = 0;
+  TaskState state = TaskState::kRunning;
+  int32_t exit_signal = 17;  // SIGCHLD; 0: the parent is told nothing
+  int32_t exit_code = 0;     // as wait4 reports it
+  Id<Mm> mm;                 // none after exit
+  Id<Files> files;
+  std::string comm;
+  uint32_t uid = 0;  // 0: has every capability
+  std::array<Rlimit, kRlimitCount> rlim;
+  uint64_t min_flt = 0;
+  uint64_t maj_flt = 0;
+  int32_t oom_score_adj = 0;
+
+  bool capable() const { return uid == 0; }
+  template <class Ar, class Self>
+  static void Describe(Ar& ar, Self& s) {
+    ar(s.pid, s.tgid, s.ppid, s.state, s.exit_signal, s.exit_code, s.mm,
+       s.files, s.comm, s.uid, s.rlim, s.min_flt, s.maj_flt, s.oom_score_adj);
+  }
+};
+
+}  // namespace faultline
+
+#endif  // FAULTLINE_SERVER_MACHINE_TASK_TASK_TYPES_H_

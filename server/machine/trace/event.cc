@@ -1,0 +1,237 @@
+#include "server/machine/trace/event.h"
+
+#include <cstdio>
+
+namespace faultline {
+namespace {
+
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+
+std::string Hex(uint64_t v) {
+  char text[24];
+  std::snprintf(text, sizeof text, "0x%llx",
+                static_cast<unsigned long long>(v));
+  return text;
+}
+std::string Num(uint64_t v) { return std::to_string(v); }
+std::string Frame(uint32_t pfn) { return "frame " + Hex(pfn); }
+std::string Range(uint64_t start, uint64_t end) {
+  return Hex(start) + "-" + Hex(end);
+}
+std::string Pages(uint64_t n) { return Num(n) + (n == 1 ? " page" : " pages"); }
+
+std::string Protection(uint64_t vm_flags) {
+  std::string text = "----";
+  if (vm_flags & 1) text[0] = 'r';
+  if (vm_flags & 2) text[1] = 'w';
+  if (vm_flags & 4) text[2] = 'x';
+  text[3] = vm_flags & 8 ? 's' : 'p';
+  return text;
+}
+
+std::string SayFault(const PageFaultUser& e) {
+  const char* what = "read";
+  if (e.error_code & 0x10) {
+    what = "instruction fetch";
+  } else if (e.error_code & 2) {
+    what = "write";
+  }
+  const char* why =
+      e.error_code & 1 ? "the page is present but does not permit it"
+                       : "no page is present";
+  return "A " + std::string(what) + " at " + Hex(e.address) + " faulted: " +
+         why + ".";
+}
+
+std::string SayResolved(const FaultResolved& e) {
+  std::string kind = e.major ? "Major fault: " : "Minor fault: ";
+  std::string at = " at " + Hex(e.address);
+  switch (e.how) {
+    case FaultResolution::kAnonZeroPage:
+      return kind + "a first read" + at + " got the shared zero page.";
+    case FaultResolution::kAnonPage:
+      return kind + "a first write" + at + " got a new zeroed page, " +
+             Frame(e.pfn) + ".";
+    case FaultResolution::kCowCopy:
+      return kind + "a write" + at +
+             " to a shared page made a private copy, " + Frame(e.pfn) + ".";
+    case FaultResolution::kCowZeroPage:
+      return kind + "a write" + at +
+             " replaced the zero page by a new page, " + Frame(e.pfn) + ".";
+    case FaultResolution::kCowReuse:
+      return kind + "a write" + at + " reused " + Frame(e.pfn) +
+             ", whose only owner this is; nothing was copied.";
+    case FaultResolution::kFileRead:
+      return kind + "a read" + at + " mapped " + Frame(e.pfn) +
+             " of the page cache.";
+    case FaultResolution::kFileAround:
+      return kind + "a read" + at + " mapped " + Pages(e.pages) +
+             " that the page cache already held (fault-around).";
+    case FaultResolution::kFileCow:
+      return kind + "a write" + at +
+             " to a private file mapping copied the file's page into " +
+             Frame(e.pfn) + ".";
+    case FaultResolution::kFileShared:
+      return kind + "a write" + at + " mapped " + Frame(e.pfn) +
+             " of the shared file writable and dirty.";
+    case FaultResolution::kSharedMkwrite:
+      return kind + "a write" + at + " made the shared file's " +
+             Frame(e.pfn) + " writable and dirty.";
+    case FaultResolution::kSpurious:
+      return kind + "nothing was left to do" + at + ".";
+    case FaultResolution::kGup:
+      return kind + "the kernel itself touched the page" + at + ".";
+  }
+  return kind;
+}
+
+std::string SayRefused(const FaultRefused& e) {
+  if (e.signal == 7) {
+    return "The access at " + Hex(e.address) +
+           " is beyond the end of the mapped file: SIGBUS.";
+  }
+  const char* why = "the mapping there does not permit it";
+  if (e.code == 1) why = "nothing is mapped there";
+  if (e.code == 128) why = "the address is not canonical";
+  return "The access at " + Hex(e.address) + " is refused, " + why +
+         ": SIGSEGV.";
+}
+
+std::string SayFlush(const TlbFlush& e) {
+  return e.pages < 0 ? "The TLB entries of the address space were flushed."
+                     : "The TLB was flushed of " +
+                           Pages(static_cast<uint64_t>(e.pages)) + ".";
+}
+
+constexpr const char* kZoneNames[] = {"DMA", "DMA32", "Normal", "HighMem",
+                                      "Movable"};
+const char* NameOfZone(uint32_t zone) {
+  return zone < 5 ? kZoneNames[zone] : "unknown";
+}
+
+}  // namespace
+
+EventLevel LevelOf(const EventBody& body) {
+  return std::visit(
+      Overloaded{
+          [](const PageFaultUser&) { return EventLevel::kFaults; },
+          [](const FaultResolved&) { return EventLevel::kFaults; },
+          [](const FaultRefused&) { return EventLevel::kFaults; },
+          [](const SchedProcessFork&) { return EventLevel::kFaults; },
+          [](const SchedProcessExec&) { return EventLevel::kFaults; },
+          [](const SchedProcessExit&) { return EventLevel::kFaults; },
+          [](const SignalGenerate&) { return EventLevel::kFaults; },
+          [](const EventsLost&) { return EventLevel::kFaults; },
+          [](const auto&) { return EventLevel::kAll; },
+      },
+      body);
+}
+
+const char* EventName(const EventBody& body) {
+  return std::visit([](const auto& e) { return e.kName; }, body);
+}
+
+std::string Say(const Event& event) {
+  return std::visit(
+      Overloaded{
+          [](const PageFaultUser& e) { return SayFault(e); },
+          [](const FaultResolved& e) { return SayResolved(e); },
+          [](const FaultRefused& e) { return SayRefused(e); },
+          [](const MmPageAlloc& e) {
+            return "The buddy allocator gave out " +
+                   Pages(uint64_t{1} << e.order) + " at " + Frame(e.pfn) +
+                   " of zone " + NameOfZone(e.zone) + ".";
+          },
+          [](const MmPageFree& e) {
+            return "The buddy allocator took back " +
+                   Pages(uint64_t{1} << e.order) + " at " + Frame(e.pfn) + ".";
+          },
+          [](const BuddySplit& e) {
+            return "The free block of order " + Num(e.from_order) + " at " +
+                   Frame(e.pfn) + " was split down to order " +
+                   Num(e.to_order) + ".";
+          },
+          [](const BuddyMerge& e) {
+            return "Free buddies merged into a block of order " +
+                   Num(e.to_order) + " at " + Frame(e.pfn) + ".";
+          },
+          [](const VmUnmappedArea& e) {
+            if (e.err != 0) {
+              return "No free range of " + Num(e.length) + " bytes was found.";
+            }
+            return "A free range of " + Num(e.length) + " bytes was found at " +
+                   Hex(e.addr) + ".";
+          },
+          [](const VmaCreate& e) {
+            return "A new VMA " + Range(e.start, e.end) + " " +
+                   Protection(e.flags) + " was made.";
+          },
+          [](const VmaMerge& e) {
+            return "Neighbours merged into one VMA " + Range(e.start, e.end) +
+                   " " + Protection(e.flags) + "; " + Num(e.absorbed) +
+                   " ceased to exist.";
+          },
+          [](const VmaSplit& e) {
+            return "The VMA " + Range(e.start, e.end) + " was split at " +
+                   Hex(e.at) + ".";
+          },
+          [](const VmaChange& e) {
+            return "The VMA " + Range(e.start, e.end) + " changed from " +
+                   Protection(e.old_flags) + " to " + Protection(e.flags) +
+                   ".";
+          },
+          [](const VmaExpand& e) {
+            return "The VMA " + Range(e.old_start, e.old_end) +
+                   " became " + Range(e.start, e.end) + ".";
+          },
+          [](const VmaRemove& e) {
+            return "The VMA " + Range(e.start, e.end) + " was removed.";
+          },
+          [](const VmaMove& e) {
+            return Num(e.length) + " bytes moved from " + Hex(e.from) + " to " +
+                   Hex(e.to) + " with their page-table entries.";
+          },
+          [](const PageTableAlloc& e) {
+            return "A page table of level " + Num(e.level) + " for " +
+                   Hex(e.address) + " was made in " + Frame(e.pfn) + ".";
+          },
+          [](const PageTableFree& e) {
+            return "The page table of level " + Num(e.level) + " in " +
+                   Frame(e.pfn) + " was freed.";
+          },
+          [](const TlbFlush& e) { return SayFlush(e); },
+          [](const MmFilemapAddToPageCache& e) {
+            return "Page " + Num(e.index) + " of inode " + Num(e.i_ino) +
+                   " entered the page cache in " + Frame(e.pfn) + ".";
+          },
+          [](const MmFilemapDeleteFromPageCache& e) {
+            return "Page " + Num(e.index) + " of inode " + Num(e.i_ino) +
+                   " left the page cache.";
+          },
+          [](const SchedProcessFork& e) {
+            return "Process " + Num(e.parent_pid) + " forked process " +
+                   Num(e.child_pid) + ".";
+          },
+          [](const SchedProcessExec& e) {
+            return "Process " + Num(e.pid) + " now runs " + e.filename + ".";
+          },
+          [](const SchedProcessExit& e) {
+            return "Process " + Num(e.pid) + " ended with status " +
+                   std::to_string(e.status) + ".";
+          },
+          [](const SignalGenerate& e) {
+            return "Signal " + std::to_string(e.sig) + " (code " +
+                   std::to_string(e.code) + ") was sent to process " +
+                   Num(e.pid) + ".";
+          },
+          [](const EventsLost& e) {
+            return Num(e.count) + " more events did not fit.";
+          },
+      },
+      event.body);
+}
+
+}  // namespace faultline

@@ -1,0 +1,48 @@
+// Collects the events of one command. Emission costs one comparison when the
+// level does not ask for the event.
+#ifndef FAULTLINE_SERVER_MACHINE_TRACE_TRACE_H_
+#define FAULTLINE_SERVER_MACHINE_TRACE_TRACE_H_
+
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+#include "server/machine/trace/event.h"
+
+namespace faultline {
+
+class Trace {
+ public:
+  // Events of one command beyond this many are counted, not kept.
+  static constexpr size_t kEventsMax = 65536;
+
+  bool Wants(EventLevel level) const { return level_ >= level; }
+
+  // `level` is the event's own: the least at which it is recorded.
+  template <class Body>
+  void Emit(EventLevel level, uint32_t pid, Body body) {
+    if (level_ < level) [[likely]]
+      return;
+    Keep(Event{pid, std::move(body)});
+  }
+
+  // Starts the record of a command.
+  void Begin(EventLevel level) {
+    level_ = level;
+    events_.clear();
+    lost_ = 0;
+  }
+  // Hands out what was recorded.
+  std::vector<Event> End();
+
+ private:
+  void Keep(Event event);
+
+  EventLevel level_ = EventLevel::kNone;
+  std::vector<Event> events_;
+  uint64_t lost_ = 0;
+};
+
+}  // namespace faultline
+
+#endif  // FAULTLINE_SERVER_MACHINE_TRACE_TRACE_H_
