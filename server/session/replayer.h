@@ -1,0 +1,145 @@
+// Replaying what is recorded: the same commands on a fresh machine must give
+// outcomes with the recorded digests.
+#ifndef FAULTLINE_SERVER_SESSION_REPLAYER_H_
+#define FAULTLINE_SERVER_SESSION_REPLAYER_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/optional.h"
+#include "server/machine/machine.h"
+#include "server/session/session_types.h"
+#include "storage/store.h"
+
+namespace faultline {
+
+// Runs one command. Everything that executes goes through one of these, so that
+// a test can break the simulator where it wants.
+using MachineRunner =
+    std::function<Outcome(Machine&, const Command&, EventLevel)>;
+MachineRunner ApplyRunner();  // Machine::Apply
+
+// The hashes of a machine's whole state.
+struct FingerprintReport {
+  int64_t revision = 0;
+  uint64_t total = 0;
+  std::vector<Machine::SubsystemFingerprint> subsystems;
+};
+FingerprintReport FingerprintOf(const Machine& machine, int64_t revision);
+
+// How a replay differs from what is recorded.
+enum class DivergenceKind : uint8_t {
+  kDifferent,  // another outcome
+  kMissing,    // an outcome is recorded, the replay broke the simulator
+  kExtra,      // the command broke the simulator, in the replay it does not
+};
+
+// The first place where they differ.
+struct Divergence {
+  DivergenceKind kind = DivergenceKind::kDifferent;
+  int64_t revision = 0;
+  v1::Command command;
+  absl::optional<uint64_t> recorded_digest;  // absent with kExtra
+  absl::optional<Outcome> outcome;           // absent with kMissing
+  absl::optional<uint64_t> digest;           // of `outcome`
+  std::string panic;                         // with kMissing: what broke
+  // Of the machine before the command: what to compare with another build.
+  FingerprintReport before;
+
+  // In one line: revision, call, expected and actual.
+  std::string Say() const;
+};
+
+struct ReplayReport {
+  int64_t commands = 0;  // recorded, up to the revision asked for
+  int64_t equal = 0;     // executed, and as recorded
+  absl::optional<Divergence> divergence;
+  // After the last command that was executed. Absent when it broke the
+  // simulator: such a machine has no state to speak of.
+  absl::optional<FingerprintReport> fingerprint;
+};
+
+struct VerifyReport {
+  struct Check {
+    std::string name;  // "journal", "replay", "invariants" or "live"
+    bool ok = false;
+    std::string text;  // what was checked, or what is wrong and where
+  };
+  std::vector<Check> checks;            // those that could be made
+  absl::optional<ReplayReport> replay;  // absent: nothing could be read
+
+  bool ok() const;
+};
+
+// Executes the journal of one session, from the first command on, step by step.
+// It reads the store and changes nothing. Used by one thread at a time.
+class Replayer {
+ public:
+  // NOT_FOUND, DATA_LOSS; INTERNAL when no such machine boots any more.
+  static absl::StatusOr<Replayer> Open(storage::Store& store,
+                                       absl::string_view id,
+                                       const MachineRunner& runner);
+
+  // Called after each command that was executed as recorded. False: pause.
+  using Visit = std::function<bool(const storage::Entry&)>;
+
+  // Goes on to `to_revision`, at most to what is recorded. Stops early at a
+  // divergence, at a command that broke the simulator when it was recorded, and
+  // when `visit` says so. DATA_LOSS when a stored record fails its checks.
+  absl::Status Advance(int64_t to_revision, const Visit& visit);
+
+  // The next divergence, once there is one; the machine is then of no use.
+  const absl::optional<Divergence>& divergence() const { return divergence_; }
+  // What the simulator said when it broke as recorded.
+  const absl::optional<std::string>& panic() const { return panic_; }
+
+  int64_t revision() const { return revision_; }  // executed as recorded
+  const SessionInfo& info() const { return info_; }
+  // REQUIRES: neither a divergence of kind kMissing nor a panic.
+  const Machine& machine() const { return *machine_; }
+  std::unique_ptr<Machine> TakeMachine() { return std::move(machine_); }
+
+ private:
+  Replayer(storage::Store& store, SessionInfo info, const MachineRunner& runner,
+           std::unique_ptr<Machine> machine)
+      : store_(&store),
+        runner_(&runner),
+        info_(std::move(info)),
+        machine_(std::move(machine)) {}
+
+  absl::Status Step(const storage::Entry& entry);
+
+  storage::Store* store_;
+  const MachineRunner* runner_;
+  SessionInfo info_;
+  std::unique_ptr<Machine> machine_;
+  int64_t revision_ = 0;
+  absl::optional<Divergence> divergence_;
+  absl::optional<std::string> panic_;
+};
+
+// Replays up to `to_revision` (0: all). A divergence is a report, not an error.
+// OUT_OF_RANGE when the session has no such revision yet.
+absl::StatusOr<ReplayReport> Replay(storage::Store& store, absl::string_view id,
+                                    const MachineRunner& runner,
+                                    int64_t to_revision,
+                                    const Progress& progress);
+
+// Checks the stored journal, replays all of it, and checks the machine that it
+// ends in. With `live`, a copy of the machine in memory, also that the replay
+// passes through the same state. Damage is a failed check, not an error.
+absl::StatusOr<VerifyReport> Verify(storage::Store& store, absl::string_view id,
+                                    const MachineRunner& runner,
+                                    const MachineView* live,
+                                    const Progress& progress);
+
+}  // namespace faultline
+
+#endif  // FAULTLINE_SERVER_SESSION_REPLAYER_H_

@@ -1,0 +1,92 @@
+// What the session layer takes and gives.
+#ifndef FAULTLINE_SERVER_SESSION_SESSION_TYPES_H_
+#define FAULTLINE_SERVER_SESSION_SESSION_TYPES_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "absl/types/optional.h"
+#include "faultline/v1/command.pb.h"
+#include "server/machine/command.h"
+#include "server/machine/machine.h"
+#include "server/machine/outcome.h"
+
+namespace faultline {
+
+// Called exactly once, on any thread, perhaps before the call that it was given
+// to returns; then that thread holds no lock of ours. It must not block.
+template <class T>
+using Answer = std::function<void(absl::StatusOr<T>)>;
+
+enum class SessionLife : uint8_t {
+  kOpen,      // it takes commands
+  kClosed,    // it can be read, replayed and verified
+  kPanicked,  // the simulator found a fault of its own; as closed
+};
+
+// What is recorded of a session. Its revision is that of the last command that
+// is durable.
+struct SessionInfo {
+  std::string id;  // the last part of sessions/{session}
+  std::string display_name;
+  MachineConfig config;
+  SessionLife life = SessionLife::kOpen;
+  std::string panic;  // with kPanicked: what the simulator found
+  int64_t revision = 0;
+  absl::Time create_time;
+  absl::Time update_time;
+};
+
+struct ExecuteOptions {
+  // Makes a repetition harmless: a request with an id that the session has seen
+  // is not executed again, it is answered as the first was, without events. It
+  // names the whole batch. Empty: none.
+  std::string request_id;
+  // ABORTED when the session is at another revision.
+  absl::optional<int64_t> expected_revision;
+  EventLevel event_level = EventLevel::kFaults;
+  // Asked on a worker just before the work starts: true and nothing is done,
+  // the answer is CANCELLED. It must not block. Empty: never.
+  std::function<bool()> cancelled;
+};
+
+struct ExecuteResult {
+  int64_t revision = 0;  // after the command
+  Outcome outcome;
+};
+
+struct BatchResult {
+  int64_t revision = 0;  // after the last command
+  std::vector<Outcome> outcomes;
+};
+
+// A machine as it was at a revision: a copy, the reader's own.
+struct MachineView {
+  Machine machine;
+  int64_t revision = 0;
+};
+
+// One recorded command.
+struct RecordedCommand {
+  int64_t revision = 0;  // after it
+  v1::Command command;
+  // Of its outcome; absent for a command that made the simulator panic.
+  absl::optional<uint64_t> digest;
+};
+
+struct CommandPage {
+  int64_t revision = 0;  // of the session
+  std::vector<RecordedCommand> commands;
+};
+
+// How much of a long work is done, in commands. False stops the work: it ends
+// with CANCELLED. Called often.
+using Progress = std::function<bool(int64_t done, int64_t total)>;
+
+}  // namespace faultline
+
+#endif  // FAULTLINE_SERVER_SESSION_SESSION_TYPES_H_
