@@ -1,0 +1,161 @@
+#include "tests/client/cli/process.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pty.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+namespace faultline::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kTimeoutMs = 20'000;
+
+// In the child, between fork and exec.
+[[noreturn]] void Execute(const std::vector<std::string>& arguments,
+                          const Environment& environment) {
+  for (const auto& [name, value] : environment) {
+    setenv(name.c_str(), value.c_str(), 1);
+  }
+  const std::string path = FaultlinePath();
+  std::vector<char*> argv = {const_cast<char*>(path.c_str())};
+  for (const std::string& argument : arguments) {
+    argv.push_back(const_cast<char*>(argument.c_str()));
+  }
+  argv.push_back(nullptr);
+  execv(path.c_str(), argv.data());
+  _exit(127);
+}
+
+int ExitStatus(pid_t pid) {
+  int status = 0;
+  waitpid(pid, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+struct Pipe {
+  Pipe() {
+    if (pipe2(ends, O_CLOEXEC) != 0) std::abort();
+  }
+  int ends[2];
+};
+
+// Removed when the test program ends.
+struct OwnDirectory {
+  OwnDirectory() {
+    std::string name = fs::temp_directory_path() / "faultline-cli-XXXXXX";
+    if (mkdtemp(name.data()) == nullptr) std::abort();
+    path = name;
+  }
+  ~OwnDirectory() {
+    std::error_code error;
+    fs::remove_all(path, error);
+  }
+  fs::path path;
+};
+
+}  // namespace
+
+std::string FaultlinePath() {
+  const char* directory = std::getenv("FAULTLINE_BIN");
+  if (directory != nullptr) return std::string(directory) + "/faultline";
+  return fs::read_symlink("/proc/self/exe").parent_path() / "faultline";
+}
+
+Finished Faultline(const std::vector<std::string>& arguments,
+                   const std::string& input, const Environment& environment) {
+  Pipe in;
+  Pipe out;
+  Pipe err;
+  const pid_t pid = fork();
+  if (pid == 0) {
+    dup2(in.ends[0], STDIN_FILENO);
+    dup2(out.ends[1], STDOUT_FILENO);
+    dup2(err.ends[1], STDERR_FILENO);
+    Execute(arguments, environment);
+  }
+  close(in.ends[0]);
+  close(out.ends[1]);
+  close(err.ends[1]);
+  // Small inputs only: they fit into the pipe.
+  if (write(in.ends[1], input.data(), input.size()) < 0) std::abort();
+  close(in.ends[1]);
+  Finished result;
+  pollfd polls[2] = {{out.ends[0], POLLIN, 0}, {err.ends[0], POLLIN, 0}};
+  std::string* texts[2] = {&result.out, &result.err};
+  int open = 2;
+  while (open > 0 && poll(polls, 2, -1) > 0) {
+    for (int i = 0; i < 2; ++i) {
+      if (polls[i].revents == 0) continue;
+      char buffer[4096];
+      const ssize_t got = read(polls[i].fd, buffer, sizeof(buffer));
+      if (got > 0) {
+        texts[i]->append(buffer, static_cast<size_t>(got));
+      } else {
+        close(polls[i].fd);
+        polls[i].fd = -1;
+        --open;
+      }
+    }
+  }
+  result.code = ExitStatus(pid);
+  return result;
+}
+
+OnTerminal::OnTerminal(const std::vector<std::string>& arguments,
+                       const Environment& environment) {
+  winsize size = {.ws_row = 50, .ws_col = 200, .ws_xpixel = 0, .ws_ypixel = 0};
+  pid_ = forkpty(&terminal_, nullptr, nullptr, &size);
+  if (pid_ == 0) Execute(arguments, environment);
+}
+
+OnTerminal::~OnTerminal() {
+  if (pid_ > 0) {
+    kill(pid_, SIGKILL);
+    ExitStatus(pid_);
+  }
+  close(terminal_);
+}
+
+void OnTerminal::Type(const std::string& keys) {
+  if (write(terminal_, keys.data(), keys.size()) < 0) std::abort();
+}
+
+std::string OnTerminal::ReadUntil(const std::string& text) {
+  std::string output;
+  pollfd readable = {terminal_, POLLIN, 0};
+  while (output.find(text) == std::string::npos) {
+    if (poll(&readable, 1, kTimeoutMs) <= 0) return "";
+    char buffer[4096];
+    const ssize_t got = read(terminal_, buffer, sizeof(buffer));
+    if (got <= 0) return "";
+    output.append(buffer, static_cast<size_t>(got));
+  }
+  return output;
+}
+
+int OnTerminal::Wait() {
+  const int code = ExitStatus(pid_);
+  pid_ = -1;
+  return code;
+}
+
+std::string TemporaryDirectory() {
+  static const OwnDirectory directory;
+  return directory.path;
+}
+
+std::string WriteTemporary(const std::string& name, const std::string& text) {
+  const std::string path = TemporaryDirectory() + "/" + name;
+  std::ofstream(path) << text;
+  return path;
+}
+
+}  // namespace faultline::cli
