@@ -65,6 +65,14 @@ struct Kernel {
   uint64_t last_ino = 0;
   Asid last_asid = 0;
 
+  // The page table found last, by region: an accelerator without effect on any
+  // result, forgotten when tables are freed.
+  struct {
+    Pfn pgd;
+    uint64_t region = 0;  // address >> 21
+    Pfn table;
+  } table_memo;
+
   // Of the running command only.
   Id<Task> current;
   Trace trace;

@@ -86,13 +86,18 @@ class CowArray {
   }
 
   const T& operator[](size_t i) const {
-    const Chunk* chunk = Find(i >> kChunkBits);
+    size_t c = i >> kChunkBits;
+    const Own& own = own_[c % kOwn];
+    if (own.index == c) [[likely]]
+      return (*own.chunk)[i & kMask];
+    const Chunk* chunk = Find(c);
     return chunk == nullptr ? kAbsent : (*chunk)[i & kMask];
   }
   T& operator[](size_t i) {
     size_t c = i >> kChunkBits;
     Own& own = own_[c % kOwn];
-    if (own.chunk == nullptr || own.index != c) own = {c, &MutChunk(c)};
+    if (own.index != c) [[unlikely]]
+      own = {c, &MutChunk(c)};
     return (*own.chunk)[i & kMask];
   }
 
@@ -140,18 +145,18 @@ class CowArray {
   using Mid = std::array<CowPtr<Chunk>, kMidSize>;
   // A chunk known to belong to this array alone: a write needs no check.
   struct Own {
-    size_t index = 0;
+    size_t index = ~size_t{0};
     Chunk* chunk = nullptr;
   };
   static inline const T kAbsent{};
 
-  const Chunk* Find(size_t c) const {
+  [[gnu::noinline]] const Chunk* Find(size_t c) const {
     size_t m = c / kMidSize;
     if (m >= root_.size()) return nullptr;
     const Mid* mid = root_[m].get();
     return mid == nullptr ? nullptr : (*mid)[c % kMidSize].get();
   }
-  Chunk& MutChunk(size_t c) {
+  [[gnu::noinline]] Chunk& MutChunk(size_t c) {
     size_t m = c / kMidSize;
     if (m >= root_.size()) root_.resize(m + 1);
     return root_[m].Mut()[c % kMidSize].Mut();

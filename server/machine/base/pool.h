@@ -44,12 +44,12 @@ class Pool {
     free_[free_count_++] = id.value();
     count_--;
   }
-  T& operator[](Id<T> id) {
+  [[gnu::always_inline]] T& operator[](Id<T> id) {
     Slot& slot = slots_[id.value()];
     VM_BUG_ON(!slot.live);
     return slot.value;
   }
-  const T& operator[](Id<T> id) const {
+  [[gnu::always_inline]] const T& operator[](Id<T> id) const {
     const Slot& slot = slots_[id.value()];
     VM_BUG_ON(!slot.live);
     return slot.value;

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "server/machine/base/units.h"
+#include "server/machine/hw/cost.h"
 #include "server/machine/hw/frames.h"
 #include "server/machine/hw/pte.h"
 #include "server/machine/hw/tlb.h"
@@ -41,15 +42,15 @@ class Mmu {
   Mmu(Frames& frames, Tlb& tlb, uint64_t& clock_ns)
       : frames_(frames), tlb_(tlb), clock_ns_(clock_ns) {}
 
-  // One access from user mode.
-  Translation Translate(const Cr3& cr3, VirtAddr addr, MmuAccess access) {
-    TlbEntry* e = tlb_.Lookup(cr3.asid, addr.vpn());
-    if (e != nullptr && Permits(*e, access)) [[likely]] {
-      clock_ns_ += 1;
-      return {e->pfn, 0};
-    }
-    return Walk(cr3, addr, access);
+  // One access from user mode that the TLB can translate, or an invalid Pfn.
+  Pfn Cached(const Cr3& cr3, VirtAddr addr, MmuAccess access) {
+    const TlbEntry* e = tlb_.Lookup(cr3.asid, addr.vpn());
+    if (e == nullptr || !Permits(*e, access)) return Pfn();
+    clock_ns_ += cost::kTlbHit;
+    return e->pfn;
   }
+  // The access that Cached() could not serve: a walk, and its cost.
+  Translation Walk(const Cr3& cr3, VirtAddr addr, MmuAccess access);
 
  private:
   static bool Permits(const TlbEntry& e, MmuAccess access) {
@@ -63,7 +64,6 @@ class Mmu {
     }
     return false;
   }
-  Translation Walk(const Cr3& cr3, VirtAddr addr, MmuAccess access);
   Pfn FindTable(const Cr3& cr3, VirtAddr addr);
 
   Frames& frames_;

@@ -16,8 +16,9 @@ struct UserAccess {
   bool killed = false;  // the OOM killer took the process itself
 };
 
-// The current task accesses `addr`: translation, faults, retries.
-UserAccess AccessUser(Kernel& k, VirtAddr addr, MmuAccess access);
+// The current task, whose address space is `mm`, accesses `addr`:
+// translation, faults, retries.
+UserAccess AccessUser(Kernel& k, Mm& mm, VirtAddr addr, MmuAccess access);
 
 // copy_to_user() into memory that the current task may write: the kernel's own
 // stores, whose faults count like any other. EFAULT when one fails.

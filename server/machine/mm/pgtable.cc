@@ -26,25 +26,28 @@ Pfn NewTable(Kernel& k, Mm& mm, int level, VirtAddr addr) {
 }
 
 void FreeTable(Kernel& k, int level, Pfn pfn) {
+  k.table_memo = {};
   k.vmstat.node[kNrPageTables]--;
   k.Emit(EventLevel::kAll,
          PageTableFree{static_cast<uint32_t>(level), pfn.value()});
   PutPage(k, pfn);
 }
 
-// The table of `level` below `table`, which is of level + 1.
 struct Range {
   uint64_t start, last;     // the addresses of interest, inclusive
   uint64_t floor, ceiling;  // what may go; ceiling inclusive
 };
 
+// Frees what `table`, of `level` and translating from `base` on, points to.
 void FreeBelow(Kernel& k, Mm& mm, Pfn table, int level, uint64_t base,
                const Range& r) {
   const uint64_t span = uint64_t{1} << LevelShift(level);
-  for (int i = 0; i < kPtrsPerTable; i++) {
+  const uint64_t whole = span * kPtrsPerTable;
+  uint64_t first = r.start > base ? (r.start - base) / span : 0;
+  uint64_t last = r.last - base < whole ? (r.last - base) / span
+                                        : kPtrsPerTable - 1;
+  for (uint64_t i = first; i <= last; i++) {
     uint64_t from = base + i * span, to = from + span - 1;
-    if (to < r.start) continue;
-    if (from > r.last) break;
     const uint64_t* entries = std::as_const(k.frames).Table(table);
     if (entries == nullptr) return;
     Pte entry(entries[i]);
@@ -76,6 +79,10 @@ void PgdFree(Kernel& k, Mm& mm) {
 }
 
 PteRef FindPte(const Kernel& k, const Mm& mm, VirtAddr addr) {
+  if (k.table_memo.region == addr.value() / kPmdSize &&
+      k.table_memo.pgd == mm.pgd) {
+    return {k.table_memo.table, IndexAt(addr, 1)};
+  }
   Pfn table = mm.pgd;
   for (int level = k.pgtable_levels; level > 1; level--) {
     const uint64_t* entries = k.frames.Table(table);
@@ -89,7 +96,10 @@ PteRef FindPte(const Kernel& k, const Mm& mm, VirtAddr addr) {
 
 PteRef AllocPte(Kernel& k, Mm& mm, VirtAddr addr) {
   PteRef found = FindPte(std::as_const(k), mm, addr);
-  if (found.ok()) return found;
+  if (found.ok()) {
+    k.table_memo = {mm.pgd, addr.value() / kPmdSize, found.table};
+    return found;
+  }
   Pfn table = mm.pgd;
   for (int level = k.pgtable_levels; level > 1; level--) {
     int index = IndexAt(addr, level);

@@ -43,11 +43,9 @@ bool IsPristine(const Kernel& k, Pfn pfn) {
 
 bool InPageCache(const Page& page) {
   return !page.Is(page_flag::kAnon | page_flag::kTable |
-                  page_flag::kReserved | page_flag::kSpecial) &&
+                  page_flag::kReserved | page_flag::kKernel) &&
          page.Is(page_flag::kLru) && page.mapping != 0;
 }
-
-constexpr uint32_t kBootFlags = page_flag::kReserved | page_flag::kSpecial;
 
 }  // namespace
 
@@ -55,7 +53,7 @@ FrameUse FrameUseOf(const Kernel& k, uint64_t number) {
   if (!PfnValid(k, number)) return FrameUse::kHole;
   Pfn pfn(static_cast<uint32_t>(number));
   const Page& page = k.page(pfn);
-  if (page.Is(kBootFlags)) return FrameUse::kReserved;
+  if (page.Is(page_flag::kReserved)) return FrameUse::kReserved;
   if (page.refcount > 0) {
     if (page.Is(page_flag::kTable)) return FrameUse::kPageTable;
     if (page.Is(page_flag::kAnon)) return FrameUse::kAnon;
@@ -102,7 +100,7 @@ ZoneLruCounts CountLru(const Kernel& k) {
   ZoneLruCounts zones;
   const std::vector<Pfn> mlocked = MlockedPages(k);
   k.mem_map.ForEach([&](size_t number, const Page& page) {
-    if (page.refcount <= 0 || page.Is(kBootFlags)) return;
+    if (page.refcount <= 0 || page.Is(page_flag::kReserved)) return;
     const bool anon = page.Is(page_flag::kAnon);
     if (!anon && !InPageCache(page)) return;
     Pfn pfn(static_cast<uint32_t>(number));

@@ -100,8 +100,13 @@ class Dispatch {
     const MmuAccess how = kHow[static_cast<int>(c.kind)];
     uint64_t last = 0;
     VirtAddr addr(c.addr);
+    Mm& mm = this->mm();
+    const Cr3 cr3 = mm.cr3(k_.pgtable_levels);
+    Mmu mmu = k_.mmu();
     for (uint64_t i = 0; i < c.count; i++, addr = addr + c.stride) {
-      UserAccess done = AccessUser(k_, addr, how);
+      // What the TLB holds needs no more than this.
+      UserAccess done{mmu.Cached(cr3, addr, how), {}};
+      if (!done.pfn.valid()) done = AccessUser(k_, mm, addr, how);
       if (!done.pfn.valid()) {
         out_->signal = done.signal;
         break;

@@ -1,0 +1,125 @@
+// /proc/zoneinfo. Models mm/vmstat.c (v6.18): zoneinfo_show_print(),
+// calculate_normal_threshold(); mm/page_alloc.c: zone_batchsize(),
+// zone_highsize(). The per-CPU lists are empty (departure D3).
+#include <algorithm>
+#include <bit>
+
+#include "server/machine/proc/proc_files.h"
+#include "server/machine/proc/vmstat_items.h"
+
+namespace faultline {
+namespace {
+
+uint32_t Cpus(const Kernel& k) { return std::max<uint32_t>(k.config.cpus, 1); }
+
+void ShowStats(SeqFile& m, const std::vector<VmstatItem>& items) {
+  for (const VmstatItem& item : items) {
+    m.Printf("\n      %-12s %llu", std::string(item.name).c_str(),
+             static_cast<unsigned long long>(item.value));
+  }
+}
+
+void ShowProtection(const Kernel& k, SeqFile& m, const Zone* zone) {
+  auto reserve = [&](ZoneType type) {
+    return zone == nullptr ? 0 : zone->lowmem_reserve[static_cast<int>(type)];
+  };
+  m << "\n        protection: (";
+  std::string_view separator;
+  for (ZoneType type : ConfiguredZones(k)) {
+    (m << separator).Dec(reserve(type));
+    separator = ", ";
+  }
+  if (Is64Bit(k)) (m << separator).Dec(reserve(ZoneType::kMovable));
+  m << ")";
+}
+
+// `zone` is nullptr for ZONE_DEVICE, which the machine does not have.
+void ShowPages(const Kernel& k, SeqFile& m, const Zone* zone) {
+  static const Zone kNone{};
+  const Zone& z = zone == nullptr ? kNone : *zone;
+  // 6.1 gave the empty movable zone watermarks only on HIGHMEM kernels.
+  const bool no_marks = !z.populated() && Is64Bit(k) && !Is618(k);
+  auto mark = [&](uint64_t pages) { return no_marks ? 0 : pages; };
+  (m << "\n  pages free     ").Dec(z.nr_free_pages);
+  m << "\n        boost    0";
+  (m << "\n        min      ").Dec(mark(z.wmark.min));
+  (m << "\n        low      ").Dec(mark(z.wmark.low));
+  (m << "\n        high     ").Dec(mark(z.wmark.high));
+  if (Is618(k)) (m << "\n        promo    ").Dec(mark(z.wmark.promo));
+  (m << "\n        spanned  ").Dec(z.spanned.value());
+  (m << "\n        present  ").Dec(z.present.value());
+  (m << "\n        managed  ").Dec(z.managed.value());
+  m << "\n        cma      0";
+  ShowProtection(k, m, zone);
+}
+
+uint64_t Batch(const Zone& zone) {
+  uint64_t batch = std::min<uint64_t>(zone.managed.value() >> 10, 256) / 4;
+  batch = std::max<uint64_t>(batch, 1);
+  return std::max<uint64_t>(std::bit_floor(batch + batch / 2) - 1, 1);
+}
+
+uint64_t StatThreshold(const Kernel& k, const Zone& zone) {
+  auto fls = [](uint64_t n) { return static_cast<uint64_t>(std::bit_width(n)); };
+  uint64_t units_of_128_mib = zone.managed.value() >> (27 - kPageShift);
+  return std::min<uint64_t>(125, 2 * fls(Cpus(k)) * (1 + fls(units_of_128_mib)));
+}
+
+void ShowPagesets(const Kernel& k, SeqFile& m, const Zone& zone) {
+  constexpr uint64_t kHighFraction = 8;  // MIN_PERCPU_PAGELIST_HIGH_FRACTION
+  const uint64_t batch = Batch(zone);
+  auto high = [&](uint64_t pages) {
+    return std::max(pages / Cpus(k), batch * 4);
+  };
+  const uint64_t high_min = high(zone.wmark.low);
+  m << "\n  pagesets";
+  for (uint32_t cpu = 0; cpu < Cpus(k); cpu++) {
+    (m << "\n    cpu: ").Dec(cpu);
+    if (Is618(k)) {
+      m << "\n              count:    0";
+      (m << "\n              high:     ").Dec(high_min);
+      (m << "\n              batch:    ").Dec(batch);
+      (m << "\n              high_min: ").Dec(high_min);
+      (m << "\n              high_max: ")
+          .Dec(high(zone.managed.value() / kHighFraction));
+    } else {
+      m << "\n              count: 0";
+      (m << "\n              high:  ").Dec(high_min);
+      (m << "\n              batch: ").Dec(batch);
+    }
+    (m << "\n  vm stats threshold: ").Dec(StatThreshold(k, zone));
+  }
+  m << "\n  node_unreclaimable:  0";
+  (m << "\n  start_pfn:           ").Dec(zone.start.value());
+}
+
+}  // namespace
+
+std::string ProcZoneinfo(const Kernel& k) {
+  const ZoneLruCounts lru = CountLru(k);
+  SeqFile m;
+  bool first_populated = true;
+  for (ZoneType type : ConfiguredZones(k)) {
+    const Zone& zone = k.zone(type);
+    m.Printf("Node 0, zone %8s", ZoneName(type));
+    if (zone.populated() && first_populated) {
+      m << "\n  per-node stats";
+      ShowStats(m, NodeStatItems(k, SumOf(lru)));
+      first_populated = false;
+    }
+    ShowPages(k, m, &zone);
+    if (zone.populated()) {
+      ShowStats(m, ZoneStatItems(k, &zone, lru[static_cast<int>(type)]));
+      ShowPagesets(k, m, zone);
+    }
+    m << "\n";
+  }
+  if (Is64Bit(k)) {
+    m << "Node 0, zone   Device";
+    ShowPages(k, m, nullptr);
+    m << "\n";
+  }
+  return m.Take();
+}
+
+}  // namespace faultline
