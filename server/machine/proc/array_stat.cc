@@ -47,9 +47,8 @@ ErrnoOr<std::string> ProcPidStat(const Kernel& k, const Task& task) {
   uint64_t rsslim = task.rlim[kRlimitRss].soft;
   if (!Is64Bit(k)) rsslim = std::min<uint64_t>(rsslim, 0xffffffff);
   // vsize rss rsslim startcode endcode startstack kstkesp kstkeip
-  fields({s.total_vm << kPageShift, s.RssPages(), rsslim,
-          s.start_code.value(), s.end_code.value(), s.start_stack.value(), 0,
-          0});
+  fields({s.total_vm << kPageShift, s.RssPages(), rsslim, s.start_code.value(),
+          s.end_code.value(), s.start_stack.value(), 0, 0});
   // pending blocked sigignore sigcatch wchan nswap cnswap
   fields({0, 0, 0, 0, zombie ? uint64_t{1} : 0, 0, 0});
   // exit_signal processor rt_priority policy delayacct guest_time cguest_time

@@ -86,8 +86,8 @@ void ShowMem(const Kernel& k, SeqFile& m, const Mm& mm) {
   // The bare process of boot has PR_SET_THP_DISABLE.
   m << "THP_enabled:\t" << (mm.exe_file ? "1" : "0") << "\n";
   if (Is618(k)) {
-    m << "untag_mask:\t"
-      << (Is64Bit(k) ? "0xffffffffffffffff" : "0xffffffff") << "\n";
+    m << "untag_mask:\t" << (Is64Bit(k) ? "0xffffffffffffffff" : "0xffffffff")
+      << "\n";
   }
 }
 
@@ -97,9 +97,8 @@ void ShowSignals(const Kernel& k, SeqFile& m, const Task& task) {
   m << "Threads:\t";
   m.Dec(ThreadCount(k, task)) << "\nSigQ:\t0/";
   m.Dec(MaxSigpending(k, task)) << "\n";
-  for (std::string_view set :
-       {"SigPnd:\t", "ShdPnd:\t", "SigBlk:\t", "SigIgn:\t", "SigCgt:\t",
-        "CapInh:\t"}) {
+  for (std::string_view set : {"SigPnd:\t", "ShdPnd:\t", "SigBlk:\t",
+                               "SigIgn:\t", "SigCgt:\t", "CapInh:\t"}) {
     m << set << kNone;
   }
   m << "CapPrm:\t" << (task.capable() ? kAll : kNone);
@@ -115,7 +114,8 @@ void ShowCpus(const Kernel& k, SeqFile& m) {
   const uint32_t cpus = std::max<uint32_t>(k.config.cpus, 1);
   m << "Cpus_allowed:\t";
   for (int64_t group = (cpus - 1) / 32; group >= 0; group--) {
-    uint32_t bits = std::min<uint32_t>(32, cpus - static_cast<uint32_t>(group) * 32);
+    uint32_t bits =
+        std::min<uint32_t>(32, cpus - static_cast<uint32_t>(group) * 32);
     m.Hex((uint64_t{1} << bits) - 1, static_cast<int>(bits + 3) / 4);
     m << (group > 0 ? "," : "\n");
   }

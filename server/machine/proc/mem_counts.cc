@@ -42,8 +42,8 @@ bool IsPristine(const Kernel& k, Pfn pfn) {
 }
 
 bool InPageCache(const Page& page) {
-  return !page.Is(page_flag::kAnon | page_flag::kTable |
-                  page_flag::kReserved | page_flag::kKernel) &&
+  return !page.Is(page_flag::kAnon | page_flag::kTable | page_flag::kReserved |
+                  page_flag::kKernel) &&
          page.Is(page_flag::kLru) && page.mapping != 0;
 }
 
@@ -58,8 +58,7 @@ FrameUse FrameUseOf(const Kernel& k, uint64_t number) {
     if (page.Is(page_flag::kTable)) return FrameUse::kPageTable;
     if (page.Is(page_flag::kAnon)) return FrameUse::kAnon;
     if (!InPageCache(page)) return FrameUse::kKernel;
-    return page.Is(page_flag::kSwapBacked) ? FrameUse::kShmem
-                                           : FrameUse::kFile;
+    return page.Is(page_flag::kSwapBacked) ? FrameUse::kShmem : FrameUse::kFile;
   }
   if (InBlockOf(k, pfn, page_flag::kBuddy) || IsPristine(k, pfn)) {
     return FrameUse::kFree;

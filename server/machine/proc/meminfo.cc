@@ -82,9 +82,8 @@ class Meminfo {
       Pages(label, 0);
     }
     Pages("PageTables:     ", Stat(k_, kNrPageTables));
-    for (std::string_view label :
-         {"SecPageTables:  ", "NFS_Unstable:   ", "Bounce:         ",
-          "WritebackTmp:   "}) {
+    for (std::string_view label : {"SecPageTables:  ", "NFS_Unstable:   ",
+                                   "Bounce:         ", "WritebackTmp:   "}) {
       Pages(label, 0);
     }
   }

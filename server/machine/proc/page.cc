@@ -86,9 +86,9 @@ uint64_t StablePageFlags(const Kernel& k, uint64_t number,
     case FrameUse::kAnon:
     case FrameUse::kFile:
     case FrameUse::kShmem:
-      return u | LruPageFlags(k, page,
-                              std::binary_search(mlocked.begin(),
-                                                 mlocked.end(), pfn));
+      return u | LruPageFlags(
+                     k, page,
+                     std::binary_search(mlocked.begin(), mlocked.end(), pfn));
     case FrameUse::kHole:
     case FrameUse::kKernel:
       break;

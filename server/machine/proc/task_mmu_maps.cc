@@ -64,9 +64,8 @@ void ShowMapColumns(const Kernel& k, SeqFile& m, const MapColumns& c) {
 }
 
 void ShowMapVma(const Kernel& k, SeqFile& m, const Vma& vma) {
-  MapColumns columns{.start = vma.start.value(),
-                     .end = vma.end.value(),
-                     .flags = vma.flags};
+  MapColumns columns{
+      .start = vma.start.value(), .end = vma.end.value(), .flags = vma.flags};
   if (vma.file) {
     const Inode& inode = k.inodes[k.open_files[vma.file].inode];
     columns.offset = vma.pgoff << kPageShift;
@@ -87,9 +86,10 @@ bool HasGateVma(const Kernel& k, const Mm& mm) {
 }
 
 void ShowGateVma(const Kernel& k, SeqFile& m) {
-  ShowMapColumns(k, m, {.start = kVsyscallAddr,
-                        .end = kVsyscallAddr + kPageSize,
-                        .flags = vm::kExec});
+  ShowMapColumns(k, m,
+                 {.start = kVsyscallAddr,
+                  .end = kVsyscallAddr + kPageSize,
+                  .flags = vm::kExec});
   m.Pad();
   m << "[vsyscall]\n";
 }

@@ -92,16 +92,28 @@ void AddMigrationEvents(Items& items) {
       .Zeros({"numa_pte_updates", "numa_huge_pte_updates", "numa_hint_faults",
               "numa_hint_faults_local", "numa_pages_migrated"},
              In::k64Bit)
-      .Zeros({"pgmigrate_success", "pgmigrate_fail", "thp_migration_success",
-              "thp_migration_fail", "thp_migration_split",
-              "compact_migrate_scanned", "compact_free_scanned",
-              "compact_isolated", "compact_stall", "compact_fail",
-              "compact_success", "compact_daemon_wake",
-              "compact_daemon_migrate_scanned", "compact_daemon_free_scanned",
-              "htlb_buddy_alloc_success", "htlb_buddy_alloc_fail",
-              "unevictable_pgs_culled", "unevictable_pgs_scanned",
-              "unevictable_pgs_rescued", "unevictable_pgs_mlocked",
-              "unevictable_pgs_munlocked", "unevictable_pgs_cleared",
+      .Zeros({"pgmigrate_success",
+              "pgmigrate_fail",
+              "thp_migration_success",
+              "thp_migration_fail",
+              "thp_migration_split",
+              "compact_migrate_scanned",
+              "compact_free_scanned",
+              "compact_isolated",
+              "compact_stall",
+              "compact_fail",
+              "compact_success",
+              "compact_daemon_wake",
+              "compact_daemon_migrate_scanned",
+              "compact_daemon_free_scanned",
+              "htlb_buddy_alloc_success",
+              "htlb_buddy_alloc_fail",
+              "unevictable_pgs_culled",
+              "unevictable_pgs_scanned",
+              "unevictable_pgs_rescued",
+              "unevictable_pgs_mlocked",
+              "unevictable_pgs_munlocked",
+              "unevictable_pgs_cleared",
               "unevictable_pgs_stranded"});
 }
 
@@ -117,9 +129,9 @@ void AddHugeAndSwapEvents(Items& items) {
       .Zeros({"thp_split_pmd", "thp_scan_exceed_none_pte",
               "thp_scan_exceed_swap_pte", "thp_scan_exceed_share_pte"})
       .Add("thp_split_pud", 0, In::k64Bit)
-      .Zeros({"thp_zero_page_alloc", "thp_zero_page_alloc_failed",
-              "thp_swpout", "thp_swpout_fallback", "balloon_inflate",
-              "balloon_deflate", "balloon_migrate", "swap_ra", "swap_ra_hit"})
+      .Zeros({"thp_zero_page_alloc", "thp_zero_page_alloc_failed", "thp_swpout",
+              "thp_swpout_fallback", "balloon_inflate", "balloon_deflate",
+              "balloon_migrate", "swap_ra", "swap_ra_hit"})
       .Zeros({"swpin_zero", "swpout_zero"}, In::k618)
       .Zeros({"ksm_swpin_copy", "cow_ksm", "zswpin", "zswpout"})
       .Add("zswpwb", 0, In::k618)

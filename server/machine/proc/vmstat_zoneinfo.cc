@@ -60,9 +60,12 @@ uint64_t Batch(const Zone& zone) {
 }
 
 uint64_t StatThreshold(const Kernel& k, const Zone& zone) {
-  auto fls = [](uint64_t n) { return static_cast<uint64_t>(std::bit_width(n)); };
+  auto fls = [](uint64_t n) {
+    return static_cast<uint64_t>(std::bit_width(n));
+  };
   uint64_t units_of_128_mib = zone.managed.value() >> (27 - kPageShift);
-  return std::min<uint64_t>(125, 2 * fls(Cpus(k)) * (1 + fls(units_of_128_mib)));
+  return std::min<uint64_t>(125,
+                            2 * fls(Cpus(k)) * (1 + fls(units_of_128_mib)));
 }
 
 void ShowPagesets(const Kernel& k, SeqFile& m, const Zone& zone) {
