@@ -96,7 +96,7 @@ class Meminfo {
     Pages("VmallocUsed:    ", 0);
     Pages("VmallocChunk:   ", 0);
     Pages("Percpu:         ", 0);
-    if (!Is618(k_)) Pages("HardwareCorrupted: ", 0);
+    if (!Is618(k_)) m_.Kilobytes("HardwareCorrupted: ", 0, 5);
   }
 
   void Huge() {

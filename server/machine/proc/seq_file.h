@@ -21,9 +21,9 @@ class SeqFile {
   // Padded on the left with spaces, or with zeros for Hex.
   SeqFile& Dec(uint64_t value, int width = 0);
   SeqFile& Hex(uint64_t value, int width = 0);
-  // "label" with `kb` right-aligned in 8 columns and " kB\n" behind it.
-  void Kilobytes(std::string_view label, uint64_t kb) {
-    (*this << label).Dec(kb, 8) << " kB\n";
+  // "label" with `kb` right-aligned behind it and " kB\n".
+  void Kilobytes(std::string_view label, uint64_t kb, int width = 8) {
+    (*this << label).Dec(kb, width) << " kB\n";
   }
 
   // seq_setwidth(): the line that starts here is to be padded to `columns`.

@@ -84,7 +84,7 @@ void ShowSizes(const Kernel& k, SeqFile& m, const MemSizeStats& s,
   bytes("ShmemPmdMapped: ", 0);
   bytes("FilePmdMapped:  ", 0);
   bytes("Shared_Hugetlb: ", 0);
-  bytes("Private_Hugetlb: ", 0);
+  m.Kilobytes("Private_Hugetlb: ", 0, 7);
   bytes("Swap:           ", 0);
   bytes("SwapPss:        ", 0);
   pss("Locked:         ", s.pss_locked);
