@@ -72,6 +72,10 @@ inline constexpr size_t kSlowRequestsMax = 64;     // replays
 
 // --- The Run stream.
 inline constexpr int kBatchCommandsMax = 4096;
+// Of all outcomes of a batch: bytes that it asks for, and events; what is more
+// becomes EventsLost.
+inline constexpr uint64_t kBatchDataBytesMax = 32 * kMiB;
+inline constexpr size_t kEventsPerBatchMax = size_t{1} << 17;
 // Batches read and not yet answered, per stream.
 inline constexpr int kBatchesInFlightMax = 8;
 

@@ -15,16 +15,11 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
 #include "server/machine/machine.h"
+#include "server/session/execute.h"
 #include "server/session/session_types.h"
 #include "storage/store.h"
 
 namespace faultline {
-
-// Runs one command. Everything that executes goes through one of these, so that
-// a test can break the simulator where it wants.
-using MachineRunner =
-    std::function<Outcome(Machine&, const Command&, EventLevel)>;
-MachineRunner ApplyRunner();  // Machine::Apply
 
 // The hashes of a machine's whole state.
 struct FingerprintReport {
@@ -50,8 +45,9 @@ struct Divergence {
   absl::optional<Outcome> outcome;           // absent with kMissing
   absl::optional<uint64_t> digest;           // of `outcome`
   std::string panic;                         // with kMissing: what broke
-  // Of the machine before the command: what to compare with another build.
-  FingerprintReport before;
+  // Of the machine after the command, for comparing with another build's;
+  // absent with kMissing.
+  absl::optional<FingerprintReport> after;
 
   // In one line: revision, call, expected and actual.
   std::string Say() const;
@@ -82,28 +78,28 @@ struct VerifyReport {
 // It reads the store and changes nothing. Used by one thread at a time.
 class Replayer {
  public:
-  // NOT_FOUND, DATA_LOSS; INTERNAL when no such machine boots any more.
-  static absl::StatusOr<Replayer> Open(storage::Store& store,
-                                       absl::string_view id,
+  // Boots the session's machine. INTERNAL when there is no such machine any
+  // more. `store` and `runner` must outlive the replayer.
+  static absl::StatusOr<Replayer> Boot(storage::Store& store, SessionInfo info,
                                        const MachineRunner& runner);
 
   // Called after each command that was executed as recorded. False: pause.
   using Visit = std::function<bool(const storage::Entry&)>;
 
   // Goes on to `to_revision`, at most to what is recorded. Stops early at a
-  // divergence, at a command that broke the simulator when it was recorded, and
-  // when `visit` says so. DATA_LOSS when a stored record fails its checks.
+  // divergence, at a command that breaks the simulator, and when `visit` says
+  // so. DATA_LOSS when a stored record fails its checks.
   absl::Status Advance(int64_t to_revision, const Visit& visit);
 
-  // The next divergence, once there is one; the machine is then of no use.
+  // The first divergence, once there is one. Nothing is executed after it.
   const absl::optional<Divergence>& divergence() const { return divergence_; }
-  // What the simulator said when it broke as recorded.
+  // What the simulator said when a command broke it as recorded.
   const absl::optional<std::string>& panic() const { return panic_; }
 
   int64_t revision() const { return revision_; }  // executed as recorded
   const SessionInfo& info() const { return info_; }
-  // REQUIRES: neither a divergence of kind kMissing nor a panic.
-  const Machine& machine() const { return *machine_; }
+  // Null once a command broke the simulator.
+  const Machine* machine() const { return machine_.get(); }
   std::unique_ptr<Machine> TakeMachine() { return std::move(machine_); }
 
  private:
@@ -139,6 +135,12 @@ absl::StatusOr<VerifyReport> Verify(storage::Store& store, absl::string_view id,
                                     const MachineRunner& runner,
                                     const MachineView* live,
                                     const Progress& progress);
+
+// Of the machine at `revision`, absent: the last. FAILED_PRECONDITION when a
+// command broke the simulator on the way, DATA_LOSS when the replay diverges.
+absl::StatusOr<FingerprintReport> FingerprintAt(
+    storage::Store& store, absl::string_view id, const MachineRunner& runner,
+    absl::optional<int64_t> revision, const Progress& progress);
 
 }  // namespace faultline
 

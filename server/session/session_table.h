@@ -13,13 +13,16 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
 #include "server/limits.h"
+#include "server/session/execute.h"
+#include "server/session/outstanding.h"
 #include "server/session/replayer.h"
+#include "server/session/session.h"
+#include "server/session/session_map.h"
 #include "server/session/session_types.h"
+#include "server/session/work_queue.h"
 #include "storage/store.h"
 
 namespace faultline {
-
-class SessionHost;
 
 // Thread-safe. A session is named by its id, the last part of its resource
 // name; the errors are those of server/codec/errors.h and say the whole name.
@@ -112,7 +115,18 @@ class SessionTable {
   size_t live_machines() const;
 
  private:
-  const std::unique_ptr<SessionHost> host_;
+  void Submit(absl::string_view id, Session::Request request);
+  void CreateNow(SessionInfo info, Answer<SessionInfo> answer);
+  // A view of the machine, when the session is in memory. Blocks.
+  std::shared_ptr<const MachineView> LookIfInMemory(absl::string_view id);
+
+  storage::Store& store_;
+  const Options options_;
+  Outstanding outstanding_;
+  SessionMap sessions_;
+  WorkQueue wakers_;
+  WorkQueue workers_;
+  SessionContext context_;
 };
 
 }  // namespace faultline

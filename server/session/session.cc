@@ -1,0 +1,667 @@
+#include "server/session/session.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "absl/hash/hash.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "server/codec/errors.h"
+#include "server/codec/status_macros.h"
+#include "server/limits.h"
+#include "server/session/record.h"
+
+namespace faultline {
+namespace {
+
+// What one turn executes before other sessions get theirs.
+constexpr size_t kTurnCommands = 256;
+// And how long a turn of a waker takes.
+constexpr absl::Duration kWakeSlice = absl::Milliseconds(50);
+// An answer that takes longer to encode is not given on the writer's thread.
+constexpr size_t kQuickOutcomesMax = 8;
+constexpr size_t kQuickEventsMax = 64;
+
+size_t IdHash(absl::string_view request_id) {
+  return absl::Hash<absl::string_view>()(request_id);
+}
+
+size_t CommandsIn(const Session::Request& request) {
+  const auto* run = std::get_if<Session::Run>(&request);
+  return run == nullptr ? 1 : run->commands.size();
+}
+
+bool NeedsMachine(const Session::Request& request) {
+  return std::holds_alternative<Session::Run>(request) ||
+         std::holds_alternative<Session::Look>(request);
+}
+
+void Fail(Session::Request& request, absl::Status error) {
+  std::visit([&](auto& r) { r.answer(std::move(error)); }, request);
+}
+
+absl::StatusOr<std::vector<std::string>> Encode(
+    const std::vector<Command>& commands) {
+  std::vector<std::string> encoded;
+  encoded.reserve(commands.size());
+  for (const Command& command : commands) {
+    FL_ASSIGN_OR_RETURN(std::string bytes, CommandBytes(command));
+    encoded.push_back(std::move(bytes));
+  }
+  return encoded;
+}
+
+// The most that the commands can answer in Outcome::data.
+absl::Status CheckDataBytes(const std::vector<Command>& commands) {
+  uint64_t bytes = 0;
+  for (const Command& command : commands) {
+    if (const auto* read = std::get_if<Read>(&command.op)) {
+      bytes += std::min(read->length, limits::kBatchDataBytesMax + 1);
+    } else if (const auto* mincore = std::get_if<Mincore>(&command.op)) {
+      bytes += std::min(mincore->length / 4096, limits::kBatchDataBytesMax + 1);
+    }
+  }
+  if (bytes <= limits::kBatchDataBytesMax) return absl::OkStatus();
+  return errors::InvalidField(
+      "commands",
+      absl::StrCat("ask for ", bytes, " bytes of data together: at most ",
+                   limits::kBatchDataBytesMax, " in one batch"));
+}
+
+// Keeps at most `room` events and one that says how many are lost.
+void TrimEvents(std::vector<Event>& events, size_t& room) {
+  const size_t keep = std::min(room, limits::kEventsPerOutcomeMax - 1);
+  if (events.size() > keep) {
+    uint64_t lost = events.size() - keep;
+    if (const auto* more = std::get_if<EventsLost>(&events.back().body)) {
+      lost += more->count - 1;
+    }
+    events.resize(keep);
+    events.push_back(Event{0, EventsLost{lost}});
+    events.shrink_to_fit();
+  }
+  room -= std::min(room, events.size());
+}
+
+bool IsQuick(const BatchResult& result) {
+  size_t events = 0;
+  for (const Outcome& outcome : result.outcomes) {
+    events += outcome.events.size();
+  }
+  return result.outcomes.size() <= kQuickOutcomesMax &&
+         events <= kQuickEventsMax;
+}
+
+}  // namespace
+
+Session::Session(SessionContext& context, std::string id)
+    : token_(context.outstanding),
+      context_(context),
+      id_(std::move(id)),
+      name_(ResourceName(id_)) {}
+
+// --- The queue and the turn.
+
+bool Session::Enqueue(Request& request) {
+  const size_t commands = CommandsIn(request);
+  bool turn = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (retired_) return false;
+    if (queued_commands_ == 0 ||
+        queued_commands_ + commands <= limits::kQueuedCommandsPerSessionMax) {
+      queued_commands_ += commands;
+      queue_.push_back(std::move(request));
+      if (!TakeTurn()) return true;
+      turn = true;
+    }
+  }
+  if (turn) {
+    GiveTurn();
+  } else {
+    Fail(request,
+         errors::QueueLimit(name_, static_cast<int64_t>(
+                                       limits::kQueuedCommandsPerSessionMax)));
+  }
+  return true;
+}
+
+bool Session::TryRetire() {
+  absl::MutexLock lock(&mutex_);
+  if (turn_ || changing_ || !queue_.empty() || !in_flight_.empty()) {
+    return false;
+  }
+  retired_ = true;
+  return true;
+}
+
+void Session::Sleep() { live_.reset(); }
+
+bool Session::MustSettle() const {
+  return settling_ || append_failed_ || life_ == Life::kAsleep;
+}
+
+// True when there is something to do and nobody at it; the caller then gives
+// the turn.
+bool Session::TakeTurn() {
+  if (turn_ || changing_) return false;
+  if (!in_flight_.empty() && (queue_.empty() || MustSettle())) return false;
+  if (queue_.empty() && !append_failed_ && (life_ == Life::kLive || retired_)) {
+    return false;
+  }
+  turn_ = true;
+  return true;
+}
+
+void Session::GiveTurn() {
+  context_.workers.Submit([self = shared_from_this()] { self->Work(); });
+}
+
+void Session::Work() {
+  size_t budget = kTurnCommands;
+  while (true) {
+    absl::optional<Request> request;
+    std::unique_ptr<Live> stale;
+    switch (ChooseNext(budget, request, stale)) {
+      case Next::kRequest:
+        budget -= std::min(budget, CommandsIn(*request));
+        std::visit([this](auto& r) { Do(std::move(r)); }, *request);
+        break;
+      case Next::kWake:
+        context_.wakers.Submit(
+            [self = shared_from_this()] { self->WakeSome(); });
+        return;
+      case Next::kYield:
+        GiveTurn();
+        return;
+      case Next::kPark:
+        return;
+      case Next::kRetire:
+        context_.sessions.Remove(*this);
+        return;
+    }
+  }
+}
+
+Session::Next Session::ChooseNext(size_t budget,
+                                  absl::optional<Request>& request,
+                                  std::unique_ptr<Live>& stale) {
+  absl::MutexLock lock(&mutex_);
+  if (append_failed_ && in_flight_.empty()) {
+    append_failed_ = false;
+    stale = std::move(live_);
+    if (life_ == Life::kLive) life_ = Life::kAsleep;
+  }
+  if (queue_.empty()) {
+    turn_ = false;
+    if (life_ == Life::kLive || changing_ || retired_ || !in_flight_.empty()) {
+      return Next::kPark;
+    }
+    retired_ = true;  // it would only wait here for work
+    return Next::kRetire;
+  }
+  if (changing_ || (MustSettle() && !in_flight_.empty())) {
+    turn_ = false;
+    return Next::kPark;
+  }
+  settling_ = false;
+  if (budget == 0) return Next::kYield;
+  if (life_ == Life::kAsleep && NeedsMachine(queue_.front())) {
+    return Next::kWake;
+  }
+  request = std::move(queue_.front());
+  queue_.pop_front();
+  queued_commands_ -= CommandsIn(*request);
+  return Next::kRequest;
+}
+
+void Session::PutBack(Request request) {
+  absl::MutexLock lock(&mutex_);
+  queued_commands_ += CommandsIn(request);
+  queue_.push_front(std::move(request));
+  settling_ = true;
+}
+
+void Session::SetLife(Life life, std::string panic) {
+  absl::MutexLock lock(&mutex_);
+  life_ = life;
+  panic_ = std::move(panic);
+}
+
+// --- Waking.
+
+void Session::WakeSome() {
+  absl::StatusOr<bool> more = false;
+  if (!waking_) more = StartWaking();
+  if (more.ok() && waking_) more = WakeSlice();
+  if (!more.ok()) {
+    waking_.reset();
+    FailWaiting(more.status());
+  } else if (*more) {
+    context_.wakers.Submit([self = shared_from_this()] { self->WakeSome(); });
+    return;
+  }
+  GiveTurn();
+}
+
+absl::StatusOr<bool> Session::StartWaking() {
+  absl::StatusOr<SessionInfo> info = ReadInfo(context_.store, id_);
+  if (!info.ok() && absl::IsNotFound(info.status())) {
+    SetLife(Life::kGone);
+    return false;
+  }
+  if (!info.ok()) return std::move(info).status();
+  if (info->life == SessionLife::kClosed) {
+    SetLife(Life::kClosed);
+    return false;
+  }
+  if (info->life == SessionLife::kPanicked) {
+    SetLife(Life::kPanicked, info->panic);
+    return false;
+  }
+  absl::optional<MachineSlot> slot = context_.sessions.AcquireSlot();
+  if (!slot) {
+    return errors::MachinesLimit(
+        static_cast<int64_t>(context_.sessions.machines_max()));
+  }
+  FL_ASSIGN_OR_RETURN(
+      Replayer replayer,
+      Replayer::Boot(context_.store, *std::move(info), context_.runner));
+  waking_.emplace(Waking{*std::move(slot), std::move(replayer), {}});
+  return true;
+}
+
+absl::StatusOr<bool> Session::WakeSlice() {
+  const absl::Time end = absl::Now() + kWakeSlice;
+  bool more = false;
+  FL_RETURN_IF_ERROR(waking_->replayer.Advance(
+      std::numeric_limits<int64_t>::max(), [&](const storage::Entry& entry) {
+        if (!entry.request_id.empty()) {
+          waking_->request_ids.insert(IdHash(entry.request_id));
+        }
+        more = absl::Now() >= end;
+        return !more;
+      }));
+  if (!more || waking_->replayer.divergence() || waking_->replayer.panic()) {
+    FL_RETURN_IF_ERROR(FinishWaking());
+    waking_.reset();
+    return false;
+  }
+  return true;
+}
+
+absl::Status Session::FinishWaking() {
+  Replayer& replayer = waking_->replayer;
+  absl::optional<std::string> panic = replayer.panic();
+  if (const absl::optional<Divergence>& divergence = replayer.divergence()) {
+    switch (divergence->kind) {
+      case DivergenceKind::kExtra:
+        panic = divergence->Say();
+        break;
+      case DivergenceKind::kMissing:
+        return errors::SimulatorBug(name_, divergence->Say());
+      case DivergenceKind::kDifferent:
+        return errors::HistoryCorrupt(name_, divergence->Say());
+    }
+  }
+  if (panic) {
+    // The server died between the killing command and the change of state.
+    context_.store
+        .SetSessionState(id_, storage::SessionState::kPanicked, *panic,
+                         [](const absl::Status&) {})
+        .IgnoreError();
+    SetLife(Life::kPanicked, *std::move(panic));
+    return absl::OkStatus();
+  }
+  const int64_t revision = replayer.revision();
+  live_ = std::make_unique<Live>(Live{std::move(waking_->slot),
+                                      replayer.TakeMachine(), revision,
+                                      std::move(waking_->request_ids)});
+  SetLife(Life::kLive);
+  return absl::OkStatus();
+}
+
+// Closing and deleting need no machine and stay in the queue.
+void Session::FailWaiting(const absl::Status& error) {
+  std::vector<Request> failed;
+  {
+    absl::MutexLock lock(&mutex_);
+    std::deque<Request> kept;
+    for (Request& request : queue_) {
+      if (NeedsMachine(request)) {
+        queued_commands_ -= CommandsIn(request);
+        failed.push_back(std::move(request));
+      } else {
+        kept.push_back(std::move(request));
+      }
+    }
+    queue_ = std::move(kept);
+  }
+  for (Request& request : failed) Fail(request, CopyOf(error));
+}
+
+// --- Executing.
+
+absl::Status Session::CheckLife() const {
+  absl::MutexLock lock(&mutex_);
+  switch (life_) {
+    case Life::kClosed:
+      return errors::SessionClosed(name_);
+    case Life::kPanicked:
+      return errors::SessionPanicked(name_, panic_);
+    case Life::kGone:
+      return errors::SessionNotFound(name_);
+    case Life::kAsleep:
+    case Life::kLive:
+      break;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Session::CheckRun(const Run& run) const {
+  FL_RETURN_IF_ERROR(CheckLife());
+  const auto& expected = run.options.expected_revision;
+  if (expected && *expected != live_->revision) {
+    return errors::RevisionMismatch(name_, *expected, live_->revision);
+  }
+  FL_RETURN_IF_ERROR(CheckDataBytes(run.commands));
+  // Later it would cost the machine.
+  const absl::Status room = context_.store.CheckRoom();
+  return room.ok() ? absl::OkStatus()
+                   : errors::JournalUnavailable(room.message());
+}
+
+bool Session::MayBeRepeated(const Run& run) const {
+  const std::string& id = run.options.request_id;
+  if (id.empty()) return false;
+  return live_ == nullptr || live_->request_ids.contains(IdHash(id));
+}
+
+void Session::Do(Run run) {
+  if (run.options.cancelled && run.options.cancelled()) {
+    return run.answer(errors::Cancelled());
+  }
+  absl::StatusOr<std::vector<std::string>> commands = Encode(run.commands);
+  if (!commands.ok()) return run.answer(std::move(commands).status());
+  if (MayBeRepeated(run)) {
+    const bool undecided = [this] {
+      absl::MutexLock lock(&mutex_);
+      return !in_flight_.empty();
+    }();
+    if (undecided) return PutBack(std::move(run));
+    absl::StatusOr<absl::optional<BatchResult>> found =
+        FindAnswer(run.options.request_id, *commands);
+    if (!found.ok()) return run.answer(std::move(found).status());
+    if (*found) return run.answer(**std::move(found));
+  }
+  absl::Status status = CheckRun(run);
+  if (!status.ok()) return run.answer(std::move(status));
+  Execute(std::move(run), *std::move(commands));
+}
+
+absl::StatusOr<absl::optional<BatchResult>> Session::FindAnswer(
+    absl::string_view request_id, const std::vector<std::string>& commands) {
+  absl::StatusOr<absl::optional<storage::StoredEntry>> found =
+      context_.store.FindRequest(id_, request_id);
+  if (!found.ok()) return StorageError(id_, found.status());
+  if (!found->has_value()) return absl::optional<BatchResult>();
+  const storage::Entry& entry = (*found)->entry;
+  if (entry.digest.empty()) {
+    absl::MutexLock lock(&mutex_);
+    return errors::SimulatorBug(name_, panic_);
+  }
+  FL_ASSIGN_OR_RETURN(BatchResult result, ResultOf(id_, entry));
+  bool same = result.outcomes.size() == commands.size();
+  if (same) {
+    FL_ASSIGN_OR_RETURN(same, SameCommands(entry, commands));
+  }
+  if (!same) return errors::RequestIdReused(name_, request_id);
+  return absl::optional<BatchResult>(std::move(result));
+}
+
+// Compares them as they would be recorded today.
+absl::StatusOr<bool> Session::SameCommands(
+    const storage::Entry& last, const std::vector<std::string>& commands) {
+  const auto count = static_cast<int64_t>(commands.size());
+  size_t equal = 0;
+  absl::Status status;
+  const auto compare = [&](const storage::Entry& entry) {
+    const absl::StatusOr<Command> command = CommandOf(id_, entry);
+    if (!command.ok()) {
+      status = command.status();
+      return false;
+    }
+    const absl::StatusOr<std::string> bytes = CommandBytes(*command);
+    if (!bytes.ok() || *bytes != commands[equal]) return false;
+    return ++equal < commands.size();
+  };
+  if (count == 1) {
+    compare(last);
+  } else {
+    const absl::Status read =
+        context_.store.ReadJournal(id_, last.revision - count + 1,
+                                   [&](const storage::StoredEntry& stored) {
+                                     return compare(stored.entry);
+                                   });
+    if (!read.ok()) return StorageError(id_, read);
+  }
+  FL_RETURN_IF_ERROR(status);
+  return equal == commands.size();
+}
+
+void Session::Execute(Run run, std::vector<std::string> commands) {
+  auto record = std::make_shared<InFlight>();
+  record->answer = std::move(run.answer);
+  std::vector<storage::Entry> entries(commands.size());
+  size_t events_room = limits::kEventsPerBatchMax;
+  for (size_t i = 0; i < commands.size(); ++i) {
+    Executed executed = RunCommand(context_.runner, *live_->machine,
+                                   run.commands[i], run.options.event_level);
+    if (executed.ended == Ended::kOutOfMemory) {
+      live_.reset();
+      SetLife(Life::kAsleep);
+      return record->answer(OutOfMemory());
+    }
+    entries[i].revision = ++live_->revision;
+    entries[i].command = std::move(commands[i]);
+    if (executed.ended != Ended::kWell) {
+      record->panic = executed.what.empty() ? "unknown" : executed.what;
+      entries.resize(i + 1);
+      break;
+    }
+    entries[i].digest = DigestBytes(executed.outcome.Digest());
+    TrimEvents(executed.outcome.events, events_room);
+    record->result.outcomes.push_back(std::move(executed.outcome));
+  }
+  record->result.revision = live_->revision;
+  if (!run.options.request_id.empty()) {
+    live_->request_ids.insert(IdHash(run.options.request_id));
+    if (record->panic.empty()) {
+      entries.back().outcome = ResultBytes(record->result);
+    }
+    entries.back().request_id = std::move(run.options.request_id);
+  }
+  Append(std::move(entries), record);
+}
+
+void Session::Append(std::vector<storage::Entry> entries,
+                     const std::shared_ptr<InFlight>& record) {
+  const bool panicked = !record->panic.empty();
+  if (panicked) live_.reset();
+  {
+    absl::MutexLock lock(&mutex_);
+    in_flight_.push_back(record);
+    if (panicked) {
+      changing_ = true;
+      life_ = Life::kAsleep;
+    }
+  }
+  const absl::Status refused = context_.store.Append(
+      id_, std::move(entries),
+      [self = shared_from_this(), record](absl::Status status) {
+        self->Appended(record, std::move(status));
+      });
+  if (refused.ok()) return;
+  {
+    absl::MutexLock lock(&mutex_);
+    in_flight_.pop_back();
+    append_failed_ = true;
+    if (panicked) changing_ = false;
+  }
+  AnswerAppended(*record, refused);
+}
+
+void Session::Appended(const std::shared_ptr<InFlight>& record,
+                       absl::Status status) {
+  const bool panicked = status.ok() && !record->panic.empty();
+  bool turn = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    in_flight_.pop_front();
+    if (!status.ok()) {
+      append_failed_ = true;
+      if (!record->panic.empty()) changing_ = false;
+    }
+    turn = TakeTurn();
+  }
+  if (turn) GiveTurn();
+  if (panicked) {
+    const absl::Status refused = context_.store.SetSessionState(
+        id_, storage::SessionState::kPanicked, record->panic,
+        [self = shared_from_this(), record](const absl::Status&) {
+          self->Panicked(record);
+        });
+    // The journal says it as well, to whoever rebuilds the machine.
+    if (!refused.ok()) Panicked(record);
+  } else if (status.ok() && !IsQuick(record->result)) {
+    context_.workers.Submit([self = shared_from_this(), record] {
+      self->AnswerAppended(*record, absl::OkStatus());
+    });
+  } else {
+    AnswerAppended(*record, status);
+  }
+}
+
+void Session::Panicked(const std::shared_ptr<InFlight>& record) {
+  bool turn = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    changing_ = false;
+    life_ = Life::kPanicked;
+    panic_ = record->panic;
+    turn = TakeTurn();
+  }
+  if (turn) GiveTurn();
+  AnswerAppended(*record, absl::OkStatus());
+}
+
+void Session::AnswerAppended(InFlight& record, const absl::Status& status) {
+  if (!status.ok()) {
+    record.answer(StorageError(id_, status));
+    for (auto& [look, view] : record.looks) {
+      look.answer(StorageError(id_, status));
+    }
+    return;
+  }
+  if (record.panic.empty()) {
+    record.answer(std::move(record.result));
+  } else {
+    record.answer(errors::SimulatorBug(name_, record.panic));
+  }
+  for (auto& [look, view] : record.looks) look.answer(std::move(view));
+}
+
+// --- The other requests.
+
+void Session::Do(Look look) {
+  absl::Status status = CheckLife();
+  if (status.ok() && look.expected_revision &&
+      *look.expected_revision != live_->revision) {
+    status = errors::RevisionMismatch(name_, *look.expected_revision,
+                                      live_->revision);
+  }
+  if (!status.ok()) return look.answer(std::move(status));
+  auto view = std::make_shared<const MachineView>(
+      MachineView{*live_->machine, live_->revision});
+  bool stale = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    stale = append_failed_;
+    if (!stale && !in_flight_.empty()) {
+      in_flight_.back()->looks.emplace_back(std::move(look), std::move(view));
+      return;
+    }
+  }
+  if (stale) return PutBack(std::move(look));
+  look.answer(std::move(view));
+}
+
+void Session::Do(Close close) {
+  absl::StatusOr<SessionInfo> info = ReadInfo(context_.store, id_);
+  if (!info.ok() || info->life != SessionLife::kOpen) {
+    return close.answer(std::move(info));
+  }
+  live_.reset();
+  {
+    absl::MutexLock lock(&mutex_);
+    life_ = Life::kAsleep;
+    changing_ = true;
+  }
+  const absl::Status refused = context_.store.SetSessionState(
+      id_, storage::SessionState::kClosed, "",
+      [self = shared_from_this(), close](const absl::Status& status) {
+        self->Closed(close, status);
+      });
+  if (!refused.ok()) Closed(close, refused);
+}
+
+void Session::Closed(const Close& close, const absl::Status& status) {
+  bool turn = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    changing_ = false;
+    if (status.ok()) life_ = Life::kClosed;
+    turn = TakeTurn();
+  }
+  if (turn) GiveTurn();
+  if (!status.ok()) return close.answer(StorageError(id_, status));
+  context_.workers.Submit([self = shared_from_this(), close] {
+    close.answer(ReadInfo(self->context_.store, self->id_));
+  });
+}
+
+void Session::Do(Delete request) {
+  live_.reset();
+  {
+    absl::MutexLock lock(&mutex_);
+    life_ = Life::kAsleep;
+    changing_ = true;
+  }
+  const absl::Status refused = context_.store.DeleteSession(
+      id_, [self = shared_from_this(), request](const absl::Status& status) {
+        self->Deleted(request, status);
+      });
+  if (!refused.ok()) Deleted(request, refused);
+}
+
+void Session::Deleted(const Delete& request, const absl::Status& status) {
+  absl::Status answer =
+      status.ok() ? absl::OkStatus() : StorageError(id_, status);
+  const bool gone = answer.ok() || absl::IsNotFound(answer);
+  bool turn = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    changing_ = false;
+    if (gone) {
+      life_ = Life::kGone;
+      retired_ = true;  // the next session of this id is another one
+    }
+    turn = TakeTurn();
+  }
+  if (gone) context_.sessions.Remove(*this);
+  if (turn) GiveTurn();
+  request.answer(std::move(answer));
+}
+
+}  // namespace faultline

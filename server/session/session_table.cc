@@ -1,0 +1,243 @@
+#include "server/session/session_table.h"
+
+#include <utility>
+
+#include "absl/random/random.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
+#include "server/codec/errors.h"
+#include "server/codec/status_macros.h"
+#include "server/session/record.h"
+
+namespace faultline {
+namespace {
+
+SessionTable::Options WithRunner(SessionTable::Options options) {
+  if (!options.runner) options.runner = ApplyRunner();
+  return options;
+}
+
+// Such as nobody guesses and everybody can type.
+std::string ChooseId() {
+  constexpr char kAlphabet[] = "abcdefghijkmnpqrstuvwxyz23456789";
+  constexpr int kLength = 12;
+  absl::BitGen random;
+  std::string id;
+  id.push_back(kAlphabet[absl::Uniform(random, 0, 24)]);  // a letter
+  while (id.size() < kLength) {
+    id.push_back(kAlphabet[absl::Uniform(random, 0, 32)]);
+  }
+  return id;
+}
+
+absl::Status CheckConfig(const SessionInfo& info) {
+  const Booted booted = BootMachine(info.config);
+  switch (booted.ended) {
+    case Ended::kWell:
+      return absl::OkStatus();
+    case Ended::kConfigRefused:
+      return errors::InvalidField("config", booted.what);
+    case Ended::kOutOfMemory:
+      return OutOfMemory();
+    case Ended::kPanicked:
+      break;
+  }
+  return errors::SimulatorBug(ResourceName(info.id), booted.what);
+}
+
+}  // namespace
+
+SessionTable::SessionTable(storage::Store& store)
+    : SessionTable(store, Options()) {}
+
+SessionTable::SessionTable(storage::Store& store, Options options)
+    : store_(store),
+      options_(WithRunner(std::move(options))),
+      sessions_(options_.machines_max),
+      wakers_(options_.wakers),
+      workers_(options_.workers),
+      context_{store_,       options_.runner, sessions_,
+               outstanding_, workers_,        wakers_} {}
+
+SessionTable::~SessionTable() {
+  sessions_.Clear();
+  outstanding_.AwaitNone();
+}
+
+void SessionTable::Submit(absl::string_view id, Session::Request request) {
+  while (true) {
+    const std::shared_ptr<Session> session = sessions_.FindOrMake(context_, id);
+    if (session->Enqueue(request)) return;
+    sessions_.Remove(*session);
+  }
+}
+
+void SessionTable::Create(std::string id, std::string display_name,
+                          MachineConfig config, Answer<SessionInfo> answer) {
+  SessionInfo info;
+  info.id = id.empty() ? ChooseId() : std::move(id);
+  info.display_name = std::move(display_name);
+  info.config = std::move(config);
+  // The store keeps microseconds.
+  info.create_time = absl::FromUnixMicros(absl::ToUnixMicros(absl::Now()));
+  info.update_time = info.create_time;
+  auto token = std::make_shared<Outstanding::Token>(outstanding_);
+  workers_.Submit([this, info = std::move(info), answer = std::move(answer),
+                   token = std::move(token)]() mutable {
+    CreateNow(std::move(info), [token, answer](absl::StatusOr<SessionInfo> i) {
+      answer(std::move(i));
+    });
+  });
+}
+
+void SessionTable::CreateNow(SessionInfo info, Answer<SessionInfo> answer) {
+  const absl::StatusOr<int64_t> count = store_.CountSessions();
+  if (!count.ok()) return answer(StorageError(info.id, count.status()));
+  if (*count >= options_.sessions_max) {
+    return answer(errors::SessionsLimit(options_.sessions_max));
+  }
+  absl::Status config = CheckConfig(info);
+  if (!config.ok()) return answer(std::move(config));
+  storage::SessionRecord record = RecordOf(info);
+  const std::string id = info.id;
+  const absl::Status refused = store_.CreateSession(
+      std::move(record),
+      [info = std::move(info), answer](const absl::Status& status) {
+        if (status.ok()) return answer(info);
+        answer(StorageError(info.id, status));
+      });
+  if (!refused.ok()) answer(StorageError(id, refused));
+}
+
+void SessionTable::Close(absl::string_view id, Answer<SessionInfo> answer) {
+  Submit(id, Session::Close{std::move(answer)});
+}
+
+void SessionTable::Delete(absl::string_view id,
+                          std::function<void(absl::Status)> answer) {
+  Submit(id, Session::Delete{std::move(answer)});
+}
+
+void SessionTable::Execute(absl::string_view id, Command command,
+                           ExecuteOptions options,
+                           Answer<ExecuteResult> answer) {
+  std::vector<Command> commands;
+  commands.push_back(std::move(command));
+  ExecuteBatch(id, std::move(commands), std::move(options),
+               [answer = std::move(answer)](absl::StatusOr<BatchResult> batch) {
+                 if (!batch.ok()) return answer(std::move(batch).status());
+                 answer(ExecuteResult{batch->revision,
+                                      std::move(batch->outcomes.front())});
+               });
+}
+
+void SessionTable::ExecuteBatch(absl::string_view id,
+                                std::vector<Command> commands,
+                                ExecuteOptions options,
+                                Answer<BatchResult> answer) {
+  if (commands.empty()) {
+    return answer(errors::MissingField("commands", "must not be empty"));
+  }
+  Submit(id, Session::Run{std::move(commands), std::move(options),
+                          std::move(answer)});
+}
+
+void SessionTable::Look(absl::string_view id,
+                        absl::optional<int64_t> expected_revision,
+                        Answer<std::shared_ptr<const MachineView>> answer) {
+  Submit(id, Session::Look{expected_revision, std::move(answer)});
+}
+
+absl::StatusOr<SessionInfo> SessionTable::Get(absl::string_view id) {
+  return ReadInfo(store_, id);
+}
+
+absl::StatusOr<std::vector<SessionInfo>> SessionTable::List(
+    absl::string_view after_id, int64_t limit) {
+  const absl::StatusOr<std::vector<storage::SessionRecord>> records =
+      store_.ListSessions(after_id, limit);
+  if (!records.ok()) return StorageError(after_id, records.status());
+  std::vector<SessionInfo> infos;
+  for (const storage::SessionRecord& record : *records) {
+    FL_ASSIGN_OR_RETURN(SessionInfo info, InfoOf(record));
+    infos.push_back(std::move(info));
+  }
+  return infos;
+}
+
+absl::StatusOr<CommandPage> SessionTable::ListCommands(absl::string_view id,
+                                                       int64_t start_revision,
+                                                       int64_t limit,
+                                                       size_t bytes_max) {
+  CommandPage page;
+  const absl::StatusOr<int64_t> revision = store_.LastRevision(id);
+  if (!revision.ok()) return StorageError(id, revision.status());
+  page.revision = *revision;
+  if (start_revision > page.revision + 1 || start_revision < 1) {
+    return errors::RevisionOutOfRange(ResourceName(id), "start_revision",
+                                      start_revision, page.revision);
+  }
+  size_t bytes = 0;
+  absl::Status status;
+  const auto take = [&](const storage::Entry& entry) -> absl::Status {
+    FL_ASSIGN_OR_RETURN(v1::Command command, CommandMessageOf(id, entry));
+    FL_ASSIGN_OR_RETURN(const absl::optional<uint64_t> digest,
+                        DigestOf(id, entry));
+    page.commands.push_back({entry.revision, std::move(command), digest});
+    return absl::OkStatus();
+  };
+  const absl::Status read = store_.ReadJournal(
+      id, start_revision, [&](const storage::StoredEntry& stored) {
+        if (stored.entry.revision > page.revision ||
+            static_cast<int64_t>(page.commands.size()) >= limit) {
+          return false;
+        }
+        bytes += stored.entry.command.size();
+        if (!page.commands.empty() && bytes > bytes_max) return false;
+        status = take(stored.entry);
+        return status.ok();
+      });
+  FL_RETURN_IF_ERROR(status);
+  if (!read.ok()) return StorageError(id, read);
+  return page;
+}
+
+std::shared_ptr<const MachineView> SessionTable::LookIfInMemory(
+    absl::string_view id) {
+  if (sessions_.Find(id) == nullptr) return nullptr;
+  absl::Notification done;
+  std::shared_ptr<const MachineView> found;
+  Look(id, absl::nullopt,
+       [&](absl::StatusOr<std::shared_ptr<const MachineView>> view) {
+         if (view.ok()) found = *std::move(view);
+         done.Notify();
+       });
+  done.WaitForNotification();
+  return found;
+}
+
+absl::StatusOr<ReplayReport> SessionTable::Replay(absl::string_view id,
+                                                  int64_t to_revision,
+                                                  const Progress& progress) {
+  return faultline::Replay(store_, id, options_.runner, to_revision, progress);
+}
+
+absl::StatusOr<VerifyReport> SessionTable::Verify(absl::string_view id,
+                                                  const Progress& progress) {
+  const std::shared_ptr<const MachineView> live = LookIfInMemory(id);
+  return faultline::Verify(store_, id, options_.runner, live.get(), progress);
+}
+
+absl::StatusOr<FingerprintReport> SessionTable::Fingerprint(
+    absl::string_view id, absl::optional<int64_t> revision,
+    const Progress& progress) {
+  if (!revision) {
+    const std::shared_ptr<const MachineView> live = LookIfInMemory(id);
+    if (live != nullptr) return FingerprintOf(live->machine, live->revision);
+  }
+  return FingerprintAt(store_, id, options_.runner, revision, progress);
+}
+
+size_t SessionTable::live_machines() const { return sessions_.machines(); }
+
+}  // namespace faultline
