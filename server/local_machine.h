@@ -1,0 +1,19 @@
+// A machine in this process, for `faultline run` without a server.
+#ifndef FAULTLINE_SERVER_LOCAL_MACHINE_H_
+#define FAULTLINE_SERVER_LOCAL_MACHINE_H_
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "client/cli/target.h"
+#include "faultline/v1/session.pb.h"
+
+namespace faultline {
+
+// INVALID_ARGUMENT for a configuration that a server would refuse as well.
+absl::StatusOr<std::unique_ptr<cli::Target>> MakeLocalMachine(
+    const v1::MachineConfig& config);
+
+}  // namespace faultline
+
+#endif  // FAULTLINE_SERVER_LOCAL_MACHINE_H_

@@ -1,0 +1,11 @@
+// The faultline executable: the command line of client/cli with what only the
+// server's side has.
+#include "client/cli/main.h"
+
+#include "server/local_machine.h"
+
+int main(int argc, char** argv) {
+  return faultline::cli::Main(
+      argc, argv,
+      {.serve = nullptr, .local_machine = faultline::MakeLocalMachine});
+}
