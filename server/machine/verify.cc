@@ -383,10 +383,10 @@ class Verifier {
       const uint64_t id = mm.id.value();
       Expect("pgtables_bytes", "mm", id, (tables - 1) * kPageSize,
              mm.pgtables_bytes);
-      Expect("MM_FILEPAGES", "mm", id, rss_[kRssFile], mm.rss[kRssFile]);
-      Expect("MM_ANONPAGES", "mm", id, rss_[kRssAnon], mm.rss[kRssAnon]);
-      Expect("MM_SHMEMPAGES", "mm", id, rss_[kRssShmem], mm.rss[kRssShmem]);
-      Expect("MM_SWAPENTS", "mm", id, rss_[kRssSwap], mm.rss[kRssSwap]);
+      Expect("MM_FILEPAGES", "mm", id, rss_[kRssFile], mm.Rss(kRssFile));
+      Expect("MM_ANONPAGES", "mm", id, rss_[kRssAnon], mm.Rss(kRssAnon));
+      Expect("MM_SHMEMPAGES", "mm", id, rss_[kRssShmem], mm.Rss(kRssShmem));
+      Expect("MM_SWAPENTS", "mm", id, rss_[kRssSwap], mm.Rss(kRssSwap));
     });
   }
 

@@ -53,10 +53,14 @@ Errno DoCreateFile(Kernel& k, const CreateFile& call) {
   // A hole has no pages; everything else is cached unless told otherwise.
   if (!call.cached || call.content == FileContent::kHole) return Errno::kOk;
   for (uint64_t i = 0; i < PagesOf(PageAlign(call.size)).value(); i++) {
-    if (FilemapGetOrRead(k, id, i).valid()) continue;
-    k.names.erase(call.path);
-    EvictInode(k, id);
-    return Errno::kENOMEM;
+    Pfn pfn = FilemapGetOrRead(k, id, i);
+    if (!pfn.valid()) {
+      k.names.erase(call.path);
+      EvictInode(k, id);
+      return Errno::kENOMEM;
+    }
+    // A file that lives in memory was written there.
+    if (call.fs != FsType::kExt4) MarkPageDirty(k, pfn);
   }
   return Errno::kOk;
 }

@@ -70,8 +70,6 @@ Pfn AddToPageCache(Kernel& k, Id<Inode> id, uint64_t index) {
   page.flags |= page_flag::kUptodate | page_flag::kLru;
   page.mapping = id.value();
   page.index = index;
-  // Memory-backed files live in the cache alone: their pages stay dirty.
-  if (!OnDevice(inode)) page.flags |= page_flag::kDirty;
   if (inode.shmem()) {
     page.flags |= page_flag::kSwapBacked;
     k.vmstat.node[kNrShmem]++;

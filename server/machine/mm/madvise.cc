@@ -118,7 +118,6 @@ Errno Dontneed(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
   uint64_t forbidden = vm::kPfnMap;
   if (advice == kDontneed) forbidden |= vm::kLocked;
   if (vma.flags & forbidden) return Errno::kEINVAL;
-  UpdateHiwater(k.mms[vma.mm]);
   ZapPageRange(k, vma, start, end);
   return Errno::kOk;
 }

@@ -14,6 +14,7 @@
 #include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/rmap.h"
+#include "server/machine/mm/util.h"
 
 namespace faultline {
 namespace {
@@ -73,7 +74,8 @@ uint32_t WpPageCopy(Kernel& k, VmFault& f, Pte old) {
   bool from_zero = old.special();
   if (!from_zero) {
     k.frames[fresh] = k.frames[old.pfn()];
-    RemoveRmap(k, f.mm, old.pfn());
+    f.mm.rss[RssKindOf(k.page(old.pfn()))].Add(-1);
+    RemoveRmap(k, old.pfn());
   }
   k.clock_ns += from_zero ? cost::kPageClear : cost::kPageCopy;
   AddNewAnonRmap(k, f.mm, f.vma, fresh, f.addr);
@@ -136,6 +138,7 @@ void DoFaultAround(Kernel& k, VmFault& f) {
   uint64_t limit = PagesOf(PageAlign(inode.size)).value();
   uint64_t prot = VmPageProt(k, f.vma);
   f.resolved.pages = 0;
+  RssBatch rss(f.mm);
   for (int i = from; i < to; i++) {
     uint64_t index = f.pgoff + i - at;
     if (index >= limit) break;
@@ -143,12 +146,18 @@ void DoFaultAround(Kernel& k, VmFault& f) {
     if (!pfn.valid()) continue;
     PteRef ref{f.pte.table, i};
     if (!ReadPte(std::as_const(k), ref).none()) continue;
-    AddFileRmap(k, f.mm, pfn);
+    AddFileRmap(k, pfn);
+    rss.Add(RssKindOf(k.page(pfn)), 1);
     SetPte(k, ref, Pte::Make(pfn, prot));
     k.clock_ns += cost::kPteSet;
     f.resolved.pages++;
     if (i == at) Resolve(f, FaultResolution::kFileAround, pfn);
   }
+}
+
+void MapFilePage(Kernel& k, VmFault& f, Pfn pfn) {
+  AddFileRmap(k, pfn);
+  f.mm.rss[RssKindOf(k.page(pfn))].Add(1);
 }
 
 uint32_t SpecialMappingFault(Kernel& k, VmFault& f) {
@@ -157,7 +166,7 @@ uint32_t SpecialMappingFault(Kernel& k, VmFault& f) {
   if (f.vma.Has(vm::kPfnMap)) {
     pte = pte.With(Pte::kSpecial);
   } else {
-    AddFileRmap(k, f.mm, pfn);
+    MapFilePage(k, f, pfn);
   }
   InstallPte(k, f, pte);
   Resolve(f, FaultResolution::kFileRead, pfn);
@@ -171,7 +180,7 @@ uint32_t DoReadFault(Kernel& k, VmFault& f) {
   }
   FilemapResult page = FilemapFault(k, f.vma, f.pgoff);
   if (page.status & vm_fault::kError) return page.status;
-  AddFileRmap(k, f.mm, page.pfn);
+  MapFilePage(k, f, page.pfn);
   InstallPte(k, f, Pte::Make(page.pfn, VmPageProt(k, f.vma)));
   f.resolved.pages++;
   Resolve(f, FaultResolution::kFileRead, page.pfn);
@@ -199,7 +208,7 @@ uint32_t DoCowFault(Kernel& k, VmFault& f) {
 uint32_t DoSharedFault(Kernel& k, VmFault& f) {
   FilemapResult page = FilemapFault(k, f.vma, f.pgoff);
   if (page.status & vm_fault::kError) return page.status;
-  AddFileRmap(k, f.mm, page.pfn);
+  MapFilePage(k, f, page.pfn);
   Pte pte = Pte::Make(page.pfn, VmPageProt(k, f.vma));
   InstallPte(k, f, MkDirtyMaybeWrite(f.vma, pte));
   MarkPageDirty(k, page.pfn);
@@ -270,8 +279,14 @@ uint32_t HandleMmFault(Kernel& k, Vma& vma, VirtAddr addr,
 
 void ZapPageRange(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
   Mm& mm = k.mms[vma.mm];
+  UpdateHiwaterRss(mm);
   bool flush = false;
-  ForEachPte(k, mm, start, end, [&](VirtAddr, uint64_t& entry) {
+  RssBatch rss(mm);
+  uint64_t region = 0;
+  ForEachPte(k, mm, start, end, [&](VirtAddr a, uint64_t& entry) {
+    // zap_pte_range() works table by table.
+    if (region != a.value() / kPmdSize) rss.Flush();
+    region = a.value() / kPmdSize;
     Pte pte(entry);
     entry = 0;
     flush = true;
@@ -281,7 +296,8 @@ void ZapPageRange(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
       if (pte.dirty()) page.flags |= page_flag::kDirty;
       if (pte.young()) page.flags |= page_flag::kReferenced;
     }
-    RemoveRmap(k, mm, pte.pfn());
+    rss.Add(RssKindOf(page), -1);
+    RemoveRmap(k, pte.pfn());
   });
   if (flush) FlushTlbRange(k, mm, start, end);
 }
@@ -294,6 +310,7 @@ bool CopyPageRange(Kernel& k, Vma& dst, Vma& src) {
   bool flush = false, ok = true;
   uint64_t region = ~uint64_t{0};
   uint64_t* child_table = nullptr;
+  RssBatch rss(to);
   ForEachPte(k, from, src.start, src.end, [&](VirtAddr a, uint64_t& entry) {
     if (!ok) return;
     if (a.value() / kPmdSize != region) {
@@ -302,6 +319,7 @@ bool CopyPageRange(Kernel& k, Vma& dst, Vma& src) {
         ok = false;
         return;
       }
+      rss.Flush();
       region = a.value() / kPmdSize;
       child_table = k.frames.MutTable(ref.table);
     }
@@ -311,7 +329,7 @@ bool CopyPageRange(Kernel& k, Vma& dst, Vma& src) {
       page.refcount++;
       page.mapcount++;
       if (page.Is(page_flag::kAnon)) page.flags &= ~page_flag::kAnonExclusive;
-      to.rss[RssKindOf(page)]++;
+      rss.Add(RssKindOf(page), 1);
     }
     if (cow && pte.writable()) {
       pte = pte.Without(Pte::kWrite);
@@ -341,13 +359,16 @@ void UnmapMappingPages(Kernel& k, Inode& inode, uint64_t first, uint64_t last,
     }
     Mm& mm = k.mms[vma.mm];
     bool flush = false;
+    UpdateHiwaterRss(mm);
+    RssBatch rss(mm);
     ForEachPte(k, mm, start, end, [&](VirtAddr, uint64_t& entry) {
       Pte pte(entry);
       if (pte.special() || k.page(pte.pfn()).Is(page_flag::kAnon)) return;
       if (pte.dirty()) MarkPageDirty(k, pte.pfn());
       entry = 0;
       flush = true;
-      RemoveRmap(k, mm, pte.pfn());
+      rss.Add(RssKindOf(k.page(pte.pfn())), -1);
+      RemoveRmap(k, pte.pfn());
     });
     if (flush) FlushTlbRange(k, mm, start, end);
   }

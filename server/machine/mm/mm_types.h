@@ -140,6 +140,20 @@ struct AnonVmaChain {
 // MM_FILEPAGES and its siblings: indices of Mm::rss.
 enum RssKind : int { kRssFile = 0, kRssAnon = 1, kRssSwap = 2, kRssShmem = 3 };
 
+// A percpu_counter on one CPU: `shown` is what percpu_counter_read() sees,
+// which lags behind by less than percpu_counter_batch; reports that sum the
+// CPUs see `exact`. lib/percpu_counter.c
+struct RssCounter {
+  static constexpr int64_t kBatch = 32;
+  int64_t exact = 0;
+  int64_t shown = 0;
+  void Add(int64_t n) {
+    exact += n;
+    int64_t local = exact - shown;
+    if (local >= kBatch || local <= -kBatch) shown = exact;
+  }
+};
+
 struct Mm {
   Id<Mm> id;
   // The VMAs.
@@ -170,11 +184,22 @@ struct Mm {
   uint64_t total_vm = 0, data_vm = 0, exec_vm = 0, stack_vm = 0;
   uint64_t locked_vm = 0;
   uint64_t hiwater_rss = 0, hiwater_vm = 0;
-  std::array<uint64_t, 4> rss{};
+  std::array<RssCounter, 4> rss{};
   uint64_t def_flags = 0;
 
+  uint64_t Rss(RssKind kind) const {
+    return static_cast<uint64_t>(rss[kind].exact);
+  }
   uint64_t RssPages() const {
-    return rss[kRssFile] + rss[kRssAnon] + rss[kRssShmem];
+    return Rss(kRssFile) + Rss(kRssAnon) + Rss(kRssShmem);
+  }
+  // get_mm_rss(): the sum of what the counters show.
+  uint64_t ShownRssPages() const {
+    int64_t sum = 0;
+    for (RssKind kind : {kRssFile, kRssAnon, kRssShmem}) {
+      sum += rss[kind].shown > 0 ? rss[kind].shown : 0;
+    }
+    return static_cast<uint64_t>(sum);
   }
   Cr3 cr3(int levels) const {
     return {pgd, asid, static_cast<uint8_t>(levels)};

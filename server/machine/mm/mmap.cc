@@ -276,6 +276,9 @@ ErrnoOr<VirtAddr> GetUnmappedArea(Kernel& k, Mm& mm, Id<File> file,
     at = *found;
     k.Emit(EventLevel::kAll, VmUnmappedArea{at.value(), 0, length});
   }
+  // A fixed address in the last page is taken for an error: IS_ERR_VALUE().
+  constexpr uint64_t kMaxErrno = 4095;
+  if (at.value() >= -kMaxErrno) return static_cast<Errno>(-at.value());
   if (at.value() > mm.task_size - length) return Errno::kENOMEM;
   if (!at.aligned()) return Errno::kEINVAL;
   if (at.value() < k.sysctl.mmap_min_addr && !k.Current().capable()) {

@@ -213,21 +213,27 @@ Id<Vma> CopyVma(Kernel& k, Remap& r) {
 // so far are moved back by the caller's second call.
 bool MovePageTables(Kernel& k, Mm& mm, VirtAddr from, VirtAddr to,
                     uint64_t length) {
-  bool ok = true, moved = false;
-  ForEachPte(k, mm, from, from + length, [&](VirtAddr a, uint64_t& entry) {
-    if (!ok) return;
-    PteRef ref = AllocPte(k, mm, to + (a - from));
-    if (!ref.ok()) {
-      ok = false;
-      return;
+  bool moved = false;
+  VirtAddr end = from + length, at = from;
+  while (at < end) {
+    // As far as neither side leaves its page table.
+    VirtAddr dest = to + (at - from);
+    uint64_t extent = std::min({kPmdSize - at.value() % kPmdSize,
+                                kPmdSize - dest.value() % kPmdSize, end - at});
+    if (FindPte(std::as_const(k), mm, at).ok()) {
+      PteRef ref = AllocPte(k, mm, dest);
+      if (!ref.ok()) return false;
+      ForEachPte(k, mm, at, at + extent, [&](VirtAddr a, uint64_t& entry) {
+        PteRef slot{ref.table, IndexAt(dest + (a - at), 1)};
+        SetPte(k, slot, Pte(std::exchange(entry, 0)));
+        moved = true;
+        k.clock_ns += cost::kPteSet;
+      });
     }
-    SetPte(k, ref, Pte(entry));
-    entry = 0;
-    moved = true;
-    k.clock_ns += cost::kPteSet;
-  });
-  if (moved) FlushTlbRange(k, mm, from, from + length);
-  return ok;
+    at = at + extent;
+  }
+  if (moved) FlushTlbRange(k, mm, from, end);
+  return true;
 }
 
 // unmap_source_vma(): the charge of a moved range moves with it, so the source

@@ -185,21 +185,19 @@ void AddNewAnonRmap(Kernel& k, Mm& mm, const Vma& vma, Pfn pfn,
   page.mapping = vma.anon_vma.value();
   page.index = vma.PageIndex(addr);
   page.mapcount = 1;
-  mm.rss[kRssAnon]++;
+  mm.rss[kRssAnon].Add(1);
   k.vmstat.node[kNrAnonMapped]++;
 }
 
-void AddFileRmap(Kernel& k, Mm& mm, Pfn pfn) {
+void AddFileRmap(Kernel& k, Pfn pfn) {
   Page& page = k.page(pfn);
   page.refcount++;
   if (page.mapcount++ == 0) k.vmstat.node[kNrFileMapped]++;
-  mm.rss[RssKindOf(page)]++;
 }
 
-void RemoveRmap(Kernel& k, Mm& mm, Pfn pfn) {
+void RemoveRmap(Kernel& k, Pfn pfn) {
   Page& page = k.page(pfn);
   VM_BUG_ON(page.mapcount <= 0);
-  mm.rss[RssKindOf(page)]--;
   if (--page.mapcount == 0) {
     bool anon = page.Is(page_flag::kAnon);
     k.vmstat.node[anon ? kNrAnonMapped : kNrFileMapped]--;

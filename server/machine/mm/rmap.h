@@ -3,6 +3,9 @@
 #ifndef FAULTLINE_SERVER_MACHINE_MM_RMAP_H_
 #define FAULTLINE_SERVER_MACHINE_MM_RMAP_H_
 
+#include <array>
+#include <utility>
+
 #include "server/machine/kernel.h"
 
 namespace faultline {
@@ -29,10 +32,33 @@ RssKind RssKindOf(const Page& page);
 
 // A new anonymous page gets its only mapping. folio_add_new_anon_rmap()
 void AddNewAnonRmap(Kernel& k, Mm& mm, const Vma& vma, Pfn pfn, VirtAddr addr);
-// One more PTE maps a page-cache page. folio_add_file_rmap_pte()
-void AddFileRmap(Kernel& k, Mm& mm, Pfn pfn);
-// A PTE that mapped it is gone; drops the PTE's reference as well.
-void RemoveRmap(Kernel& k, Mm& mm, Pfn pfn);
+// One more PTE maps a page-cache page; the caller counts it in rss.
+// folio_add_file_rmap_pte()
+void AddFileRmap(Kernel& k, Pfn pfn);
+// A PTE that mapped it is gone; drops the PTE's reference as well. The caller
+// counts it in rss.
+void RemoveRmap(Kernel& k, Pfn pfn);
+
+// struct rss counts of one batch of entries: zap_pte_range(), copy_pte_range()
+// and fault-around add them to the mm at their end.
+class RssBatch {
+ public:
+  explicit RssBatch(Mm& mm) : mm_(mm) {}
+  RssBatch(const RssBatch&) = delete;
+  RssBatch& operator=(const RssBatch&) = delete;
+  ~RssBatch() { Flush(); }
+  void Add(RssKind kind, int64_t n) { counts_[kind] += n; }
+  // add_mm_rss_vec()
+  void Flush() {
+    for (size_t i = 0; i < counts_.size(); i++) {
+      if (counts_[i] != 0) mm_.rss[i].Add(std::exchange(counts_[i], 0));
+    }
+  }
+
+ private:
+  Mm& mm_;
+  std::array<int64_t, 4> counts_{};
+};
 
 // rmap_walk_file(): every VMA that maps page `index` of the inode.
 template <class F>

@@ -76,8 +76,11 @@ bool MlockFutureOk(Kernel& k, const Mm& mm, uint64_t flags, uint64_t bytes) {
   return (bytes >> kPageShift) + mm.locked_vm <= limit >> kPageShift;
 }
 
-void UpdateHiwater(Mm& mm) {
-  mm.hiwater_rss = std::max(mm.hiwater_rss, mm.RssPages());
+void UpdateHiwaterRss(Mm& mm) {
+  mm.hiwater_rss = std::max(mm.hiwater_rss, mm.ShownRssPages());
+}
+
+void UpdateHiwaterVm(Mm& mm) {
   mm.hiwater_vm = std::max(mm.hiwater_vm, mm.total_vm);
 }
 

@@ -22,7 +22,8 @@ bool AccountableMapping(uint64_t flags);
 // mlock_future_ok()
 bool MlockFutureOk(Kernel& k, const Mm& mm, uint64_t flags, uint64_t bytes);
 // update_hiwater_rss(), update_hiwater_vm()
-void UpdateHiwater(Mm& mm);
+void UpdateHiwaterRss(Mm& mm);
+void UpdateHiwaterVm(Mm& mm);
 
 }  // namespace faultline
 

@@ -182,13 +182,14 @@ Id<Vma> VmaMergeNewRange(Kernel& k, MergeRange r) {
   if (side.left) {
     Vma& prev = k.vmas[r.prev];
     VirtAddr end = r.end;
+    // The VMA copied from may be next itself, so it comes first.
+    if (r.copied_from) DupAnonVma(k, prev, k.vmas[r.copied_from]);
     if (side.right) {
       Vma& next = k.vmas[r.next];
       end = next.end;
       DupAnonVma(k, prev, next);
       Absorb(k, next);
     }
-    if (r.copied_from) DupAnonVma(k, prev, k.vmas[r.copied_from]);
     SetVmaRange(k, prev, prev.start, end);
     return Merged(k, prev, side.right ? 1 : 0);
   }
@@ -292,7 +293,8 @@ ErrnoOr<MunmapSpan> GatherMunmap(Kernel& k, Mm& mm, VirtAddr start,
 void CompleteMunmap(Kernel& k, Mm& mm, const MunmapSpan& span, VirtAddr start,
                     VirtAddr end, Uncharge uncharge) {
   if (!span.first) return;
-  UpdateHiwater(mm);
+  UpdateHiwaterRss(mm);
+  UpdateHiwaterVm(mm);
   uint64_t before = mm.pgtables_bytes;
   VirtAddr low = k.vmas[span.first].start, high = low;
   for (Id<Vma> at = span.first; at != span.next;) {

@@ -46,9 +46,11 @@ ErrnoOr<std::string> ProcPidStat(const Kernel& k, const Task& task) {
   constexpr int kRlimitRss = 5;
   uint64_t rsslim = task.rlim[kRlimitRss].soft;
   if (!Is64Bit(k)) rsslim = std::min<uint64_t>(rsslim, 0xffffffff);
-  // vsize rss rsslim startcode endcode startstack kstkesp kstkeip
-  fields({s.total_vm << kPageShift, s.RssPages(), rsslim, s.start_code.value(),
-          s.end_code.value(), s.start_stack.value(), 0, 0});
+  // vsize rss (get_mm_rss(), which lags) rsslim startcode endcode startstack
+  // kstkesp kstkeip
+  fields({s.total_vm << kPageShift, s.ShownRssPages(), rsslim,
+          s.start_code.value(), s.end_code.value(), s.start_stack.value(), 0,
+          0});
   // pending blocked sigignore sigcatch wchan nswap cnswap
   fields({0, 0, 0, 0, zombie ? uint64_t{1} : 0, 0, 0});
   // exit_signal processor rt_priority policy delayacct guest_time cguest_time
@@ -65,9 +67,9 @@ ErrnoOr<std::string> ProcPidStatm(const Kernel& k, const Task& task) {
   const Mm* mm = MmOf(k, task);
   if (mm == nullptr) return std::string("0 0 0 0 0 0 0\n");
   SeqFile m;
-  uint64_t shared = mm->rss[kRssFile] + mm->rss[kRssShmem];
+  uint64_t shared = mm->Rss(kRssFile) + mm->Rss(kRssShmem);
   m.Dec(mm->total_vm) << " ";
-  m.Dec(shared + mm->rss[kRssAnon]) << " ";
+  m.Dec(shared + mm->Rss(kRssAnon)) << " ";
   m.Dec(shared) << " ";
   m.Dec(TextBytes(*mm) >> kPageShift) << " 0 ";
   m.Dec(mm->data_vm + mm->stack_vm) << " 0\n";

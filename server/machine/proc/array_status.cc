@@ -72,15 +72,15 @@ void ShowMem(const Kernel& k, SeqFile& m, const Mm& mm) {
   pages("VmPin:\t", 0);
   pages("VmHWM:\t", std::max(mm.hiwater_rss, mm.RssPages()));
   pages("VmRSS:\t", mm.RssPages());
-  pages("RssAnon:\t", mm.rss[kRssAnon]);
-  pages("RssFile:\t", mm.rss[kRssFile]);
-  pages("RssShmem:\t", mm.rss[kRssShmem]);
+  pages("RssAnon:\t", mm.Rss(kRssAnon));
+  pages("RssFile:\t", mm.Rss(kRssFile));
+  pages("RssShmem:\t", mm.Rss(kRssShmem));
   pages("VmData:\t", mm.data_vm);
   pages("VmStk:\t", mm.stack_vm);
   m.Kilobytes("VmExe:\t", text >> 10);
   m.Kilobytes("VmLib:\t", (exec - text) >> 10);
   m.Kilobytes("VmPTE:\t", mm.pgtables_bytes >> 10);
-  pages("VmSwap:\t", mm.rss[kRssSwap]);
+  pages("VmSwap:\t", mm.Rss(kRssSwap));
   m.Kilobytes("HugetlbPages:\t", 0);
   m << "CoreDumping:\t0\n";
   // The bare process of boot has PR_SET_THP_DISABLE.

@@ -138,7 +138,7 @@ ErrnoOr<std::string> ProcPidOomScore(const Kernel& k, const Task& task) {
   if (mm != nullptr && task.oom_score_adj != kOomScoreAdjMin) {
     int64_t total = static_cast<int64_t>(k.totalram_pages +
                                          (k.config.swap_bytes >> kPageShift));
-    int64_t badness = static_cast<int64_t>(mm->RssPages() + mm->rss[kRssSwap] +
+    int64_t badness = static_cast<int64_t>(mm->RssPages() + mm->Rss(kRssSwap) +
                                            mm->pgtables_bytes / kPageSize);
     badness += task.oom_score_adj * (total / 1000);
     score = (1000 + badness * 1000 / total) * 2 / 3;

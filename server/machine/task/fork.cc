@@ -85,7 +85,7 @@ ErrnoOr<Id<Mm>> DupMm(Kernel& k, Id<Mm> parent_id) {
       return e;
     }
   }
-  mm.hiwater_rss = mm.RssPages();
+  mm.hiwater_rss = mm.ShownRssPages();
   mm.hiwater_vm = mm.total_vm;
   return id;
 }
