@@ -136,6 +136,7 @@ absl::StatusOr<std::string> ScriptInterpreter(const FileTree::Place& place) {
 
 FileTree::FileTree(std::string root, const std::string& heads)
     : root_(std::move(root)) {
+  while (absl::EndsWith(root_, "/")) root_.pop_back();
   if (heads.empty()) return;
   std::ifstream index(heads + "/index.tsv");
   std::string line;

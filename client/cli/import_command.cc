@@ -49,6 +49,7 @@ struct ImportFlags {
   std::string file;
   std::string fs = "detect";
   bool show_maps = false;
+  bool explain = false;
   Place place;
   ImportOptions options;
 };
@@ -105,8 +106,8 @@ void PrintMaps(const ImportReport& report, const Style& style) {
 }
 
 void PrintFaults(const ImportReport& report) {
-  std::cout << "faults: " << Count(report.minor_faults, "minor") << ", "
-            << Count(report.major_faults, "major", "major") << "\n";
+  std::cout << "faults: " << report.minor_faults << " minor, "
+            << report.major_faults << " major\n";
   for (const auto& [resolution, count] : report.resolutions) {
     std::cout << absl::StrFormat("  %6d x %s\n", count,
                                  scenario::ResolutionText(resolution));
@@ -136,6 +137,11 @@ void PrintReport(const ImportReport& report, const ImportFlags& flags,
     std::cout << style.Bad(absl::StrCat("line ", d.line)) << ": " << d.text
               << "\n";
   });
+  if (report.realigned > 0) {
+    std::cout << Count(static_cast<uint64_t>(report.realigned), "large mapping")
+              << " lay elsewhere because the recorded addresses were "
+                 "randomised: moved\n";
+  }
   for (const auto& [name, count] : report.not_reenacted) {
     std::cout << "not re-enacted: " << name << ", "
               << Count(static_cast<uint64_t>(count), "time") << "\n";
@@ -152,8 +158,7 @@ void PrintReport(const ImportReport& report, const ImportFlags& flags,
       absl::StrCat(Count(report.differences.size(), "difference"));
   std::cout << absl::StrFormat(
       "re-enacted %d calls of %s, compared %d results: %s\n", report.calls,
-      Count(static_cast<uint64_t>(report.processes), "process", "processes"),
-      report.compared,
+      Count(static_cast<uint64_t>(report.tasks), "task"), report.compared,
       report.agrees() ? style.Good(verdict) : style.Bad(verdict));
 }
 
@@ -193,6 +198,9 @@ int Import(ImportFlags flags, const Context& context) {
       !std::filesystem::is_directory(options.maps_dir)) {
     return Fail(absl::NotFoundError(
         absl::StrCat("--maps-dir ", options.maps_dir, " is not a directory")));
+  }
+  if (flags.explain) {
+    options.tell = [](const std::string& text) { std::cout << text << "\n"; };
   }
   std::string session;
   auto target = FactoryFor(flags.place, context, &session)(v1::MachineConfig());
@@ -243,6 +251,8 @@ void AddImport(CLI::App& app, Context& context) {
       ->type_name("DIR");
   strace->add_flag("--show-maps", flags->show_maps,
                    "Prints the simulated maps of each process at its end");
+  strace->add_flag("--explain", flags->explain,
+                   "Tells every fault and event, call by call");
   strace
       ->add_option("--fs", flags->fs,
                    "Which file system the recorded files were on")

@@ -1,9 +1,5 @@
 #include "client/cli/import_strace.h"
 
-#include <sys/stat.h>
-#include <sys/statfs.h>
-#include <sys/sysmacros.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -11,82 +7,18 @@
 #include <utility>
 
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
-#include "absl/strings/strip.h"
+#include "client/cli/import_text.h"
 
 namespace faultline::cli {
 namespace {
 
 namespace fs = std::filesystem;
 
-// x86-64's numbers: a recording means the same wherever it is read.
-constexpr uint64_t kProtWrite = 2;
-constexpr uint64_t kMapTypeMask = 0xf;
-constexpr uint64_t kMapShared = 1;
-constexpr uint64_t kMapSharedValidate = 3;
-constexpr uint64_t kMapFixed = 0x10;
-constexpr uint64_t kMapAnonymous = 0x20;
-constexpr uint64_t kMapFixedNoReplace = 0x100000;
-constexpr uint64_t kRemapMayMove = 1;
-constexpr uint64_t kRemapFixed = 2;
-constexpr uint64_t kAccessMode = 3;
-constexpr uint64_t kReadWrite = 2;
-constexpr int kEacces = 13;
-constexpr int64_t kAtCwd = -100;
-
-// linux/magic.h
-constexpr uint64_t kExt4Magic = 0xef53;
-constexpr uint64_t kXfsMagic = 0x58465342;
-constexpr uint64_t kBtrfsMagic = 0x9123683e;
-constexpr uint64_t kTmpfsMagic = 0x01021994;
-
 // Of the limits, those that shape memory: RLIMIT_DATA, STACK, MEMLOCK, AS.
 bool ShapesMemory(uint64_t resource) {
   return resource == 2 || resource == 3 || resource == 8 || resource == 9;
-}
-
-bool IsFixed(uint64_t flags) {
-  return (flags & (kMapFixed | kMapFixedNoReplace)) != 0;
-}
-
-bool IsShared(uint64_t flags) {
-  const uint64_t type = flags & kMapTypeMask;
-  return type == kMapShared || type == kMapSharedValidate;
-}
-
-std::string CallText(const strace::Syscall& call) {
-  return absl::StrCat(call.name, "(", absl::StrJoin(call.arguments, ", "), ")");
-}
-
-std::string RecordedText(const strace::Result& result) {
-  if (result.kind == strace::Result::Kind::kError) {
-    return absl::StrCat("-1 ", result.error_name);
-  }
-  if (result.value < 10) return absl::StrCat(result.value);
-  return absl::StrFormat("0x%x", result.value);
-}
-
-std::string OursText(const v1::Outcome& outcome) {
-  if (outcome.no_process()) return "no such process";
-  if (outcome.error() != v1::ERRNO_UNSPECIFIED) {
-    const std::string name = v1::Errno_Name(outcome.error());
-    return absl::StrCat("-1 ", absl::StripPrefix(name, "ERRNO_"));
-  }
-  if (outcome.value() >= 0 && outcome.value() < 10) {
-    return absl::StrCat(outcome.value());
-  }
-  return absl::StrFormat("0x%x", static_cast<uint64_t>(outcome.value()));
-}
-
-std::string ReadText(const std::string& path) {
-  std::ifstream in(path);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
 }
 
 // A line as it is compared: shared anonymous memory has an inode that depends
@@ -129,7 +61,7 @@ absl::StatusOr<ImportReport> Reenactor::Run(
   if (!reader.verdict().usable()) {
     return absl::InvalidArgumentError(reader.verdict().message);
   }
-  report_.processes = static_cast<int>(tasks_.size());
+  report_.tasks = static_cast<int>(tasks_.size());
   return std::move(report_);
 }
 
@@ -224,8 +156,6 @@ absl::Status Reenactor::On(const strace::Shmdt&) {
   return absl::OkStatus();
 }
 
-// ---- asking the machine
-
 absl::StatusOr<v1::Outcome> Reenactor::Apply(v1::Command command) {
   command.set_pid(task_->pid);
   absl::StatusOr<v1::Outcome> outcome = target_.Apply(command);
@@ -237,7 +167,22 @@ absl::StatusOr<v1::Outcome> Reenactor::Apply(v1::Command command) {
       ++report_.resolutions[event.fault_resolved().how()];
     }
   }
+  Tell(*outcome);
   return outcome;
+}
+
+void Reenactor::Tell(const v1::Outcome& outcome) {
+  if (!options_.tell || outcome.events().empty()) return;
+  std::string text = absl::StrCat("line ", record_->line, ": ");
+  if (std::holds_alternative<strace::Syscall>(record_->event)) {
+    absl::StrAppend(&text, CallText(*call_));
+  } else {
+    absl::StrAppend(&text, "the end of the process");
+  }
+  for (const v1::Event& event : outcome.events()) {
+    absl::StrAppend(&text, "\n    ", event.text());
+  }
+  options_.tell(text);
 }
 
 bool Reenactor::Agrees(const v1::Outcome& outcome, Answer answer) const {
@@ -304,184 +249,6 @@ absl::Status Reenactor::LearnExecutable(uint64_t real) {
   return absl::OkStatus();
 }
 
-// ---- files
-
-void Reenactor::LoadIdentities() {
-  if (options_.maps_dir.empty()) return;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(options_.maps_dir, error)) {
-    if (entry.path().extension() != ".maps") continue;
-    auto lines = ParseMaps(ReadText(entry.path().string()));
-    if (!lines.ok()) continue;
-    for (const MapsLine& line : *lines) {
-      const std::vector<std::string> device = absl::StrSplit(line.device, ':');
-      Identity identity;
-      if (line.inode == 0 || device.size() != 2 ||
-          !absl::SimpleHexAtoi(device[0], &identity.dev_major) ||
-          !absl::SimpleHexAtoi(device[1], &identity.dev_minor)) {
-        continue;
-      }
-      identity.inode = line.inode;
-      identities_[line.name] = identity;
-    }
-  }
-}
-
-void Reenactor::SetIdentity(v1::CreateFile* file) const {
-  const auto known = identities_.find(file->path());
-  if (known != identities_.end()) {
-    file->set_dev_major(known->second.dev_major);
-    file->set_dev_minor(known->second.dev_minor);
-    file->set_inode(known->second.inode);
-    return;
-  }
-  struct stat status;
-  if (!tree_.IsOwnRoot() || ::stat(file->path().c_str(), &status) != 0) return;
-  file->set_dev_major(major(status.st_dev));
-  file->set_dev_minor(minor(status.st_dev));
-  file->set_inode(status.st_ino);
-}
-
-v1::FsType Reenactor::FsTypeOf(const std::string& path) const {
-  if (absl::StartsWith(path, "/memfd:") ||
-      absl::StartsWith(path, "/dev/shm/")) {
-    return v1::FS_TYPE_TMPFS;
-  }
-  if (options_.fs != v1::FS_TYPE_UNSPECIFIED) return options_.fs;
-  struct statfs status;
-  if (!tree_.IsOwnRoot() || ::statfs(path.c_str(), &status) != 0) {
-    return v1::FS_TYPE_EXT4;
-  }
-  switch (static_cast<uint64_t>(status.f_type)) {
-    case kExt4Magic:
-    case kXfsMagic:
-    case kBtrfsMagic:
-      return v1::FS_TYPE_EXT4;
-    case kTmpfsMagic:
-      return v1::FS_TYPE_TMPFS;
-    default:
-      // Overlayfs and the network's file systems align no mapping, as ramfs.
-      return v1::FS_TYPE_RAMFS;
-  }
-}
-
-absl::Status Reenactor::CreateFile(v1::CreateFile file) {
-  file.set_fs(FsTypeOf(file.path()));
-  SetIdentity(&file);
-  v1::Command command;
-  *command.mutable_create_file() = std::move(file);
-  absl::StatusOr<v1::Outcome> outcome = target_.Apply(command);
-  if (!outcome.ok()) return outcome.status();
-  files_.insert(command.create_file().path());
-  if (outcome->error() == v1::ERRNO_UNSPECIFIED) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat("the machine does not take the file ",
-                   command.create_file().path(), ": ", OursText(*outcome)));
-}
-
-absl::Status Reenactor::EnsureFile(const std::string& path,
-                                   uint64_t least_size) {
-  if (files_.count(path) > 0) return absl::OkStatus();
-  v1::CreateFile file;
-  file.set_path(path);
-  file.set_content(v1::FILE_CONTENT_HOLE);
-  const uint64_t size = tree_.Locate(path).size;
-  file.set_size(size != 0 ? size : least_size);
-  return CreateFile(std::move(file));
-}
-
-absl::Status Reenactor::CreateImage(const Executable& executable) {
-  if (!images_.insert(executable.path).second) return absl::OkStatus();
-  v1::CreateFile file;
-  file.set_path(executable.path);
-  file.set_content(v1::FILE_CONTENT_BYTES);
-  file.set_data(executable.image.head);
-  file.set_size(executable.image.size);
-  file.set_mode(0755);
-  return CreateFile(std::move(file));
-}
-
-absl::StatusOr<int32_t> Reenactor::Descriptor(const strace::Mmap& call) {
-  if (call.fd.number < 0) return -1;
-  OpenFile& open = (*task_->files)[call.fd.number];
-  std::string path = call.fd.path;
-  if (call.fd.deleted) absl::StrAppend(&path, " (deleted)");
-  if (path.empty()) path = open.path;
-  if (path.empty()) {
-    path = absl::StrCat("/descriptor-", call.fd.number);
-    Note("the mapped file has no name: record with strace -y");
-  }
-  if (open.path != path) open = {path, std::nullopt, false};
-  absl::Status ensured = EnsureFile(path, call.offset + call.length);
-  if (!ensured.ok()) return ensured;
-  if (open.in_machine) return static_cast<int32_t>(call.fd.number);
-  // Without the open call in the recording: what the mapping must have needed.
-  const bool shared_write =
-      IsShared(call.flags) && (call.prot & kProtWrite) != 0;
-  const bool refused = call_->result.error == kEacces;
-  const uint64_t needed = shared_write && !refused ? kReadWrite : 0;
-  v1::Command command;
-  command.mutable_open()->set_path(path);
-  command.mutable_open()->set_flags(open.flags.value_or(needed));
-  command.mutable_open()->set_at(static_cast<int32_t>(call.fd.number));
-  absl::StatusOr<v1::Outcome> outcome = Apply(command);
-  if (!outcome.ok()) return outcome.status();
-  if (outcome->error() != v1::ERRNO_UNSPECIFIED) {
-    Note(absl::StrCat("the machine cannot open ", path, " as descriptor ",
-                      call.fd.number, ": ", OursText(*outcome)));
-    return -1;
-  }
-  open.in_machine = true;
-  return static_cast<int32_t>(call.fd.number);
-}
-
-absl::Status Reenactor::On(const strace::Open& call) {
-  if (!call_->result.ok()) return absl::OkStatus();
-  std::string path = call_->result.path;
-  if (path.empty() && absl::StartsWith(call.path, "/")) {
-    path = tree_.Locate(call.path).real;
-  } else if (path.empty() && !call.directory.path.empty() &&
-             (call.directory.number == kAtCwd || call.directory.number >= 0)) {
-    path = absl::StrCat(call.directory.path, "/", call.path);
-  }
-  (*task_->files)[static_cast<int64_t>(call_->result.value)] = {
-      path, call.flags & kAccessMode, false};
-  return absl::OkStatus();
-}
-
-absl::Status Reenactor::On(const strace::Close& call) {
-  const auto it = task_->files->find(call.fd.number);
-  if (it == task_->files->end() || !call_->result.ok()) return absl::OkStatus();
-  const bool in_machine = it->second.in_machine;
-  task_->files->erase(it);
-  if (!in_machine) return absl::OkStatus();
-  v1::Command command;
-  command.mutable_close()->set_fd(static_cast<int32_t>(call.fd.number));
-  return Plain(command);
-}
-
-absl::Status Reenactor::On(const strace::Dup& call) {
-  const auto it = task_->files->find(call.fd.number);
-  if (it == task_->files->end() || !call_->result.ok()) return absl::OkStatus();
-  OpenFile copy = it->second;
-  copy.in_machine = false;
-  (*task_->files)[static_cast<int64_t>(call_->result.value)] = copy;
-  return absl::OkStatus();
-}
-
-absl::Status Reenactor::On(const strace::Ftruncate& call) {
-  const auto it = task_->files->find(call.fd.number);
-  if (it == task_->files->end() || !it->second.in_machine) {
-    return absl::OkStatus();
-  }
-  v1::Command command;
-  command.mutable_truncate()->set_fd(static_cast<int32_t>(call.fd.number));
-  command.mutable_truncate()->set_size(static_cast<int64_t>(call.length));
-  return Plain(command);
-}
-
-// ---- processes
-
 std::string Reenactor::ExecutedPath(const strace::Execve& call) const {
   if (absl::StartsWith(call.path, "/")) return call.path;
   // A head that was kept goes by the path as it was asked for.
@@ -502,8 +269,8 @@ absl::Status Reenactor::On(const strace::Execve& call) {
     return absl::Status(
         executable.status().code(),
         absl::StrCat(CallText(*call_), ": ", executable.status().message(),
-                     "; the head of the program's file is needed: give the "
-                     "directory that has it with --root"));
+                     "; the head of the program's file is needed: name the "
+                     "directory that has it with --root or --heads"));
   }
   absl::Status created = CreateImage(*executable);
   if (!created.ok()) return created;
@@ -635,201 +402,6 @@ absl::Status Reenactor::On(const strace::Rlimit& call) {
   command.mutable_setrlimit()->set_hard(call.set->hard);
   return Plain(command);
 }
-
-// ---- memory
-
-absl::Status Reenactor::On(const strace::Brk& call) {
-  const strace::Result& real = call_->result;
-  if (!real.ok()) return absl::OkStatus();
-  Space& space = *task_->space;
-  v1::Command command;
-  command.mutable_brk()->set_addr(ToOurs(call.address));
-  if (!space.break_known && call.address == 0) {
-    absl::StatusOr<v1::Outcome> outcome = Apply(command);
-    if (!outcome.ok()) return outcome.status();
-    ++report_.calls;
-    ++report_.compared;
-    space.break_known = true;
-    space.layout.LearnBreak(real.value,
-                            static_cast<uint64_t>(outcome->value()));
-    if (!Agrees(*outcome, Answer::kAddress)) Differ(*outcome);
-    return absl::OkStatus();
-  }
-  absl::StatusOr<v1::Outcome> outcome = Compare(command, Answer::kAddress);
-  if (!outcome.ok()) return outcome.status();
-  space.layout.SetBreak(real.value);
-  if (Agrees(*outcome, Answer::kAddress)) return absl::OkStatus();
-  command.mutable_brk()->set_addr(space.layout.ToOurs(real.value));
-  return Apply(command).status();
-}
-
-absl::Status Reenactor::On(const strace::Mmap& call) {
-  if (call_->result.kind == strace::Result::Kind::kUnknown) {
-    return absl::OkStatus();
-  }
-  v1::Command command;
-  v1::Mmap* mmap = command.mutable_mmap();
-  mmap->set_addr(ToOurs(call.address));
-  mmap->set_length(call.length);
-  mmap->set_prot(call.prot);
-  mmap->set_flags(call.flags);
-  mmap->set_offset(call.offset);
-  mmap->set_fd(-1);
-  if ((call.flags & kMapAnonymous) == 0) {
-    absl::StatusOr<int32_t> fd = Descriptor(call);
-    if (!fd.ok()) return fd.status();
-    mmap->set_fd(*fd);
-  }
-  absl::StatusOr<v1::Outcome> outcome = Apply(command);
-  if (!outcome.ok()) return outcome.status();
-  ++report_.calls;
-  ++report_.compared;
-  Layout& layout = task_->space->layout;
-  if (call_->result.ok() && outcome->error() == v1::ERRNO_UNSPECIFIED &&
-      call.address == 0 && !IsFixed(call.flags)) {
-    layout.LearnMapping(call_->result.value,
-                        static_cast<uint64_t>(outcome->value()));
-  }
-  if (Agrees(*outcome, Answer::kAddress)) return absl::OkStatus();
-  Differ(*outcome);
-  return RepairMmap(call, *outcome);
-}
-
-// Puts the mapping where the real kernel had it, so that one difference does
-// not make many.
-absl::Status Reenactor::RepairMmap(const strace::Mmap& call,
-                                   const v1::Outcome& outcome) {
-  if (outcome.error() == v1::ERRNO_UNSPECIFIED) {
-    v1::Command undo;
-    undo.mutable_munmap()->set_addr(static_cast<uint64_t>(outcome.value()));
-    undo.mutable_munmap()->set_length(call.length);
-    absl::Status undone = Apply(undo).status();
-    if (!undone.ok()) return undone;
-  }
-  if (!call_->result.ok()) return absl::OkStatus();
-  v1::Command again;
-  v1::Mmap* mmap = again.mutable_mmap();
-  mmap->set_addr(task_->space->layout.ToOurs(call_->result.value));
-  mmap->set_length(call.length);
-  mmap->set_prot(call.prot);
-  mmap->set_flags(call.flags | kMapFixed);
-  mmap->set_offset(call.offset);
-  mmap->set_fd((call.flags & kMapAnonymous) != 0
-                   ? -1
-                   : static_cast<int32_t>(call.fd.number));
-  return Apply(again).status();
-}
-
-absl::Status Reenactor::On(const strace::Munmap& call) {
-  v1::Command command;
-  command.mutable_munmap()->set_addr(ToOurs(call.address));
-  command.mutable_munmap()->set_length(call.length);
-  return Plain(command);
-}
-
-absl::Status Reenactor::On(const strace::Mprotect& call) {
-  if (call.pkey && *call.pkey > 0) {
-    NotReenacted();
-    return absl::OkStatus();
-  }
-  v1::Command command;
-  command.mutable_mprotect()->set_addr(ToOurs(call.address));
-  command.mutable_mprotect()->set_length(call.length);
-  command.mutable_mprotect()->set_prot(call.prot);
-  return Plain(command);
-}
-
-absl::Status Reenactor::On(const strace::Mremap& call) {
-  if (call_->result.kind == strace::Result::Kind::kUnknown) {
-    return absl::OkStatus();
-  }
-  v1::Command command;
-  v1::Mremap* mremap = command.mutable_mremap();
-  mremap->set_addr(ToOurs(call.address));
-  mremap->set_old_length(call.old_length);
-  mremap->set_new_length(call.new_length);
-  mremap->set_flags(call.flags);
-  mremap->set_new_addr(ToOurs(call.new_address.value_or(0)));
-  absl::StatusOr<v1::Outcome> outcome = Compare(command, Answer::kAddress);
-  if (!outcome.ok()) return outcome.status();
-  if (Agrees(*outcome, Answer::kAddress)) return absl::OkStatus();
-  return RepairMremap(call, *outcome);
-}
-
-absl::Status Reenactor::RepairMremap(const strace::Mremap& call,
-                                     const v1::Outcome& outcome) {
-  if (!call_->result.ok() || outcome.error() != v1::ERRNO_UNSPECIFIED) {
-    return absl::OkStatus();
-  }
-  v1::Command again;
-  v1::Mremap* mremap = again.mutable_mremap();
-  mremap->set_addr(static_cast<uint64_t>(outcome.value()));
-  mremap->set_old_length(call.new_length);
-  mremap->set_new_length(call.new_length);
-  mremap->set_flags(kRemapMayMove | kRemapFixed);
-  mremap->set_new_addr(task_->space->layout.ToOurs(call_->result.value));
-  return Apply(again).status();
-}
-
-absl::Status Reenactor::On(const strace::Madvise& call) {
-  v1::Command command;
-  command.mutable_madvise()->set_addr(ToOurs(call.address));
-  command.mutable_madvise()->set_length(call.length);
-  command.mutable_madvise()->set_advice(static_cast<int32_t>(call.advice));
-  return Plain(command);
-}
-
-absl::Status Reenactor::On(const strace::Mlock& call) {
-  v1::Command command;
-  command.mutable_mlock()->set_addr(ToOurs(call.address));
-  command.mutable_mlock()->set_length(call.length);
-  command.mutable_mlock()->set_flags(call.flags);
-  return Plain(command);
-}
-
-absl::Status Reenactor::On(const strace::Munlock& call) {
-  v1::Command command;
-  command.mutable_munlock()->set_addr(ToOurs(call.address));
-  command.mutable_munlock()->set_length(call.length);
-  return Plain(command);
-}
-
-absl::Status Reenactor::On(const strace::Mlockall& call) {
-  v1::Command command;
-  command.mutable_mlockall()->set_flags(call.flags);
-  return Plain(command);
-}
-
-absl::Status Reenactor::On(const strace::Munlockall&) {
-  v1::Command command;
-  command.mutable_munlockall();
-  return Plain(command);
-}
-
-absl::Status Reenactor::On(const strace::Msync& call) {
-  v1::Command command;
-  command.mutable_msync()->set_addr(ToOurs(call.address));
-  command.mutable_msync()->set_length(call.length);
-  command.mutable_msync()->set_flags(call.flags);
-  return Plain(command);
-}
-
-absl::Status Reenactor::On(const strace::Mincore& call) {
-  v1::Command command;
-  command.mutable_mincore()->set_addr(ToOurs(call.address));
-  command.mutable_mincore()->set_length(call.length);
-  return Plain(command);
-}
-
-absl::Status Reenactor::On(const strace::SetVmaName& call) {
-  v1::Command command;
-  command.mutable_set_vma_name()->set_addr(ToOurs(call.address));
-  command.mutable_set_vma_name()->set_length(call.length);
-  command.mutable_set_vma_name()->set_name(call.name.value_or(""));
-  return Plain(command);
-}
-
-// ---- maps
 
 absl::StatusOr<std::string> Reenactor::Maps(const Task& task) {
   return target_.ReadProc(absl::StrCat("/proc/", task.pid, "/maps"));

@@ -40,6 +40,8 @@ struct ImportOptions {
   // Which file system the files are taken to be on; UNSPECIFIED: as on this
   // system, or ext4 for files that are not here.
   v1::FsType fs = v1::FS_TYPE_UNSPECIFIED;
+  // Is told each call that made events, and the events. Empty: nobody.
+  std::function<void(const std::string& text)> tell;
 };
 
 // One place where the machine did not do what the real kernel did.
@@ -57,9 +59,12 @@ struct MapsComparison {
 };
 
 struct ImportReport {
-  int64_t calls = 0;     // re-enacted
+  int64_t calls = 0;  // re-enacted
+  // Mappings of 2 MiB and more that lie elsewhere only because the recorded
+  // addresses were randomised.
+  int64_t realigned = 0;
   int64_t compared = 0;  // of these, whose result was compared
-  int processes = 0;     // processes and threads
+  int tasks = 0;         // processes and threads
   std::vector<Difference> differences;
   std::map<std::string, int> not_reenacted;  // calls by name
   std::vector<std::string> notes;
@@ -170,6 +175,10 @@ class Reenactor {
   absl::Status Plain(const v1::Command& command);
   bool Agrees(const v1::Outcome& outcome, Answer answer) const;
   void Differ(const v1::Outcome& outcome);
+  // Whether the two addresses differ only because the kernel aligned a large
+  // mapping to 2 MiB in a randomised address space.
+  bool IsRealigned(uint64_t length, const v1::Outcome& outcome) const;
+  void Tell(const v1::Outcome& outcome);
   void Note(std::string text);
 
   uint64_t ToOurs(uint64_t address);

@@ -31,7 +31,7 @@ constexpr char kRunFooter[] =
     "  expect val == 7\n"
     "  munmap $a 4p\n"
     "  read $a\n"
-    "  expect sig SEGV\n"
+    "  expect sig SIGSEGV\n"
     "  cat /proc/self/maps\n"
     "\n"
     "`expect SUBJECT [CMP] VALUE` ends the run with exit status 1 unless it\n"

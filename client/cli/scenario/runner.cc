@@ -315,9 +315,10 @@ SymbolLookup Runner::LookupFor(int process) {
   return [this, pid](absl::string_view name) -> std::optional<uint64_t> {
     if (name == "brk") return StartBrk(pid);
     if (name == "stk") return StackStart(pid);
+    // A label whose line has not run (its own, even) stands for 0, as in the
+    // recordings; that there is such a line the parser has checked.
     const auto it = labels_.find(std::string(name));
-    if (it == labels_.end()) return std::nullopt;
-    return it->second;
+    return it == labels_.end() ? 0 : it->second;
   };
 }
 
