@@ -205,15 +205,19 @@ absl::StatusOr<CommandPage> SessionTable::ListCommands(absl::string_view id,
 std::shared_ptr<const MachineView> SessionTable::LookIfInMemory(
     absl::string_view id) {
   if (sessions_.Find(id) == nullptr) return nullptr;
-  absl::Notification done;
-  std::shared_ptr<const MachineView> found;
+  // Shared: whoever answers may still be in there when we go on.
+  struct Waiting {
+    absl::Notification answered;
+    std::shared_ptr<const MachineView> view;
+  };
+  auto waiting = std::make_shared<Waiting>();
   Look(id, absl::nullopt,
-       [&](absl::StatusOr<std::shared_ptr<const MachineView>> view) {
-         if (view.ok()) found = *std::move(view);
-         done.Notify();
+       [waiting](absl::StatusOr<std::shared_ptr<const MachineView>> view) {
+         if (view.ok()) waiting->view = *std::move(view);
+         waiting->answered.Notify();
        });
-  done.WaitForNotification();
-  return found;
+  waiting->answered.WaitForNotification();
+  return std::move(waiting->view);
 }
 
 absl::StatusOr<ReplayReport> SessionTable::Replay(absl::string_view id,
