@@ -31,7 +31,7 @@ using MemMap = CowArray<Page, 8>;
 
 struct Kernel {
   MachineConfig config;
-  Quirks quirks;    // what the personality decides
+  Quirks quirks;  // what the personality decides
   SysctlTable sysctl;
   Prng prng;
   uint64_t clock_ns = 0;
@@ -78,9 +78,7 @@ struct Kernel {
   Trace trace;
 
   Task& Current() { return tasks[current]; }
-  uint32_t CurrentPid() const {
-    return current ? tasks[current].pid : 0;
-  }
+  uint32_t CurrentPid() const { return current ? tasks[current].pid : 0; }
   Page& page(Pfn pfn) { return mem_map[pfn.value()]; }
   const Page& page(Pfn pfn) const { return mem_map[pfn.value()]; }
   Zone& zone(ZoneType t) { return zones[static_cast<int>(t)]; }

@@ -166,13 +166,13 @@ uint64_t Outcome::Digest() const {
 
 const char* OperationName(const Operation& op) {
   constexpr const char* kNames[] = {
-      "mmap",     "munmap",     "mprotect",    "mremap",     "brk",
-      "madvise",  "mlock",      "munlock",     "mlockall",   "munlockall",
-      "msync",    "mincore",    "set_vma_name", "access",    "fork",
-      "clone",    "execve",     "exit",        "wait",       "kill",
-      "create_file", "open",    "close",       "read",       "write",
-      "truncate", "fsync",      "setrlimit",   "alloc_pages", "free_pages",
-      "sysctl",   "tick"};
+      "mmap",        "munmap",  "mprotect",     "mremap",      "brk",
+      "madvise",     "mlock",   "munlock",      "mlockall",    "munlockall",
+      "msync",       "mincore", "set_vma_name", "access",      "fork",
+      "clone",       "execve",  "exit",         "wait",        "kill",
+      "create_file", "open",    "close",        "read",        "write",
+      "truncate",    "fsync",   "setrlimit",    "alloc_pages", "free_pages",
+      "sysctl",      "tick"};
   static_assert(std::size(kNames) == std::variant_size_v<Operation>);
   return kNames[op.index()];
 }

@@ -16,8 +16,8 @@ namespace faultline {
 // A signal that the operation raised in its process.
 struct SignalInfo {
   int32_t signal = 0;  // 0: none
-  int32_t code = 0;    // si_code: SEGV_MAPERR 1, SEGV_ACCERR 2, BUS_ADRERR 2 …
-  uint64_t addr = 0;   // si_addr
+  int32_t code = 0;   // si_code: SEGV_MAPERR 1, SEGV_ACCERR 2, BUS_ADRERR 2 …
+  uint64_t addr = 0;  // si_addr
 
   template <class Ar, class Self>
   static void Describe(Ar& ar, Self& s) {
@@ -48,8 +48,8 @@ struct Outcome {
   // Everything, events included.
   template <class Ar, class Self>
   static void Describe(Ar& ar, Self& s) {
-    ar(s.value, s.error, s.signal, s.exited, s.no_process, s.min_flt,
-       s.maj_flt, s.accesses, s.cost_ns, s.data, s.events);
+    ar(s.value, s.error, s.signal, s.exited, s.no_process, s.min_flt, s.maj_flt,
+       s.accesses, s.cost_ns, s.data, s.events);
   }
 
   // A 64-bit hash of everything but the events, whose number depends on the

@@ -2,7 +2,8 @@
 // saved but not hashed. Three archives: Writer, Reader, Hasher.
 //
 // A type takes part in one of these ways, tried in this order:
-//   1. it has `template <class Ar, class Self> static void Describe(Ar&, Self&)`
+//   1. it has `template <class Ar, class Self> static void Describe(Ar&,
+//   Self&)`
 //   2. it is an integer, bool, enum, or a unit of base/units.h
 //   3. it is a standard string, vector, array, optional, map, pair or variant
 //   4. it is a plain aggregate of at most 16 such fields: the fields in order
@@ -57,9 +58,10 @@ void VisitFields(T& t, F&& f) {
   constexpr size_t n = FieldCount<std::remove_const_t<T>>();
   if constexpr (n == 0) {
     return;
-#define FL_FIELDS(count, ...)          \
-  } else if constexpr (n == (count)) { \
-    auto& [__VA_ARGS__] = t;           \
+#define FL_FIELDS(count, ...)        \
+  }                                  \
+  else if constexpr (n == (count)) { \
+    auto& [__VA_ARGS__] = t;         \
     f(__VA_ARGS__)
     FL_FIELDS(1, a);
     FL_FIELDS(2, a, b);
@@ -278,8 +280,8 @@ class Hasher : public Archive<Hasher> {
   static constexpr bool kReading = false;
   void Number(uint64_t v) {
     __extension__ using Wide = unsigned __int128;
-    Wide m = static_cast<Wide>(state_ ^ v ^ 0xa0761d6478bd642f) *
-             0xe7037ed1a0b428db;
+    Wide m =
+        static_cast<Wide>(state_ ^ v ^ 0xa0761d6478bd642f) * 0xe7037ed1a0b428db;
     state_ = static_cast<uint64_t>(m) ^ static_cast<uint64_t>(m >> 64);
   }
   void Bytes(std::string_view s) {

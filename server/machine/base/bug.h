@@ -22,10 +22,10 @@ class KernelBug : public std::logic_error {
   throw KernelBug(expression, file, line);
 }
 
-#define VM_BUG_ON(cond)                                         \
-  do {                                                          \
-    if (__builtin_expect(static_cast<bool>(cond), 0))           \
-      ::faultline::ThrowKernelBug(#cond, __FILE__, __LINE__);   \
+#define VM_BUG_ON(cond)                                       \
+  do {                                                        \
+    if (__builtin_expect(static_cast<bool>(cond), 0))         \
+      ::faultline::ThrowKernelBug(#cond, __FILE__, __LINE__); \
   } while (0)
 
 }  // namespace faultline

@@ -4,7 +4,7 @@ namespace faultline {
 
 std::string_view ErrnoName(Errno e) {
   switch (e) {
-#define FL_NAME(n) \
+#define FL_NAME(n)  \
   case Errno::k##n: \
     return #n
     FL_NAME(EPERM);

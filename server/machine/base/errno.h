@@ -67,19 +67,18 @@ class [[nodiscard]] ErrnoOr {
 };
 
 // Returns from the enclosing function when `expr` (an Errno) is an error.
-#define FL_TRY(expr)                                             \
-  do {                                                           \
-    if (::faultline::Errno fl_e = (expr);                        \
-        fl_e != ::faultline::Errno::kOk)                         \
-      return fl_e;                                               \
+#define FL_TRY(expr)                                                       \
+  do {                                                                     \
+    if (::faultline::Errno fl_e = (expr); fl_e != ::faultline::Errno::kOk) \
+      return fl_e;                                                         \
   } while (0)
 
 // The value of `expr` (an ErrnoOr<T>), or a return of its errno.
-#define FL_TRY_VALUE(expr)                                       \
-  __extension__({                                                \
-    auto fl_r = (expr);                                          \
-    if (!fl_r.ok()) return fl_r.error();                         \
-    std::move(fl_r.value());                                     \
+#define FL_TRY_VALUE(expr)               \
+  __extension__({                        \
+    auto fl_r = (expr);                  \
+    if (!fl_r.ok()) return fl_r.error(); \
+    std::move(fl_r.value());             \
   })
 
 }  // namespace faultline

@@ -22,10 +22,10 @@ struct Inode {
   uint32_t dev_minor = 0;
   FsType fs = FsType::kRamfs;
   uint32_t mode = 0;
-  uint64_t size = 0;  // i_size, bytes
-  std::string path;   // "" for shared anonymous memory
-  bool linked = true;  // has its name in the file system
-  uint32_t opens = 0;  // struct files that refer to it
+  uint64_t size = 0;           // i_size, bytes
+  std::string path;            // "" for shared anonymous memory
+  bool linked = true;          // has its name in the file system
+  uint32_t opens = 0;          // struct files that refer to it
   uint64_t commit_charge = 0;  // pages charged for shared anonymous memory
 
   // What the device holds. Bytes at or beyond `device_valid` read as zero.
@@ -44,8 +44,8 @@ struct Inode {
   template <class Ar, class Self>
   static void Describe(Ar& ar, Self& s) {
     ar(s.ino, s.dev_major, s.dev_minor, s.fs, s.mode, s.size, s.path, s.linked,
-       s.opens, s.commit_charge, s.content, s.seed, s.device_valid, s.device, s.i_pages,
-       s.nrpages, s.i_mmap, s.i_mmap_writable);
+       s.opens, s.commit_charge, s.content, s.seed, s.device_valid, s.device,
+       s.i_pages, s.nrpages, s.i_mmap, s.i_mmap_writable);
   }
 };
 

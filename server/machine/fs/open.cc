@@ -16,9 +16,8 @@ constexpr uint64_t kOAccmode = 3, kOTrunc = 01000, kOPath = 010000000;
 
 void StoreBytes(Inode& inode, const std::string& data) {
   for (uint64_t at = 0; at < data.size(); at++) {
-    inode.device[at >> kPageShift].Write(
-        static_cast<uint32_t>(at & ~kPageMask),
-        static_cast<uint8_t>(data[at]));
+    inode.device[at >> kPageShift].Write(static_cast<uint32_t>(at & ~kPageMask),
+                                         static_cast<uint8_t>(data[at]));
   }
 }
 

@@ -7,8 +7,8 @@ namespace faultline {
 
 uint64_t PageBytes::InlineWord(uint8_t fill, uint32_t offset, uint8_t byte) {
   if (byte == fill) offset = 0;
-  uint64_t w = uint64_t{fill} << 8 | uint64_t{byte} << 16 |
-               uint64_t{offset} << 24;
+  uint64_t w =
+      uint64_t{fill} << 8 | uint64_t{byte} << 16 | uint64_t{offset} << 24;
   return w == 0 ? 0 : w | kInline;
 }
 

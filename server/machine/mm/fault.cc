@@ -82,8 +82,8 @@ UserAccess AccessUser(Kernel& k, Mm& mm, VirtAddr addr, MmuAccess access) {
   }
   const Cr3 cr3 = mm.cr3(k.pgtable_levels);
   for (int tries = 0; tries < kMaxFaultRetries; tries++) {
-    uint32_t code = access == MmuAccess::kWrite ? kFaultUser | kFaultWrite
-                                                : kFaultUser;
+    uint32_t code =
+        access == MmuAccess::kWrite ? kFaultUser | kFaultWrite : kFaultUser;
     if (addr.value() < mm.task_size) {
       Translation t = k.mmu().Walk(cr3, addr, access);
       if (t.ok()) return {t.pfn, {}};
@@ -105,8 +105,8 @@ Errno WriteUser(Kernel& k, Mm& mm, VirtAddr addr, uint64_t length, F f) {
     Id<Vma> id = FindVmaForFault(k, mm, addr);
     if (!id || !k.vmas[id].Has(vm::kWrite)) return Errno::kEFAULT;
     FL_TRY(FaultIn(k, k.vmas[id], addr.Floor(), true));
-    Translation t = k.mmu().Walk(mm.cr3(k.pgtable_levels), addr,
-                                 MmuAccess::kWrite);
+    Translation t =
+        k.mmu().Walk(mm.cr3(k.pgtable_levels), addr, MmuAccess::kWrite);
     VM_BUG_ON(!t.ok());
     uint64_t n = std::min(length, kPageSize - addr.offset());
     f(k.frames[t.pfn], static_cast<uint32_t>(addr.offset()),

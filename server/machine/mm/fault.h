@@ -11,8 +11,8 @@ namespace faultline {
 
 // What an access to one byte came to.
 struct UserAccess {
-  Pfn pfn;            // where the byte lies; invalid when signalled or killed
-  SignalInfo signal;  // SIGSEGV or SIGBUS for the process
+  Pfn pfn;              // where the byte lies; invalid when signalled or killed
+  SignalInfo signal;    // SIGSEGV or SIGBUS for the process
   bool killed = false;  // the OOM killer took the process itself
 };
 

@@ -54,9 +54,8 @@ void WriteDevice(Inode& inode, uint64_t index, const PageBytes& bytes) {
     inode.content = FileContent::kBytes;
   }
   inode.device[index] = bytes;
-  inode.device_valid =
-      std::max(inode.device_valid,
-               std::min((index + 1) << kPageShift, inode.size));
+  inode.device_valid = std::max(
+      inode.device_valid, std::min((index + 1) << kPageShift, inode.size));
 }
 
 bool OnDevice(const Inode& inode) { return inode.fs == FsType::kExt4; }
@@ -185,8 +184,8 @@ ErrnoOr<std::string> FileRead(Kernel& k, Id<Inode> id, uint64_t offset,
       break;
     }
     const PageBytes& bytes = std::as_const(k.frames)[pfn];
-    uint64_t end = std::min<uint64_t>(kPageSize, (at & ~kPageMask) + length -
-                                                     out.size());
+    uint64_t end =
+        std::min<uint64_t>(kPageSize, (at & ~kPageMask) + length - out.size());
     for (uint64_t i = at & ~kPageMask; i < end; i++) {
       out.push_back(static_cast<char>(bytes.Read(static_cast<uint32_t>(i))));
     }

@@ -44,10 +44,9 @@ enum Advice : int32_t {
 };
 
 bool KnownAdvice(int32_t a) {
-  return (a >= kNormal && a <= kDontneed) || (a >= kFree && a <= kDontneedLocked);
+  return (a >= kNormal && a <= kDontneed) ||
+         (a >= kFree && a <= kDontneedLocked);
 }
-
-
 
 // The flags after an advice that only changes flags, or an errno.
 ErrnoOr<uint64_t> FlagsAfter(const Vma& vma, int32_t advice) {
@@ -134,8 +133,8 @@ Errno Free(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
     if (pte.special()) return;
     Page& page = k.page(pte.pfn());
     if (page.mapcount != 1) return;
-    page.flags &= ~(page_flag::kDirty | page_flag::kReferenced |
-                    page_flag::kSwapBacked);
+    page.flags &=
+        ~(page_flag::kDirty | page_flag::kReferenced | page_flag::kSwapBacked);
     if (pte.young() || pte.dirty()) {
       entry = pte.Without(Pte::kAccessed | Pte::kDirty).value();
       flush = true;
@@ -278,8 +277,8 @@ Errno SetAnonVmaName(Kernel& k, Mm& mm, uint64_t addr, uint64_t length,
   constexpr size_t kNameMax = 80;
   if (name.size() >= kNameMax) return Errno::kEINVAL;
   for (char c : name) {
-    if (c < 0x20 || c > 0x7e || std::string("\\`$[]").find(c) !=
-                                    std::string::npos) {
+    if (c < 0x20 || c > 0x7e ||
+        std::string("\\`$[]").find(c) != std::string::npos) {
       return Errno::kEINVAL;
     }
   }

@@ -127,13 +127,13 @@ void DoFaultAround(Kernel& k, VmFault& f) {
   const int window = static_cast<int>(k.sysctl.fault_around_bytes / kPageSize);
   const int at = f.pte.index;
   const uint64_t vma_off = f.pgoff - f.vma.pgoff;
-  int from = std::max<int>(
-      at / window * window,
-      at - static_cast<int>(std::min<uint64_t>(at, vma_off)));
+  int from =
+      std::max<int>(at / window * window,
+                    at - static_cast<int>(std::min<uint64_t>(at, vma_off)));
   uint64_t vma_left = f.vma.pages().value() - vma_off;
-  int to = std::min({from + window, kPtrsPerTable,
-                     at + static_cast<int>(std::min<uint64_t>(
-                              vma_left, kPtrsPerTable))});
+  int to = std::min(
+      {from + window, kPtrsPerTable,
+       at + static_cast<int>(std::min<uint64_t>(vma_left, kPtrsPerTable))});
   Inode& inode = k.inodes[k.open_files[f.vma.file].inode];
   uint64_t limit = PagesOf(PageAlign(inode.size)).value();
   uint64_t prot = VmPageProt(k, f.vma);
@@ -257,8 +257,7 @@ bool VmaNeedsCopy(const Vma& src) {
 
 }  // namespace
 
-uint32_t HandleMmFault(Kernel& k, Vma& vma, VirtAddr addr,
-                       FaultAccess access) {
+uint32_t HandleMmFault(Kernel& k, Vma& vma, VirtAddr addr, FaultAccess access) {
   VmFault f{.vma = vma,
             .mm = k.mms[vma.mm],
             .addr = addr.Floor(),

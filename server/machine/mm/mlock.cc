@@ -19,8 +19,7 @@ Errno MlockFixup(Kernel& k, Mm& mm, Vma& vma, VirtAddr start, VirtAddr end,
   if (flags == old || vma.Has(vm::kSpecial | vm::kDroppable)) {
     return Errno::kOk;
   }
-  *changed =
-      FL_TRY_VALUE(VmaModify(k, vma, start, end, flags, vma.name));
+  *changed = FL_TRY_VALUE(VmaModify(k, vma, start, end, flags, vma.name));
   uint64_t pages = (end - start) >> kPageShift;
   if (!(flags & vm::kLocked)) {
     mm.locked_vm -= pages;
@@ -43,8 +42,7 @@ Errno ApplyLockFlags(Kernel& k, Mm& mm, VirtAddr start, VirtAddr end,
     Vma& vma = k.vmas[at];
     if (vma.start > reached) return Errno::kENOMEM;
     uint64_t flags = (vma.flags & ~vm::kLockedMask) | lock;
-    FL_TRY(MlockFixup(k, mm, vma, reached, std::min(vma.end, end), flags,
-                      &at));
+    FL_TRY(MlockFixup(k, mm, vma, reached, std::min(vma.end, end), flags, &at));
     reached = k.vmas[at].end;
     at = k.vmas[at].next;
   }

@@ -74,8 +74,7 @@ void FreeRange(Kernel& k, Zone& zone, PfnRange range) {
   free_small(whole_end, b);
 }
 
-void InitZone(Zone& zone, const std::vector<PfnRange>& map, Pfn low,
-              Pfn high) {
+void InitZone(Zone& zone, const std::vector<PfnRange>& map, Pfn low, Pfn high) {
   for (const PfnRange& run : map) {
     PfnRange part{std::max(run.begin, low), std::min(run.end, high)};
     if (part.begin >= part.end) continue;
@@ -106,9 +105,7 @@ uint64_t IntSqrt(uint64_t n) {
   return r;
 }
 
-bool LowMemory(const Zone& zone) {
-  return zone.type <= ZoneType::kNormal;
-}
+bool LowMemory(const Zone& zone) { return zone.type <= ZoneType::kNormal; }
 
 uint64_t MinFreeKbytes(const Kernel& k) {
   uint64_t lowmem_kbytes = 0, zones = 0, buffer_pages = 0;
@@ -124,8 +121,8 @@ uint64_t MinFreeKbytes(const Kernel& k) {
   if (k.config.thp == ThpMode::kNever) return min;
   constexpr uint64_t kBlock = uint64_t{1} << kPageBlockOrder;
   constexpr uint64_t kPcpMigrateTypes = 3;
-  uint64_t recommended = kBlock * zones * 2 +
-                         kBlock * zones * kPcpMigrateTypes * kPcpMigrateTypes;
+  uint64_t recommended =
+      kBlock * zones * 2 + kBlock * zones * kPcpMigrateTypes * kPcpMigrateTypes;
   recommended = std::min(recommended, buffer_pages / 20) * 4;
   return std::max(min, recommended);
 }

@@ -161,7 +161,7 @@ struct Mm {
   Id<Vma> mm_rb;
   Id<Vma> mmap_cache;  // what find_vma() found last
   uint32_t map_count = 0;
-  uint64_t cache_hits = 0;    // of find_vma()
+  uint64_t cache_hits = 0;  // of find_vma()
   uint64_t cache_misses = 0;
   uint64_t nodes_visited = 0;
 
@@ -209,10 +209,10 @@ struct Mm {
     ar(s.id, s.mmap, s.mm_rb, s.mmap_cache, s.map_count, s.cache_hits,
        s.cache_misses, s.nodes_visited, s.pgd, s.asid, s.pgtables_bytes,
        s.mm_users, s.mmap_base, s.mmap_legacy_base, s.task_size, s.start_code,
-       s.end_code, s.start_data, s.end_data, s.start_brk, s.brk,
-       s.start_stack, s.arg_start, s.arg_end, s.env_start, s.env_end,
-       s.exe_file, s.total_vm, s.data_vm, s.exec_vm, s.stack_vm, s.locked_vm,
-       s.hiwater_rss, s.hiwater_vm, s.rss, s.def_flags);
+       s.end_code, s.start_data, s.end_data, s.start_brk, s.brk, s.start_stack,
+       s.arg_start, s.arg_end, s.env_start, s.env_end, s.exe_file, s.total_vm,
+       s.data_vm, s.exec_vm, s.stack_vm, s.locked_vm, s.hiwater_rss,
+       s.hiwater_vm, s.rss, s.def_flags);
   }
 };
 

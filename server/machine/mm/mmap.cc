@@ -113,8 +113,8 @@ std::optional<VirtAddr> ThpUnmappedArea(Kernel& k, Mm& mm, uint64_t addr,
 
 // What a file's get_unmapped_area does, or THP's for anonymous memory.
 std::optional<VirtAddr> FindArea(Kernel& k, Mm& mm, Id<File> file,
-                                 uint64_t addr, uint64_t length,
-                                 uint64_t pgoff, uint64_t flags) {
+                                 uint64_t addr, uint64_t length, uint64_t pgoff,
+                                 uint64_t flags) {
   bool aligns;
   if (file) {
     aligns = k.inodes[k.open_files[file].inode].fs == FsType::kExt4;
@@ -170,8 +170,8 @@ Errno AnonMapFlags(uint64_t map_flags, VirtAddr addr, uint64_t* vm_flags,
       if (*vm_flags & (vm::kLocked | vm::kHugeTlb | vm::kGrowsDown)) {
         return Errno::kEINVAL;
       }
-      *vm_flags |= vm::kDroppable | vm::kNoReserve | vm::kWipeOnFork |
-                   vm::kDontDump;
+      *vm_flags |=
+          vm::kDroppable | vm::kNoReserve | vm::kWipeOnFork | vm::kDontDump;
       *pgoff = addr.vpn();
       return Errno::kOk;
     case mman::kPrivate:
@@ -301,8 +301,8 @@ ErrnoOr<VirtAddr> DoMmap(Kernel& k, Mm& mm, MmapArgs args) {
   if (mm.map_count > k.sysctl.max_map_count) return Errno::kENOMEM;
   uint64_t vm_flags = VmFlagsOfProt(args.prot) | VmFlagsOfMap(k, flags) |
                       mm.def_flags | vm::kMayAll;
-  VirtAddr addr = FL_TRY_VALUE(GetUnmappedArea(
-      k, mm, args.file, hint, length, args.pgoff, flags));
+  VirtAddr addr = FL_TRY_VALUE(
+      GetUnmappedArea(k, mm, args.file, hint, length, args.pgoff, flags));
   if ((flags & mman::kFixedNoReplace) &&
       FindVmaIntersection(k, mm, addr, addr + length)) {
     return Errno::kEEXIST;
@@ -320,8 +320,8 @@ ErrnoOr<VirtAddr> DoMmap(Kernel& k, Mm& mm, MmapArgs args) {
     vm_flags |= vm::kNoReserve;
   }
   FL_TRY(MmapRegion(k, mm, args.file, addr, length, vm_flags, pgoff));
-  bool populate = (flags & (mman::kPopulate | mman::kNonblock)) ==
-                  mman::kPopulate;
+  bool populate =
+      (flags & (mman::kPopulate | mman::kNonblock)) == mman::kPopulate;
   if (populate || (vm_flags & vm::kLocked)) {
     (void)MmPopulate(k, mm, addr, length, OnError::kIgnore);
   }
@@ -340,8 +340,8 @@ Errno VmMunmap(Kernel& k, Mm& mm, uint64_t addr, uint64_t length) {
 
 Errno DoBrkFlags(Kernel& k, Mm& mm, Id<Vma> below, VirtAddr addr,
                  uint64_t length) {
-  uint64_t flags = vm::kRead | vm::kWrite | vm::kMayAll | vm::kAccount |
-                   mm.def_flags;
+  uint64_t flags =
+      vm::kRead | vm::kWrite | vm::kMayAll | vm::kAccount | mm.def_flags;
   uint64_t pages = length >> kPageShift;
   if (!MayExpandVm(k, mm, flags, pages)) return Errno::kENOMEM;
   if (mm.map_count > k.sysctl.max_map_count) return Errno::kENOMEM;
@@ -474,8 +474,8 @@ Errno MmPopulate(Kernel& k, Mm& mm, VirtAddr start, uint64_t length,
     Vma& vma = k.vmas[at];
     at = vma.next;
     if (vma.Has(vm::kIo | vm::kPfnMap)) continue;
-    Errno e = PopulateVma(k, vma, std::max(start, vma.start),
-                          std::min(end, vma.end));
+    Errno e =
+        PopulateVma(k, vma, std::max(start, vma.start), std::min(end, vma.end));
     if (e != Errno::kOk && on_error == OnError::kStop) return e;
   }
   return Errno::kOk;

@@ -38,8 +38,8 @@ inline constexpr uint32_t kBuddy = 1 << 7;     // heads a free block
 inline constexpr uint32_t kTable = 1 << 8;     // a page-table page
 inline constexpr uint32_t kReserved = 1 << 9;  // kept by boot
 inline constexpr uint32_t kAnonExclusive = 1 << 10;
-inline constexpr uint32_t kAnon = 1 << 11;     // mapping is an anon_vma
-inline constexpr uint32_t kHead = 1 << 12;     // allocated with an order > 0
+inline constexpr uint32_t kAnon = 1 << 11;  // mapping is an anon_vma
+inline constexpr uint32_t kHead = 1 << 12;  // allocated with an order > 0
 inline constexpr uint32_t kUnevictable = 1 << 13;
 inline constexpr uint32_t kKernel = 1 << 14;  // given out by alloc_pages
 }  // namespace page_flag
@@ -108,9 +108,7 @@ struct Zone {
   std::vector<PfnRange> present_ranges;
 
   bool populated() const { return present > PageCount(0); }
-  bool Contains(Pfn p) const {
-    return p >= start && p < start + spanned;
-  }
+  bool Contains(Pfn p) const { return p >= start && p < start + spanned; }
   template <class Ar, class Self>
   static void Describe(Ar& ar, Self& s) {
     ar(s.type, s.start, s.spanned, s.present, s.managed, s.nr_free_pages,

@@ -24,8 +24,8 @@ bool CanChangePteWritable(const Kernel& k, const Vma& vma, Pte pte) {
 
 // change_protection(): the new protection enters every PTE.
 void ChangeProtection(Kernel& k, const Vma& vma, VirtAddr start, VirtAddr end) {
-  constexpr uint64_t kKeep = Pte::kPfnMask | Pte::kAccessed | Pte::kDirty |
-                             Pte::kSpecial;
+  constexpr uint64_t kKeep =
+      Pte::kPfnMask | Pte::kAccessed | Pte::kDirty | Pte::kSpecial;
   const Mm& mm = k.mms[vma.mm];
   const uint64_t prot = VmPageProt(k, vma);
   // A TLB entry that permits more than its PTE must go; one that permits
@@ -57,8 +57,8 @@ Errno MprotectFixup(Kernel& k, Mm& mm, Vma& vma, VirtAddr start, VirtAddr end,
     if (!MayExpandVm(k, mm, flags, pages) && MayExpandVm(k, mm, old, pages)) {
       return Errno::kENOMEM;
     }
-    constexpr uint64_t kNeedsNone = vm::kAccount | vm::kWrite | vm::kHugeTlb |
-                                    vm::kShared | vm::kNoReserve;
+    constexpr uint64_t kNeedsNone =
+        vm::kAccount | vm::kWrite | vm::kHugeTlb | vm::kShared | vm::kNoReserve;
     if (!(old & kNeedsNone)) {
       FL_TRY(VmEnoughMemory(k, mm, pages));
       charged = pages;
@@ -93,8 +93,7 @@ Errno MprotectFixup(Kernel& k, Mm& mm, Vma& vma, VirtAddr start, VirtAddr end,
 
 Errno DoMprotect(Kernel& k, Mm& mm, uint64_t addr, uint64_t length,
                  uint64_t prot) {
-  const uint64_t grows =
-      prot & (mman::kProtGrowsDown | mman::kProtGrowsUp);
+  const uint64_t grows = prot & (mman::kProtGrowsDown | mman::kProtGrowsUp);
   prot &= ~(mman::kProtGrowsDown | mman::kProtGrowsUp);
   if (grows == (mman::kProtGrowsDown | mman::kProtGrowsUp)) {
     return Errno::kEINVAL;
@@ -118,11 +117,10 @@ Errno DoMprotect(Kernel& k, Mm& mm, uint64_t addr, uint64_t length,
   while (at && k.vmas[at].start < end) {
     Vma& vma = k.vmas[at];
     if (vma.start > reached) return Errno::kENOMEM;
-    uint64_t flags =
-        VmFlagsOfProt(prot) | (vma.flags & ~vm::kAccessFlags);
+    uint64_t flags = VmFlagsOfProt(prot) | (vma.flags & ~vm::kAccessFlags);
     if ((flags & ~(flags >> 4)) & vm::kAccessFlags) return Errno::kEACCES;
-    FL_TRY(MprotectFixup(k, mm, vma, reached, std::min(vma.end, end), flags,
-                         &at));
+    FL_TRY(
+        MprotectFixup(k, mm, vma, reached, std::min(vma.end, end), flags, &at));
     reached = k.vmas[at].end;
     at = k.vmas[at].next;
   }

@@ -160,9 +160,8 @@ Errno SetNewAddr(Kernel& k, Remap& r) {
   if (r.flags & kFixed) map_flags |= mman::kFixed;
   if (vma.Has(vm::kMayShare)) map_flags |= mman::kShared;
   uint64_t wanted = r.to_new_addr() ? r.new_addr.value() : 0;
-  r.new_addr = FL_TRY_VALUE(GetUnmappedArea(k, r.mm, vma.file, wanted,
-                                            r.new_len, vma.PageIndex(r.addr),
-                                            map_flags));
+  r.new_addr = FL_TRY_VALUE(GetUnmappedArea(
+      k, r.mm, vma.file, wanted, r.new_len, vma.PageIndex(r.addr), map_flags));
   return Errno::kOk;
 }
 
@@ -171,8 +170,7 @@ Errno SetNewAddr(Kernel& k, Remap& r) {
 Id<Vma> CopyVma(Kernel& k, Remap& r) {
   Vma& source = k.vmas[r.vma];
   bool untouched = source.anonymous() && !source.anon_vma;
-  uint64_t pgoff =
-      untouched ? r.new_addr.vpn() : source.PageIndex(r.addr);
+  uint64_t pgoff = untouched ? r.new_addr.vpn() : source.PageIndex(r.addr);
   Id<Vma> next;
   Id<Vma> prev = FindVmaPrev(k, r.mm, r.new_addr, &next);
   VirtAddr end = r.new_addr + r.new_len;

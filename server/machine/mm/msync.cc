@@ -49,8 +49,8 @@ Errno DoMsync(Kernel& k, Mm& mm, uint64_t addr, uint64_t length,
     if (start < vma.start) {
       if (flags == kAsync) return Errno::kENOMEM;
       start = vma.start;
-      if (start >= end) return unmapped == Errno::kOk ? Errno::kENOMEM
-                                                      : unmapped;
+      if (start >= end)
+        return unmapped == Errno::kOk ? Errno::kENOMEM : unmapped;
       unmapped = Errno::kENOMEM;
     }
     if ((flags & kInvalidate) && vma.Has(vm::kLocked)) return Errno::kEBUSY;

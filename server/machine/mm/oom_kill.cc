@@ -11,10 +11,10 @@ namespace {
 // oom_badness(): pages of RSS, swap and page tables, adjusted.
 int64_t Badness(const Kernel& k, const Task& task) {
   const Mm& mm = k.mms[task.mm];
-  int64_t points = static_cast<int64_t>(
-      mm.RssPages() + mm.Rss(kRssSwap) + mm.pgtables_bytes / kPageSize);
-  int64_t total = static_cast<int64_t>(
-      k.totalram_pages + (k.config.swap_bytes >> kPageShift));
+  int64_t points = static_cast<int64_t>(mm.RssPages() + mm.Rss(kRssSwap) +
+                                        mm.pgtables_bytes / kPageSize);
+  int64_t total = static_cast<int64_t>(k.totalram_pages +
+                                       (k.config.swap_bytes >> kPageShift));
   return points + task.oom_score_adj * (total / 1000);
 }
 

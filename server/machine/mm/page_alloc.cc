@@ -129,8 +129,8 @@ void PrepNewPage(Kernel& k, Zone& zone, Pfn pfn, int order, uint32_t gfp) {
   page.refcount = 1;
   page.order = static_cast<uint8_t>(order);
   if (order > 0) page.flags = page_flag::kHead;
-  k.vmstat.events[kPgAllocDma + static_cast<int>(zone.type)] +=
-      uint64_t{1} << order;
+  k.vmstat.events[kPgAllocDma + static_cast<int>(zone.type)] += uint64_t{1}
+                                                                << order;
   k.Emit(EventLevel::kAll,
          MmPageAlloc{pfn.value(), static_cast<uint32_t>(order), gfp,
                      gfp >> 3 & 3, static_cast<uint32_t>(zone.type)});

@@ -44,8 +44,8 @@ void FreeBelow(Kernel& k, Mm& mm, Pfn table, int level, uint64_t base,
   const uint64_t span = uint64_t{1} << LevelShift(level);
   const uint64_t whole = span * kPtrsPerTable;
   uint64_t first = r.start > base ? (r.start - base) / span : 0;
-  uint64_t last = r.last - base < whole ? (r.last - base) / span
-                                        : kPtrsPerTable - 1;
+  uint64_t last =
+      r.last - base < whole ? (r.last - base) / span : kPtrsPerTable - 1;
   for (uint64_t i = first; i <= last; i++) {
     uint64_t from = base + i * span, to = from + span - 1;
     const uint64_t* entries = std::as_const(k.frames).Table(table);

@@ -128,12 +128,10 @@ void UnlinkAnonVmas(Kernel& k, Vma& vma) {
     AnonVmaChain& chain = k.anon_chains[c];
     next = chain.same_vma_next;
     AnonVma& av = k.anon_vmas[chain.anon_vma];
-    (chain.same_anon_prev
-         ? k.anon_chains[chain.same_anon_prev].same_anon_next
-         : av.chains) = chain.same_anon_next;
+    (chain.same_anon_prev ? k.anon_chains[chain.same_anon_prev].same_anon_next
+                          : av.chains) = chain.same_anon_next;
     if (chain.same_anon_next) {
-      k.anon_chains[chain.same_anon_next].same_anon_prev =
-          chain.same_anon_prev;
+      k.anon_chains[chain.same_anon_next].same_anon_prev = chain.same_anon_prev;
     }
     if (!av.chains) k.anon_vmas[av.parent].num_children--;
   }
@@ -175,8 +173,7 @@ RssKind RssKindOf(const Page& page) {
   return page.Is(page_flag::kSwapBacked) ? kRssShmem : kRssFile;
 }
 
-void AddNewAnonRmap(Kernel& k, Mm& mm, const Vma& vma, Pfn pfn,
-                    VirtAddr addr) {
+void AddNewAnonRmap(Kernel& k, Mm& mm, const Vma& vma, Pfn pfn, VirtAddr addr) {
   Page& page = k.page(pfn);
   page.flags |= page_flag::kAnon | page_flag::kSwapBacked |
                 page_flag::kAnonExclusive | page_flag::kUptodate |

@@ -98,8 +98,8 @@ void Absorb(Kernel& k, Vma& vma) {
 
 Id<Vma> Merged(Kernel& k, const Vma& vma, uint32_t absorbed) {
   k.clock_ns += cost::kVmaUpdate;
-  k.Emit(EventLevel::kAll, VmaMerge{vma.start.value(), vma.end.value(),
-                                    vma.flags, absorbed});
+  k.Emit(EventLevel::kAll,
+         VmaMerge{vma.start.value(), vma.end.value(), vma.flags, absorbed});
   return vma.id;
 }
 

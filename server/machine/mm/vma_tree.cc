@@ -322,8 +322,7 @@ std::optional<VirtAddr> UnmappedAreaTopdown(const Kernel& k, const Mm& mm,
     if (!from_left) {
       uint64_t prev_end = v.prev ? k.vmas[v.prev].end.value() : 0;
       if (auto hit = fit(prev_end, VmStartGap(k, v).value())) return hit;
-      if (v.start.value() > info.low_limit &&
-          SubtreeGap(k, v.rb_left) >= len) {
+      if (v.start.value() > info.low_limit && SubtreeGap(k, v.rb_left) >= len) {
         at = v.rb_left;
         descend = true;
         continue;
@@ -393,7 +392,8 @@ std::string VerifyVmaTree(const Kernel& k, const Mm& mm) {
       return "a red VMA node has a red child";
     }
     for (VmaId child : {v.rb_left, v.rb_right}) {
-      if (child && k.vmas[child].rb_parent != at) return "a VMA lost its parent";
+      if (child && k.vmas[child].rb_parent != at)
+        return "a VMA lost its parent";
     }
     if (LookupVma(k, mm, v.start) != at) return "a VMA cannot be found";
   }

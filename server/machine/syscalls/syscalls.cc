@@ -22,7 +22,7 @@ namespace {
 // A system call's result: a value, or an errno.
 class Result {
  public:
-  Result(Errno e) : error_(e) {}            // NOLINT: implicit by design
+  Result(Errno e) : error_(e) {}             // NOLINT: implicit by design
   Result(uint64_t value) : value_(value) {}  // NOLINT: implicit by design
   Result(VirtAddr a) : value_(a.value()) {}  // NOLINT: implicit by design
   template <class T>
@@ -137,12 +137,8 @@ class Dispatch {
     }
     return Errno::kOk;
   }
-  Result operator()(const Wait& c) {
-    return DoWait(k_, c.pid, &out_->data);
-  }
-  Result operator()(const Kill& c) {
-    return DoKill(k_, c.target, c.signal);
-  }
+  Result operator()(const Wait& c) { return DoWait(k_, c.pid, &out_->data); }
+  Result operator()(const Kill& c) { return DoKill(k_, c.target, c.signal); }
 
   Result operator()(const CreateFile& c) { return DoCreateFile(k_, c); }
   Result operator()(const Open& c) { return DoOpen(k_, c); }
@@ -150,8 +146,7 @@ class Dispatch {
   Result operator()(const Read& c) {
     Id<File> file = FileOf(k_, c.fd);
     if (!file || !k_.open_files[file].readable) return Errno::kEBADF;
-    auto bytes =
-        FileRead(k_, k_.open_files[file].inode, c.offset, c.length);
+    auto bytes = FileRead(k_, k_.open_files[file].inode, c.offset, c.length);
     if (!bytes.ok()) return bytes.error();
     out_->data = std::move(bytes.value());
     return uint64_t{out_->data.size()};

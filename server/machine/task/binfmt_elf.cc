@@ -45,9 +45,8 @@ Phdr ParsePhdr(const Field& f, uint64_t at, bool wide) {
             f.At(at + 16, 8), f.At(at + 32, 8), f.At(at + 40, 8),
             f.At(at + 48, 8)};
   }
-  return {f.At(at, 4),      f.At(at + 24, 4), f.At(at + 4, 4),
-          f.At(at + 8, 4),  f.At(at + 16, 4), f.At(at + 20, 4),
-          f.At(at + 28, 4)};
+  return {f.At(at, 4),      f.At(at + 24, 4), f.At(at + 4, 4), f.At(at + 8, 4),
+          f.At(at + 16, 4), f.At(at + 20, 4), f.At(at + 28, 4)};
 }
 
 uint64_t ProtOf(uint64_t phdr_flags) {
@@ -86,8 +85,9 @@ ErrnoOr<VirtAddr> ElfMap(Kernel& k, Mm& mm, Id<File> file, uint64_t addr,
   if (size == 0) return VirtAddr(addr & kPageMask);
   if ((s.offset & ~kPageMask) != shift) return Errno::kEINVAL;
   uint64_t total = std::max(size, PageAlign(total_size));
-  VirtAddr at = FL_TRY_VALUE(DoMmap(
-      k, mm, {file, addr & kPageMask, total, s.prot, mman::kPrivate | flags,
+  VirtAddr at = FL_TRY_VALUE(
+      DoMmap(k, mm,
+             {file, addr & kPageMask, total, s.prot, mman::kPrivate | flags,
               (s.offset - shift) >> kPageShift}));
   if (total > size) FL_TRY(VmMunmap(k, mm, at.value() + size, total - size));
   return at;
@@ -186,10 +186,10 @@ Errno MapVdso(Kernel& k, Mm& mm) {
   FL_TRY(SpecialMapping(k, mm, text, kVdsoPages,
                         vm::kRead | vm::kExec | vm::kMayAll, kVdsoFirst,
                         "[vdso]"));
-  constexpr uint64_t kVvarFlags = vm::kRead | vm::kMayRead | vm::kIo |
-                                  vm::kDontDump | vm::kPfnMap;
-  FL_TRY(SpecialMapping(k, mm, at, kVvarPages, kVvarFlags, kVvarFirst,
-                        "[vvar]"));
+  constexpr uint64_t kVvarFlags =
+      vm::kRead | vm::kMayRead | vm::kIo | vm::kDontDump | vm::kPfnMap;
+  FL_TRY(
+      SpecialMapping(k, mm, at, kVvarPages, kVvarFlags, kVvarFirst, "[vvar]"));
   if (clock_pages == 0) return Errno::kOk;
   return SpecialMapping(k, mm, clock, clock_pages, kVvarFlags, kClockFirst,
                         "[vvar_vclock]");
@@ -269,7 +269,9 @@ ErrnoOr<ElfImage> ReadElf(Kernel& k, Id<Inode> inode) {
   std::string head;
   FL_TRY(ReadBytes(k, inode, 0, kEhdr64, &head));
   if (head.size() < (wide ? kEhdr64 : kEhdr32)) return Errno::kENOEXEC;
-  const std::string kMagic("\x7f" "ELF");
+  const std::string kMagic(
+      "\x7f"
+      "ELF");
   if (head.compare(0, 4, kMagic) != 0) return Errno::kENOEXEC;
   if (head[4] != (wide ? 2 : 1) || head[5] != 1) return Errno::kENOEXEC;
   Field f(head);
@@ -305,8 +307,8 @@ ErrnoOr<ElfImage> ReadElf(Kernel& k, Id<Inode> inode) {
     }
     if (p.type != kPtLoad) continue;
     if (p.filesz > p.memsz || p.memsz > kMaxFileBytes) return Errno::kENOEXEC;
-    image.segments.push_back({p.vaddr, p.offset, p.filesz, p.memsz, p.align,
-                              ProtOf(p.flags)});
+    image.segments.push_back(
+        {p.vaddr, p.offset, p.filesz, p.memsz, p.align, ProtOf(p.flags)});
   }
   if (image.segments.empty()) return Errno::kENOEXEC;
   return image;
@@ -329,8 +331,8 @@ Errno LoadElf(Kernel& k, Mm& mm, const ElfImage& image, const Execve& call,
       bool power = s.align != 0 && (s.align & (s.align - 1)) == 0;
       if (power) align = std::max(align, s.align);
     }
-    base = (dyn_base & ~(align - 1)) -
-           (image.segments.front().vaddr & kPageMask);
+    base =
+        (dyn_base & ~(align - 1)) - (image.segments.front().vaddr & kPageMask);
   } else if (loader) {
     flags = 0;  // a static PIE is placed like any mapping
   }
@@ -343,9 +345,9 @@ Errno LoadElf(Kernel& k, Mm& mm, const ElfImage& image, const Execve& call,
     if (it == k.names.end()) return Errno::kENOENT;
     ElfImage interp = FL_TRY_VALUE(ReadElf(k, it->second));
     Id<File> interp_file = OpenImage(k, interp.inode);
-    auto mapped = MapImage(k, mm, interp, interp_file, 0,
-                           interp.position_independent ? 0
-                                                       : mman::kFixedNoReplace);
+    auto mapped =
+        MapImage(k, mm, interp, interp_file, 0,
+                 interp.position_independent ? 0 : mman::kFixedNoReplace);
     PutFile(k, interp_file);
     if (!mapped.ok()) return mapped.error();
   }

@@ -31,8 +31,9 @@ constexpr uint64_t kArgStrlenMax = 32 * kPageSize;
 ErrnoOr<Id<Vma>> MakeStack(Kernel& k, Mm& mm, uint64_t args) {
   Vma& vma = NewVma(k, mm);
   vma.end = VirtAddr(mm.task_size);
-  vma.start = VirtAddr((mm.task_size - std::max(args, uint64_t{1})) &
-                       kPageMask) - kStackExpand;
+  vma.start =
+      VirtAddr((mm.task_size - std::max(args, uint64_t{1})) & kPageMask) -
+      kStackExpand;
   vma.flags = vm::kRead | vm::kWrite | vm::kMayAll | vm::kGrowsDown |
               vm::kAccount | mm.def_flags;
   // Linux made it where a 47-bit stack ends and then moved it there.
@@ -83,8 +84,7 @@ ErrnoOr<Id<Inode>> FindImage(Kernel& k, Execve* call) {
     auto it = k.names.find(path);
     if (it == k.names.end()) return Errno::kENOENT;
     if ((k.inodes[it->second].mode & 0111) == 0) return Errno::kEACCES;
-    std::string head =
-        FL_TRY_VALUE(FileRead(k, it->second, 0, kBinprmBufSize));
+    std::string head = FL_TRY_VALUE(FileRead(k, it->second, 0, kBinprmBufSize));
     std::string interpreter, argument;
     if (!ParseScript(head, &interpreter, &argument)) return it->second;
     std::vector<std::string> argv = {interpreter};

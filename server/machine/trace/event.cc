@@ -39,11 +39,11 @@ std::string SayFault(const PageFaultUser& e) {
   } else if (e.error_code & 2) {
     what = "write";
   }
-  const char* why =
-      e.error_code & 1 ? "the page is present but does not permit it"
-                       : "no page is present";
-  return "A " + std::string(what) + " at " + Hex(e.address) + " faulted: " +
-         why + ".";
+  const char* why = e.error_code & 1
+                        ? "the page is present but does not permit it"
+                        : "no page is present";
+  return "A " + std::string(what) + " at " + Hex(e.address) +
+         " faulted: " + why + ".";
 }
 
 std::string SayResolved(const FaultResolved& e) {
@@ -56,11 +56,11 @@ std::string SayResolved(const FaultResolved& e) {
       return kind + "a first write" + at + " got a new zeroed page, " +
              Frame(e.pfn) + ".";
     case FaultResolution::kCowCopy:
-      return kind + "a write" + at +
-             " to a shared page made a private copy, " + Frame(e.pfn) + ".";
+      return kind + "a write" + at + " to a shared page made a private copy, " +
+             Frame(e.pfn) + ".";
     case FaultResolution::kCowZeroPage:
-      return kind + "a write" + at +
-             " replaced the zero page by a new page, " + Frame(e.pfn) + ".";
+      return kind + "a write" + at + " replaced the zero page by a new page, " +
+             Frame(e.pfn) + ".";
     case FaultResolution::kCowReuse:
       return kind + "a write" + at + " reused " + Frame(e.pfn) +
              ", whose only owner this is; nothing was copied.";
@@ -78,8 +78,8 @@ std::string SayResolved(const FaultResolved& e) {
       return kind + "a write" + at + " mapped " + Frame(e.pfn) +
              " of the shared file writable and dirty.";
     case FaultResolution::kSharedMkwrite:
-      return kind + "a write" + at + " made the shared file's " +
-             Frame(e.pfn) + " writable and dirty.";
+      return kind + "a write" + at + " made the shared file's " + Frame(e.pfn) +
+             " writable and dirty.";
     case FaultResolution::kSpurious:
       return kind + "nothing was left to do" + at + ".";
     case FaultResolution::kGup:
@@ -180,12 +180,11 @@ std::string Say(const Event& event) {
           },
           [](const VmaChange& e) {
             return "The VMA " + Range(e.start, e.end) + " changed from " +
-                   Protection(e.old_flags) + " to " + Protection(e.flags) +
-                   ".";
+                   Protection(e.old_flags) + " to " + Protection(e.flags) + ".";
           },
           [](const VmaExpand& e) {
-            return "The VMA " + Range(e.old_start, e.old_end) +
-                   " became " + Range(e.start, e.end) + ".";
+            return "The VMA " + Range(e.old_start, e.old_end) + " became " +
+                   Range(e.start, e.end) + ".";
           },
           [](const VmaRemove& e) {
             return "The VMA " + Range(e.start, e.end) + " was removed.";
