@@ -8,7 +8,6 @@
 #include "server/machine/hw/cost.h"
 #include "server/machine/mm/memory.h"
 #include "server/machine/mm/mmap.h"
-#include "server/machine/mm/oom_kill.h"
 #include "server/machine/mm/vma_tree.h"
 
 namespace faultline {
@@ -17,9 +16,9 @@ namespace {
 constexpr int32_t kSigbus = 7, kSigsegv = 11;
 constexpr int32_t kSegvMaperr = 1, kSegvAccerr = 2, kBusAdrerr = 2;
 constexpr int32_t kSiKernel = 128;
-// A translation fails at most this often for one access: absent, then
-// forbidden, then once more for each time the OOM killer made room.
-constexpr int kMaxFaultRetries = 64;
+// A translation fails at most this often for one access: absent, forbidden,
+// and then it is there.
+constexpr int kMaxFaultRetries = 4;
 
 SignalInfo Refuse(Kernel& k, VirtAddr addr, int32_t signal, int32_t code) {
   // A non-canonical address never reaches the fault handler: #GP has none.
@@ -64,10 +63,7 @@ UserAccess HandleFault(Kernel& k, Mm& mm, VirtAddr addr, uint32_t code) {
   FaultAccess access =
       code & kFaultWrite ? FaultAccess::kWrite : FaultAccess::kRead;
   uint32_t status = HandleMmFault(k, vma, addr, access);
-  if (status & vm_fault::kOom) {
-    // pagefault_out_of_memory()
-    return {Pfn(), {}, OutOfMemory(k) == OomVictim::kCurrent};
-  }
+  if (status & vm_fault::kOom) return {Pfn(), {}, true};
   if (status & vm_fault::kSigbus) {
     return {Pfn(), Refuse(k, addr, kSigbus, kBusAdrerr)};
   }
@@ -90,7 +86,7 @@ UserAccess AccessUser(Kernel& k, Mm& mm, VirtAddr addr, MmuAccess access) {
       code = t.error_code;
     }
     UserAccess failed = HandleFault(k, mm, addr, code);
-    if (failed.signal.signal != 0 || failed.killed) return failed;
+    if (failed.signal.signal != 0 || failed.out_of_memory) return failed;
   }
   VM_BUG_ON(true && "a page fault that never ends");
   return {};

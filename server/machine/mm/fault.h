@@ -11,9 +11,9 @@ namespace faultline {
 
 // What an access to one byte came to.
 struct UserAccess {
-  Pfn pfn;              // where the byte lies; invalid when signalled or killed
-  SignalInfo signal;    // SIGSEGV or SIGBUS for the process
-  bool killed = false;  // the OOM killer took the process itself
+  Pfn pfn;            // where the byte lies; invalid when signalled or killed
+  SignalInfo signal;  // SIGSEGV or SIGBUS for the process
+  bool out_of_memory = false;  // no page could be had; try again after a kill
 };
 
 // The current task, whose address space is `mm`, accesses `addr`:

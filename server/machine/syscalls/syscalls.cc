@@ -106,7 +106,13 @@ class Dispatch {
     for (uint64_t i = 0; i < c.count; i++, addr = addr + c.stride) {
       // What the TLB holds needs no more than this.
       UserAccess done{mmu.Cached(cr3, addr, how), {}};
-      if (!done.pfn.valid()) done = AccessUser(k_, mm, addr, how);
+      if (!done.pfn.valid()) {
+        done = AccessUser(k_, mm, addr, how);
+        // pagefault_out_of_memory(): somebody dies, and then again.
+        while (done.out_of_memory && OutOfMemory(k_)) {
+          done = AccessUser(k_, mm, addr, how);
+        }
+      }
       if (!done.pfn.valid()) {
         out_->signal = done.signal;
         break;

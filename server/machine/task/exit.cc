@@ -7,6 +7,7 @@
 
 #include "server/machine/mm/filemap.h"
 #include "server/machine/mm/mmap.h"
+#include "server/machine/mm/oom_kill.h"
 
 namespace faultline {
 namespace {
@@ -114,6 +115,25 @@ void KillTask(Kernel& k, Task& task, int32_t signal) {
   if (task.state != TaskState::kRunning) return;
   constexpr int32_t kCoreFlag = 0x80;
   DoGroupExit(k, task, signal | (DumpsCore(signal) ? kCoreFlag : 0));
+}
+
+bool OutOfMemory(Kernel& k) {
+  Id<Task> victim = SelectBadProcess(std::as_const(k));
+  if (!victim) victim = k.current;
+  const Id<Mm> mm = k.tasks[victim].mm;
+  const bool survives = k.Current().mm != mm;
+  k.vmstat.events[kOomKill]++;
+  std::vector<Pid> sharers;
+  for (auto [pid, id] : k.pids) {
+    if (k.tasks[id].mm == mm) sharers.push_back(pid);
+  }
+  constexpr int32_t kSigkill = 9;
+  for (Pid pid : sharers) {
+    // A thread group dies as one, so a later sharer may be gone already.
+    auto it = k.pids.find(pid);
+    if (it != k.pids.end()) KillTask(k, k.tasks[it->second], kSigkill);
+  }
+  return survives;
 }
 
 void ReleaseTask(Kernel& k, Pid pid) {

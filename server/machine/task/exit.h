@@ -15,6 +15,9 @@ void DoExit(Kernel& k, Task& task, int32_t code);
 void DoGroupExit(Kernel& k, Task& task, int32_t code);
 // A fatal signal without a core: the thread group ends with it.
 void KillTask(Kernel& k, Task& task, int32_t signal);
+// out_of_memory(): kills the worst process, and everybody who shares its
+// memory; the current task when nobody else may die. False: it was that one.
+bool OutOfMemory(Kernel& k);
 // release_task(): the zombie is gone.
 void ReleaseTask(Kernel& k, Pid pid);
 // kill(2)
