@@ -1,0 +1,199 @@
+#include "tests/bench/our_mm.h"
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <utility>
+
+#include "server/machine/command.h"
+#include "server/machine/machine.h"
+#include "server/machine/outcome.h"
+#include "tests/bench/native_mm.h"
+
+namespace faultline::bench {
+namespace {
+
+constexpr uint64_t kProtNone = 0;
+constexpr uint64_t kProtReadWrite = 3;
+constexpr uint64_t kAnonymous = 0x22;  // MAP_PRIVATE | MAP_ANONYMOUS
+constexpr uint64_t kFixedNoReplace = 0x100000;
+constexpr uint64_t kMayMoveFixed = 3;
+constexpr Pid kParent = 1;
+
+double Pages(uint64_t bytes) { return static_cast<double>(bytes / kPageBytes); }
+
+// A machine and the verbs that the measurements are made of.
+class Bench {
+ public:
+  Bench() : machine_(Config()) {}
+
+  uint64_t Do(Pid pid, Operation op) {
+    const Outcome outcome = machine_.Apply(Command{pid, std::move(op)});
+    if (outcome.error != Errno::kOk || outcome.signal.signal != 0 ||
+        outcome.no_process) {
+      std::fprintf(stderr, "bench: a simulated call failed with value %lld\n",
+                   static_cast<long long>(outcome.value));
+      std::_Exit(1);
+    }
+    return static_cast<uint64_t>(outcome.value);
+  }
+
+  uint64_t Map(uint64_t bytes, uint64_t addr = 0, uint64_t flags = 0) {
+    return Do(kParent, Mmap{.addr = addr,
+                            .length = bytes,
+                            .prot = kProtReadWrite,
+                            .flags = kAnonymous | flags});
+  }
+  void Unmap(uint64_t addr, uint64_t bytes) {
+    Do(kParent, Munmap{.addr = addr, .length = bytes});
+  }
+  void Touch(Pid pid, AccessKind kind, uint64_t addr, uint64_t bytes) {
+    Do(pid, Access{.kind = kind,
+                   .addr = addr,
+                   .count = bytes / kPageBytes,
+                   .stride = kPageBytes,
+                   .value = 1});
+  }
+  Pid ForkParent() { return static_cast<Pid>(Do(kParent, Fork{})); }
+  void ExitAndReap(Pid child) {
+    Do(child, Exit{});
+    Do(kParent, Wait{.pid = child});
+  }
+
+ private:
+  static MachineConfig Config() {
+    MachineConfig config;
+    config.ram_bytes = uint64_t{2} << 30;
+    return config;
+  }
+
+  Machine machine_;
+};
+
+double FirstTouch(Bench& bench, AccessKind kind) {
+  const uint64_t area = bench.Map(kFaultBytes);
+  const double start = NowNs();
+  bench.Touch(kParent, kind, area, kFaultBytes);
+  const double end = NowNs();
+  bench.Unmap(area, kFaultBytes);
+  return (end - start) / Pages(kFaultBytes);
+}
+
+double CopyOnWrite(Bench& bench) {
+  const uint64_t area = bench.Map(kFaultBytes);
+  bench.Touch(kParent, AccessKind::kWrite, area, kFaultBytes);
+  const Pid child = bench.ForkParent();
+  const double start = NowNs();
+  bench.Touch(child, AccessKind::kWrite, area, kFaultBytes);
+  const double end = NowNs();
+  bench.ExitAndReap(child);
+  bench.Unmap(area, kFaultBytes);
+  return (end - start) / Pages(kFaultBytes);
+}
+
+// Written again before each fork, as the native side does.
+double ForkTime(Bench& bench, bool with_exit) {
+  const uint64_t area = bench.Map(kResidentBytes);
+  bench.Touch(kParent, AccessKind::kWrite, area, kResidentBytes);
+  const double start = NowNs();
+  const Pid child = bench.ForkParent();
+  const double forked = NowNs();
+  bench.ExitAndReap(child);
+  const double reaped = NowNs();
+  bench.Unmap(area, kResidentBytes);
+  return (with_exit ? reaped : forked) - start;
+}
+
+double UnmapAll(Bench& bench) {
+  const uint64_t area = bench.Map(kResidentBytes);
+  bench.Touch(kParent, AccessKind::kWrite, area, kResidentBytes);
+  const double start = NowNs();
+  bench.Unmap(area, kResidentBytes);
+  return NowNs() - start;
+}
+
+double MapUnmap(Bench& bench, int calls, uint64_t bytes) {
+  const double start = NowNs();
+  for (int i = 0; i < calls; ++i) bench.Unmap(bench.Map(bytes), bytes);
+  return (NowNs() - start) / calls;
+}
+
+void MapMany(Bench& bench) {
+  const uint64_t span = uint64_t{kManyVmas} * 2 * kPageBytes;
+  const uint64_t area = bench.Map(span);
+  bench.Unmap(area, span);
+  for (uint64_t i = 0; i < kManyVmas; ++i) {
+    bench.Map(kPageBytes, area + i * 2 * kPageBytes, kFixedNoReplace);
+  }
+}
+
+double SplitMerge(Bench& bench) {
+  const uint64_t area = bench.Map(16 * kPageBytes);
+  const uint64_t middle = area + 8 * kPageBytes;
+  const double start = NowNs();
+  for (int i = 0; i < kPairCalls; ++i) {
+    for (const uint64_t prot : {kProtNone, kProtReadWrite}) {
+      bench.Do(kParent,
+               Mprotect{.addr = middle, .length = kPageBytes, .prot = prot});
+    }
+  }
+  const double end = NowNs();
+  bench.Unmap(area, 16 * kPageBytes);
+  return (end - start) / kPairCalls;
+}
+
+double Move(Bench& bench) {
+  uint64_t from = bench.Map(3 * kMoveBytes);
+  uint64_t to = from + 2 * kMoveBytes;
+  bench.Unmap(from + kMoveBytes, 2 * kMoveBytes);
+  bench.Touch(kParent, AccessKind::kWrite, from, kMoveBytes);
+  const double start = NowNs();
+  for (int i = 0; i < kMoveCalls; ++i) {
+    bench.Do(kParent, Mremap{.addr = from,
+                             .old_length = kMoveBytes,
+                             .new_length = kMoveBytes,
+                             .flags = kMayMoveFixed,
+                             .new_addr = to});
+    std::swap(from, to);
+  }
+  const double end = NowNs();
+  bench.Unmap(from, kMoveBytes);
+  return (end - start) / kMoveCalls;
+}
+
+using Measure = double (*)(Bench&);
+
+const std::map<std::string, Measure>& Measures() {
+  static const auto& measures = *new std::map<std::string, Measure>{
+      {"anonymous_write_fault",
+       [](Bench& b) { return FirstTouch(b, AccessKind::kWrite); }},
+      {"zero_page_read_fault",
+       [](Bench& b) { return FirstTouch(b, AccessKind::kRead); }},
+      {"cow_write_fault", CopyOnWrite},
+      {"fork_256mib", [](Bench& b) { return ForkTime(b, false); }},
+      {"fork_exit_wait_256mib", [](Bench& b) { return ForkTime(b, true); }},
+      {"munmap_256mib", UnmapAll},
+      {"mmap_munmap",
+       [](Bench& b) { return MapUnmap(b, kPairCalls, kPageBytes); }},
+      {"mmap_munmap_60000_vmas",
+       [](Bench& b) {
+         return MapUnmap(b, kManyVmasPairCalls, 2 * kPageBytes);
+       }},
+      {"mprotect_split_merge", SplitMerge},
+      {"mremap_move_1mib", Move},
+  };
+  return measures;
+}
+
+}  // namespace
+
+std::function<double()> OurMeasurement(const std::string& name) {
+  const Measure measure = Measures().at(name);
+  auto bench = std::make_shared<Bench>();
+  if (name == "mmap_munmap_60000_vmas") MapMany(*bench);
+  return [bench, measure] { return measure(*bench); };
+}
+
+}  // namespace faultline::bench
