@@ -114,7 +114,8 @@ class Dispatch {
         }
       }
       if (!done.pfn.valid()) {
-        out_->signal = done.signal;
+        constexpr SignalInfo kOomKilled{9, 128, 0};  // SIGKILL, SI_KERNEL
+        out_->signal = done.out_of_memory ? kOomKilled : done.signal;
         break;
       }
       auto offset = static_cast<uint32_t>(addr.offset());
