@@ -92,7 +92,10 @@ std::string JsonLine(const OpResult& r) {
     absl::StrAppend(&json, ",\"err\":", JsonString(ErrnoName(*r.error)));
   }
   if (r.printed) absl::StrAppend(&json, ",\"text\":", JsonString(*r.printed));
-  if (r.minor_faults != 0 || r.major_faults != 0) {
+  // The recordings do not count the faults of a fetch: its instruction runs on
+  // and may take faults of its own.
+  const bool faulted = r.minor_faults != 0 || r.major_faults != 0;
+  if (faulted && !r.fetch_fault) {
     absl::StrAppend(&json, ",\"min\":", r.minor_faults,
                     ",\"maj\":", r.major_faults);
   }

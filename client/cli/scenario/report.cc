@@ -56,7 +56,8 @@ std::string FaultsText(const OpResult& r) {
 }
 
 // What the operation gave, after the "=".
-std::string ResultText(const OpResult& r, const Style& style) {
+std::string ResultText(const OpResult& r, const v1::Outcome& outcome,
+                       const Style& style) {
   if (r.skip) return style.Dim("the process has ended");
   if (r.signal) {
     return style.Bad(absl::StrFormat(
@@ -64,7 +65,10 @@ std::string ResultText(const OpResult& r, const Style& style) {
         CodeName(r.signal->number, r.signal->code), r.signal->addr));
   }
   if (r.error) return style.Bad(absl::StrCat("-1 ", ErrorName(*r.error)));
-  if (r.child) return absl::StrCat("process ", r.child->process);
+  if (r.child) {
+    return absl::StrCat("process ", r.child->process, ", with pid ",
+                        outcome.value());
+  }
   if (r.exited) return "ended";
   if (r.value) return absl::StrCat(*r.value);
   if (r.file_ret) return absl::StrCat(*r.file_ret);
@@ -84,7 +88,7 @@ class TextPrinter : public Printer {
       if (!r.printed->empty() && r.printed->back() != '\n') out_ << "\n";
       return;
     }
-    out_ << "  = " << ResultText(r, style_);
+    out_ << "  = " << ResultText(r, outcome, style_);
     if (r.died) {
       out_ << "; "
            << style_.Bad(absl::StrCat("killed by ", SignalName(*r.died)));
