@@ -3,9 +3,10 @@
 #include "client/cli/main.h"
 
 #include "server/local_machine.h"
+#include "server/serve.h"
 
 int main(int argc, char** argv) {
-  return faultline::cli::Main(
-      argc, argv,
-      {.serve = nullptr, .local_machine = faultline::MakeLocalMachine});
+  return faultline::cli::Main(argc, argv,
+                              {.serve = faultline::AddServe,
+                               .local_machine = faultline::MakeLocalMachine});
 }

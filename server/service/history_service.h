@@ -1,0 +1,37 @@
+// HistoryService: reading, replaying and verifying what is recorded.
+#ifndef FAULTLINE_SERVER_SERVICE_HISTORY_SERVICE_H_
+#define FAULTLINE_SERVER_SERVICE_HISTORY_SERVICE_H_
+
+#include "faultline/v1/history.grpc.pb.h"
+#include "server/service/call.h"
+
+namespace faultline {
+
+// Thread-safe; what `context` holds must outlive it.
+class HistoryServiceImpl final : public v1::HistoryService::CallbackService {
+ public:
+  explicit HistoryServiceImpl(const ServiceContext& context)
+      : context_(context) {}
+
+  grpc::ServerUnaryReactor* ListCommands(
+      grpc::CallbackServerContext* context,
+      const v1::ListCommandsRequest* request,
+      v1::ListCommandsResponse* response) override;
+  grpc::ServerWriteReactor<v1::ReplayResponse>* Replay(
+      grpc::CallbackServerContext* context,
+      const v1::ReplayRequest* request) override;
+  grpc::ServerWriteReactor<v1::VerifySessionResponse>* VerifySession(
+      grpc::CallbackServerContext* context,
+      const v1::VerifySessionRequest* request) override;
+  grpc::ServerUnaryReactor* GetFingerprint(
+      grpc::CallbackServerContext* context,
+      const v1::GetFingerprintRequest* request,
+      v1::GetFingerprintResponse* response) override;
+
+ private:
+  const ServiceContext context_;
+};
+
+}  // namespace faultline
+
+#endif  // FAULTLINE_SERVER_SERVICE_HISTORY_SERVICE_H_

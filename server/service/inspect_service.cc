@@ -1,0 +1,227 @@
+#include "server/service/inspect_service.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "server/codec/status_macros.h"
+#include "server/codec/utf8.h"
+#include "server/codec/view.h"
+#include "server/limits.h"
+#include "server/machine/mm/vma_tree.h"
+#include "server/machine/proc/proc.h"
+
+namespace faultline {
+namespace {
+
+constexpr char kPageKind[] = "vmas";
+
+// --- ReadProc
+
+absl::Status CheckReadProc(const v1::ReadProcRequest& request) {
+  if (request.path().empty()) {
+    return errors::MissingField("path",
+                                "is required: for example /proc/1/maps");
+  }
+  if (request.path().size() > limits::kPathBytesMax) {
+    return errors::InvalidField(
+        "path", absl::StrCat("has ", request.path().size(), " bytes: at most ",
+                             limits::kPathBytesMax));
+  }
+  if (request.offset() < 0) {
+    return errors::InvalidField("offset", "is negative: 0 or more bytes");
+  }
+  if (request.length() < 0) {
+    return errors::InvalidField("length", "is negative: 0 or more bytes");
+  }
+  return absl::OkStatus();
+}
+
+// Files of numbers, which are read in parts and are no text even where they
+// look like one.
+bool IsBinary(absl::string_view path) {
+  return absl::EndsWith(path, "/pagemap") ||
+         absl::EndsWith(path, "/kpagecount") ||
+         absl::EndsWith(path, "/kpageflags");
+}
+
+void BinaryPart(const Kernel& k, const std::string& path, uint64_t offset,
+                uint64_t length, v1::ReadProcResponse* response) {
+  ErrnoOr<std::string> bytes = ReadProcAt(k, path, offset, length);
+  response->set_error(static_cast<v1::Errno>(bytes.error()));
+  if (!bytes.ok()) return;
+  const size_t size = bytes.value().size();
+  if (size == length) {
+    response->set_next_offset(static_cast<int64_t>(offset + size));
+  }
+  response->set_data(std::move(bytes.value()));
+}
+
+void TextPart(const Kernel& k, const std::string& path, uint64_t offset,
+              uint64_t length, v1::ReadProcResponse* response) {
+  const ErrnoOr<std::string> text = ReadProc(k, path);
+  response->set_error(static_cast<v1::Errno>(text.error()));
+  if (!text.ok()) return;
+  const absl::string_view whole = text.value();
+  offset = std::min<uint64_t>(offset, whole.size());
+  const absl::string_view part = Utf8Prefix(whole.substr(offset), length);
+  if (offset + part.size() < whole.size()) {
+    response->set_next_offset(static_cast<int64_t>(offset + part.size()));
+  }
+  if (IsUtf8(part)) {
+    response->set_text(std::string(part));
+  } else {
+    response->set_data(std::string(part));
+  }
+}
+
+absl::Status ReadProcOf(const v1::ReadProcRequest& request,
+                        const MachineView& view,
+                        v1::ReadProcResponse* response) {
+  FL_RETURN_IF_ERROR(CheckReadProc(request));
+  const uint64_t offset = static_cast<uint64_t>(request.offset());
+  const uint64_t length =
+      request.length() == 0
+          ? limits::kChunkBytes
+          : std::min<uint64_t>(static_cast<uint64_t>(request.length()),
+                               limits::kChunkBytes);
+  (IsBinary(request.path()) ? BinaryPart : TextPart)(
+      view.machine.kernel(), request.path(), offset, length, response);
+  return absl::OkStatus();
+}
+
+// --- Processes
+
+template <class Request>
+absl::StatusOr<const Mm*> MmOfRequest(const Request& request,
+                                      const MachineView& view) {
+  if (request.pid() == 0) {
+    return errors::MissingField("pid", "is required: a process of the machine");
+  }
+  const Mm* mm = FindMm(view.machine.kernel(), request.pid());
+  if (mm == nullptr) {
+    return errors::ProcessNotFound(request.session(), request.pid());
+  }
+  return mm;
+}
+
+absl::Status ListVmasOf(const v1::ListVmasRequest& request,
+                        const MachineView& view,
+                        v1::ListVmasResponse* response) {
+  FL_ASSIGN_OR_RETURN(const Mm* mm, MmOfRequest(request, view));
+  FL_ASSIGN_OR_RETURN(const int size,
+                      PageSize(request.page_size(), limits::kVmaPageDefault,
+                               limits::kVmaPageMax));
+  const std::string scope = absl::StrCat(request.session(), " ", request.pid());
+  FL_ASSIGN_OR_RETURN(const std::string cursor,
+                      PageCursor(request.page_token(), kPageKind, scope));
+  uint64_t from = 0;
+  if (!cursor.empty() && !absl::SimpleAtoi(cursor, &from)) {
+    return errors::InvalidField("page_token", "was not returned by this rpc");
+  }
+  const Kernel& k = view.machine.kernel();
+  size_t bytes = 0;
+  for (Id<Vma> at = LookupVma(k, *mm, VirtAddr(from)); at;
+       at = k.vmas[at].next) {
+    if (response->vmas_size() == size || bytes > limits::kChunkBytes) {
+      response->set_next_page_token(
+          PageToken(kPageKind, scope, absl::StrCat(k.vmas[at].start.value())));
+      break;
+    }
+    VmaToProto(k, k.vmas[at], response->add_vmas());
+    bytes += response->vmas().rbegin()->ByteSizeLong();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WalkPageTableOf(const v1::WalkPageTableRequest& request,
+                             const MachineView& view,
+                             v1::WalkPageTableResponse* response) {
+  FL_ASSIGN_OR_RETURN(const Mm* mm, MmOfRequest(request, view));
+  WalkToProto(view.machine.kernel(), *mm, request.address(), response);
+  return absl::OkStatus();
+}
+
+absl::Status GetPageOf(const v1::GetPageRequest& request,
+                       const MachineView& view, v1::GetPageResponse* response) {
+  if (PageToProto(view.machine.kernel(), request.pfn(),
+                  response->mutable_page())) {
+    return absl::OkStatus();
+  }
+  return errors::PageNotFound(request.session(), request.pfn());
+}
+
+}  // namespace
+
+grpc::ServerUnaryReactor* InspectServiceImpl::ReadProc(
+    grpc::CallbackServerContext* context, const v1::ReadProcRequest* request,
+    v1::ReadProcResponse* response) {
+  return AnswerWithView(context_, context_.quick, context, request, response,
+                        ReadProcOf);
+}
+
+grpc::ServerUnaryReactor* InspectServiceImpl::ListVmas(
+    grpc::CallbackServerContext* context, const v1::ListVmasRequest* request,
+    v1::ListVmasResponse* response) {
+  return AnswerWithView(context_, context_.quick, context, request, response,
+                        ListVmasOf);
+}
+
+grpc::ServerUnaryReactor* InspectServiceImpl::WalkPageTable(
+    grpc::CallbackServerContext* context,
+    const v1::WalkPageTableRequest* request,
+    v1::WalkPageTableResponse* response) {
+  return AnswerWithView(context_, context_.quick, context, request, response,
+                        WalkPageTableOf);
+}
+
+grpc::ServerUnaryReactor* InspectServiceImpl::GetPage(
+    grpc::CallbackServerContext* context, const v1::GetPageRequest* request,
+    v1::GetPageResponse* response) {
+  return AnswerWithView(context_, context_.quick, context, request, response,
+                        GetPageOf);
+}
+
+grpc::ServerUnaryReactor* InspectServiceImpl::ListZones(
+    grpc::CallbackServerContext* context, const v1::ListZonesRequest* request,
+    v1::ListZonesResponse* response) {
+  return AnswerWithView(
+      context_, context_.quick, context, request, response,
+      [](const auto&, const MachineView& view, auto* response) {
+        ZonesToProto(view.machine.kernel(), response);
+        return absl::OkStatus();
+      });
+}
+
+grpc::ServerUnaryReactor* InspectServiceImpl::GetFreeAreas(
+    grpc::CallbackServerContext* context,
+    const v1::GetFreeAreasRequest* request,
+    v1::GetFreeAreasResponse* response) {
+  return AnswerWithView(
+      context_, context_.quick, context, request, response,
+      [](const auto&, const MachineView& view, auto* response) {
+        FreeAreasToProto(view.machine.kernel(), response);
+        return absl::OkStatus();
+      });
+}
+
+// Looks at every frame and every entry: seconds for a large machine.
+grpc::ServerUnaryReactor* InspectServiceImpl::VerifyMachine(
+    grpc::CallbackServerContext* context,
+    const v1::VerifyMachineRequest* request,
+    v1::VerifyMachineResponse* response) {
+  return AnswerWithView(
+      context_, context_.slow, context, request, response,
+      [](const auto&, const MachineView& view, auto* response) {
+        response->set_problem(ToUtf8(view.machine.Verify()));
+        response->set_ok(response->problem().empty());
+        return absl::OkStatus();
+      });
+}
+
+}  // namespace faultline

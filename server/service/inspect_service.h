@@ -1,0 +1,47 @@
+// InspectService: const views of a machine.
+#ifndef FAULTLINE_SERVER_SERVICE_INSPECT_SERVICE_H_
+#define FAULTLINE_SERVER_SERVICE_INSPECT_SERVICE_H_
+
+#include "faultline/v1/inspect.grpc.pb.h"
+#include "server/service/call.h"
+
+namespace faultline {
+
+// Thread-safe; what `context` holds must outlive it.
+class InspectServiceImpl final : public v1::InspectService::CallbackService {
+ public:
+  explicit InspectServiceImpl(const ServiceContext& context)
+      : context_(context) {}
+
+  grpc::ServerUnaryReactor* ReadProc(grpc::CallbackServerContext* context,
+                                     const v1::ReadProcRequest* request,
+                                     v1::ReadProcResponse* response) override;
+  grpc::ServerUnaryReactor* ListVmas(grpc::CallbackServerContext* context,
+                                     const v1::ListVmasRequest* request,
+                                     v1::ListVmasResponse* response) override;
+  grpc::ServerUnaryReactor* WalkPageTable(
+      grpc::CallbackServerContext* context,
+      const v1::WalkPageTableRequest* request,
+      v1::WalkPageTableResponse* response) override;
+  grpc::ServerUnaryReactor* GetPage(grpc::CallbackServerContext* context,
+                                    const v1::GetPageRequest* request,
+                                    v1::GetPageResponse* response) override;
+  grpc::ServerUnaryReactor* ListZones(grpc::CallbackServerContext* context,
+                                      const v1::ListZonesRequest* request,
+                                      v1::ListZonesResponse* response) override;
+  grpc::ServerUnaryReactor* GetFreeAreas(
+      grpc::CallbackServerContext* context,
+      const v1::GetFreeAreasRequest* request,
+      v1::GetFreeAreasResponse* response) override;
+  grpc::ServerUnaryReactor* VerifyMachine(
+      grpc::CallbackServerContext* context,
+      const v1::VerifyMachineRequest* request,
+      v1::VerifyMachineResponse* response) override;
+
+ private:
+  const ServiceContext context_;
+};
+
+}  // namespace faultline
+
+#endif  // FAULTLINE_SERVER_SERVICE_INSPECT_SERVICE_H_

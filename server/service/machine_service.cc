@@ -1,0 +1,61 @@
+#include "server/service/machine_service.h"
+
+#include <string>
+#include <utility>
+
+#include "server/codec/command.h"
+#include "server/codec/outcome.h"
+#include "server/codec/status_macros.h"
+#include "server/service/run_stream.h"
+
+namespace faultline {
+namespace {
+
+// The life of every unary call: check, decode, hand over; when the outcome is
+// in the journal: encode, reply.
+template <class Request, class Response, class Arguments>
+grpc::ServerUnaryReactor* Execute(SessionTable& table,
+                                  grpc::CallbackServerContext* context,
+                                  const Request& request,
+                                  const Arguments* arguments,
+                                  Response* response) {
+  return StartCall(context, [&](auto* reactor) -> absl::Status {
+    FL_RETURN_IF_ERROR(CheckSize(request));
+    FL_ASSIGN_OR_RETURN(const std::string session,
+                        SessionIdOf(request.session()));
+    FL_ASSIGN_OR_RETURN(ExecuteOptions options, OptionsOf(request.options()));
+    FL_ASSIGN_OR_RETURN(Command command,
+                        CommandFromArguments(request.pid(), arguments));
+    options.cancelled = [context] { return !CheckWanted(*context).ok(); };
+    table.Execute(session, std::move(command), std::move(options),
+                  [reactor, response](absl::StatusOr<ExecuteResult> result) {
+                    if (result.ok()) {
+                      response->set_revision(result->revision);
+                      OutcomeToProto(result->outcome,
+                                     response->mutable_outcome());
+                    }
+                    Finish(reactor, result.status());
+                  });
+    return absl::OkStatus();
+  });
+}
+
+}  // namespace
+
+#define FAULTLINE_DEFINE(Type, field)                                         \
+  grpc::ServerUnaryReactor* MachineServiceImpl::Type(                         \
+      grpc::CallbackServerContext* context, const v1::Type##Request* request, \
+      v1::Type##Response* response) {                                         \
+    return Execute(context_.table, context, *request,                         \
+                   request->has_##field() ? &request->field() : nullptr,      \
+                   response);                                                 \
+  }
+FAULTLINE_OPERATIONS(FAULTLINE_DEFINE)
+#undef FAULTLINE_DEFINE
+
+grpc::ServerBidiReactor<v1::RunRequest, v1::RunResponse>*
+MachineServiceImpl::Run(grpc::CallbackServerContext*) {
+  return RunStream::Start(context_.table, context_.drain);
+}
+
+}  // namespace faultline

@@ -1,0 +1,138 @@
+#include "server/service/request.h"
+
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "server/codec/errors.h"
+#include "server/codec/outcome.h"
+#include "server/codec/status_macros.h"
+#include "server/limits.h"
+
+namespace faultline {
+namespace {
+
+constexpr char kPrefix[] = "sessions/";
+
+bool IsSessionIdChar(char c) {
+  return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '-';
+}
+
+bool IsSessionId(absl::string_view id) {
+  return !id.empty() && id.size() <= limits::kSessionIdBytesMax &&
+         absl::ascii_islower(id.front()) && id.back() != '-' &&
+         std::all_of(id.begin(), id.end(), IsSessionIdChar);
+}
+
+std::string TokenHead(absl::string_view kind, absl::string_view scope) {
+  return absl::StrCat(kind, "\n", scope, "\n");
+}
+
+}  // namespace
+
+absl::Status CheckSize(const google::protobuf::MessageLite& request) {
+  const size_t bytes = request.ByteSizeLong();
+  if (bytes <= limits::kRequestBytesMax) return absl::OkStatus();
+  return errors::RequestTooLarge(bytes, limits::kRequestBytesMax);
+}
+
+absl::StatusOr<std::string> SessionIdOf(const std::string& session) {
+  if (session.empty()) {
+    return errors::MissingField(
+        "session", "is required: the name of a session, sessions/{session}");
+  }
+  absl::string_view id = session;
+  if (!absl::ConsumePrefix(&id, kPrefix)) {
+    return errors::InvalidField(
+        "session",
+        "must be a name of the form sessions/{session}, as "
+        "CreateSession and ListSessions return it");
+  }
+  const absl::Status status = CheckSessionId("session", id);
+  if (!status.ok()) return status;
+  return std::string(id);
+}
+
+std::string SessionName(absl::string_view id) {
+  return absl::StrCat(kPrefix, id);
+}
+
+absl::Status CheckSessionId(absl::string_view field, absl::string_view id) {
+  if (IsSessionId(id)) return absl::OkStatus();
+  return errors::InvalidField(
+      field,
+      absl::StrCat("a session is called by 1 to ", limits::kSessionIdBytesMax,
+                   " of a-z, 0-9 and -, first a letter, last no -"));
+}
+
+absl::Status CheckRequestId(absl::string_view request_id) {
+  const bool ok = request_id.size() <= limits::kRequestIdBytesMax &&
+                  std::all_of(request_id.begin(), request_id.end(),
+                              [](char c) { return absl::ascii_isgraph(c); });
+  if (ok) return absl::OkStatus();
+  return errors::InvalidField(
+      "options.request_id",
+      absl::StrCat("must be at most ", limits::kRequestIdBytesMax,
+                   " printable ASCII characters without spaces, for example a "
+                   "UUID"));
+}
+
+absl::Status CheckRevision(absl::string_view field, int64_t revision) {
+  if (revision >= 0) return absl::OkStatus();
+  return errors::InvalidField(
+      field, absl::StrCat(revision, " is no revision: 0 or more"));
+}
+
+absl::StatusOr<ExecuteOptions> OptionsOf(const v1::CallOptions& proto) {
+  ExecuteOptions options;
+  FL_RETURN_IF_ERROR(CheckRequestId(proto.request_id()));
+  options.request_id = proto.request_id();
+  if (proto.has_expected_revision()) {
+    FL_RETURN_IF_ERROR(
+        CheckRevision("options.expected_revision", proto.expected_revision()));
+    options.expected_revision = proto.expected_revision();
+  }
+  FL_ASSIGN_OR_RETURN(options.event_level,
+                      EventLevelFromProto(proto.event_level()));
+  return options;
+}
+
+absl::StatusOr<int> PageSize(int32_t asked, int size_default, int size_max) {
+  if (asked < 0) {
+    return errors::InvalidField(
+        "page_size", absl::StrCat(asked, " is negative: 1 to ", size_max,
+                                  ", or 0 for ", size_default));
+  }
+  return asked == 0 ? size_default : std::min(asked, size_max);
+}
+
+std::string PageToken(absl::string_view kind, absl::string_view scope,
+                      absl::string_view cursor) {
+  return absl::WebSafeBase64Escape(
+      absl::StrCat(TokenHead(kind, scope), cursor));
+}
+
+absl::StatusOr<std::string> PageCursor(absl::string_view token,
+                                       absl::string_view kind,
+                                       absl::string_view scope) {
+  if (token.empty()) return std::string();
+  std::string text;
+  absl::string_view cursor;
+  if (token.size() <= limits::kPageTokenBytesMax &&
+      absl::WebSafeBase64Unescape(token, &text)) {
+    cursor = text;
+    if (absl::ConsumePrefix(&cursor, TokenHead(kind, scope)) &&
+        !cursor.empty()) {
+      return std::string(cursor);
+    }
+  }
+  return errors::InvalidField(
+      "page_token",
+      "was not returned for this request: leave it empty to start again, and "
+      "keep the other fields the same from page to page");
+}
+
+}  // namespace faultline

@@ -1,0 +1,197 @@
+#include "server/service/run_stream.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/codec/command.h"
+#include "server/codec/errors.h"
+#include "server/codec/outcome.h"
+#include "server/limits.h"
+#include "server/service/request.h"
+#include "server/service/status.h"
+
+namespace faultline {
+
+RunStream* RunStream::Start(SessionTable& table, DrainList& drain) {
+  auto stream = std::shared_ptr<RunStream>(new RunStream(table, drain));
+  stream->self_ = stream;
+  drain.Add(stream.get());
+  stream->Advance();
+  return stream.get();
+}
+
+RunStream::RunStream(SessionTable& table, DrainList& drain)
+    : table_(table), drain_(drain) {}
+
+RunStream::~RunStream() { drain_.Remove(this); }
+
+void RunStream::Drain() {
+  {
+    absl::MutexLock lock(&mutex_);
+    read_all_ = true;
+    if (status_.ok()) status_ = errors::ShuttingDown();
+  }
+  Advance();
+}
+
+void RunStream::OnCancel() {
+  cancelled_ = true;
+  {
+    absl::MutexLock lock(&mutex_);
+    read_all_ = true;
+    Fail(errors::Cancelled());
+  }
+  Advance();
+}
+
+void RunStream::OnReadDone(bool ok) {
+  {
+    absl::MutexLock lock(&mutex_);
+    reading_ = false;
+    if (!ok) {
+      read_all_ = true;
+    } else if (!read_all_) {
+      requests_.push_back(std::move(incoming_));
+    }
+  }
+  Advance();
+}
+
+void RunStream::OnWriteDone(bool ok) {
+  {
+    absl::MutexLock lock(&mutex_);
+    writing_ = false;
+    responses_.pop_front();
+    if (!ok) Fail(errors::Cancelled());
+  }
+  Advance();
+}
+
+void RunStream::Advance() {
+  v1::RunRequest request;
+  {
+    absl::MutexLock lock(&mutex_);
+    ReadNext();
+    WriteNext();
+    if (executing_ || requests_.empty()) return FinishIfDone();
+    request = std::move(requests_.front());
+    requests_.pop_front();
+    executing_ = true;
+  }
+  Execute(request);
+}
+
+void RunStream::ReadNext() {
+  const size_t in_flight =
+      requests_.size() + responses_.size() + (executing_ ? 1 : 0);
+  if (reading_ || read_all_ || in_flight >= limits::kBatchesInFlightMax) return;
+  reading_ = true;
+  incoming_.Clear();
+  StartRead(&incoming_);
+}
+
+void RunStream::WriteNext() {
+  if (writing_ || finished_ || responses_.empty()) return;
+  writing_ = true;
+  StartWrite(&responses_.front());
+}
+
+void RunStream::FinishIfDone() {
+  if (finished_ || !read_all_ || executing_ || writing_ ||
+      !responses_.empty()) {
+    return;
+  }
+  finished_ = true;
+  Finish(ToGrpc(status_));
+}
+
+// What was read after the batch at fault is not executed.
+void RunStream::Fail(absl::Status status) {
+  requests_.clear();
+  read_all_ = true;
+  if (cancelled_ && !writing_) responses_.clear();
+  if (!status_.ok() && errors::ReasonOf(status_) != "SHUTTING_DOWN") return;
+  errors::AddMetadata(status, "batch", absl::StrCat(batch_));
+  status_ = std::move(status);
+}
+
+absl::StatusOr<std::string> RunStream::SessionOf(
+    const v1::RunRequest& request) {
+  if (session_.empty()) return SessionIdOf(request.session());
+  if (request.session().empty() || request.session() == SessionName(session_)) {
+    return session_;
+  }
+  return errors::InvalidField(
+      "session", absl::StrCat("must be empty or ", SessionName(session_),
+                              ", as in the stream's first request"));
+}
+
+void RunStream::Execute(const v1::RunRequest& request) {
+  const bool packed = request.packed();
+  const auto fail = [&](absl::Status status) {
+    Executed(packed, std::move(status));
+  };
+  absl::Status size = CheckSize(request);
+  if (!size.ok()) return fail(std::move(size));
+  absl::StatusOr<std::string> session = SessionOf(request);
+  if (!session.ok()) return fail(session.status());
+  session_ = *session;
+  absl::StatusOr<ExecuteOptions> options = OptionsOf(request.options());
+  if (!options.ok()) return fail(options.status());
+  absl::StatusOr<std::vector<Command>> commands = BatchFromProto(request);
+  if (!commands.ok()) return fail(commands.status());
+  options->cancelled = [self = self_] { return self->cancelled_.load(); };
+  table_.ExecuteBatch(*session, *std::move(commands), *std::move(options),
+                      [self = self_, packed](absl::StatusOr<BatchResult> r) {
+                        self->Executed(packed, std::move(r));
+                      });
+}
+
+void RunStream::Executed(bool packed, absl::StatusOr<BatchResult> result) {
+  {
+    absl::MutexLock lock(&mutex_);
+    executing_ = false;
+    if (!result.ok()) {
+      Fail(result.status());
+    } else {
+      for (v1::RunResponse& response :
+           RunResponses(batch_++, result->revision, packed, result->outcomes)) {
+        responses_.push_back(std::move(response));
+      }
+    }
+  }
+  Advance();
+}
+
+std::vector<v1::RunResponse> RunResponses(
+    int64_t batch, int64_t revision, bool packed,
+    const std::vector<Outcome>& outcomes) {
+  constexpr size_t kPlainBytes = 40;  // no more, in the columns
+  std::vector<v1::RunResponse> responses;
+  int64_t at = revision - static_cast<int64_t>(outcomes.size());
+  size_t bytes = limits::kChunkBytes;
+  for (const Outcome& outcome : outcomes) {
+    const bool plain = packed && IsPlain(outcome);
+    v1::Outcome whole;
+    if (!plain) OutcomeToProto(outcome, &whole);
+    const size_t size = plain ? kPlainBytes : whole.ByteSizeLong();
+    if (bytes + size > limits::kChunkBytes) {
+      responses.emplace_back().set_batch(batch);
+      bytes = 0;
+    }
+    bytes += size;
+    responses.back().set_revision(++at);
+    if (packed) {
+      AppendPacked(outcome, responses.back().mutable_packed());
+    } else {
+      *responses.back().add_outcomes() = std::move(whole);
+    }
+  }
+  for (v1::RunResponse& response : responses) {
+    if (packed) FinishPacked(response.mutable_packed());
+  }
+  responses.back().set_last(true);
+  return responses;
+}
+
+}  // namespace faultline

@@ -1,0 +1,147 @@
+#include "server/service/server.h"
+
+#include <grpcpp/ext/channelz_service_plugin.h>
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/generic/async_generic_service.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server_builder.h>
+
+#include <chrono>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/codec/errors.h"
+#include "server/codec/status_macros.h"
+#include "server/limits.h"
+#include "server/service/call.h"
+#include "server/service/history_service.h"
+#include "server/service/inspect_service.h"
+#include "server/service/listen.h"
+#include "server/service/machine_service.h"
+#include "server/service/session_service.h"
+#include "server/service/status.h"
+
+namespace faultline {
+namespace {
+
+constexpr size_t kQuickThreads = 4;
+
+// Answers what no service has: a newer client, a misspelt method.
+class UnknownMethods final : public grpc::CallbackGenericService {
+  grpc::ServerGenericBidiReactor* CreateReactor(
+      grpc::GenericCallbackServerContext* context) override {
+    class Refuse final : public grpc::ServerGenericBidiReactor {
+     public:
+      explicit Refuse(const std::string& method) {
+        Finish(ToGrpc(errors::NoSuchMethod(method)));
+      }
+      void OnDone() override { delete this; }
+    };
+    return new Refuse(context->method());
+  }
+};
+
+// Notebooks and browsers sleep, and thirty of them sit behind one router: their
+// pings are welcome, a dead one is noticed, and an idle connection closes.
+void SetKeepalive(grpc::ServerBuilder& builder) {
+  constexpr int kSecond = 1000;
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 60 * kSecond);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20 * kSecond);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(
+      GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10 * kSecond);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS,
+                             60 * 60 * kSecond);
+}
+
+void SetBounds(grpc::ServerBuilder& builder) {
+  builder.SetMaxReceiveMessageSize(static_cast<int>(limits::kReceiveBytesMax));
+  builder.SetMaxSendMessageSize(static_cast<int>(limits::kRequestBytesMax));
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
+                             limits::kStreamsPerConnectionMax);
+}
+
+}  // namespace
+
+struct Server::Services {
+  Services(SessionTable& table, DrainList& drain, int slow_threads)
+      : quick(kQuickThreads, limits::kQuickRequestsMax),
+        slow(static_cast<size_t>(slow_threads), limits::kSlowRequestsMax),
+        context{table, drain, quick, slow},
+        sessions(context),
+        machines(context),
+        inspect(context),
+        history(context) {}
+
+  Workers quick;
+  Workers slow;
+  const ServiceContext context;
+  SessionServiceImpl sessions;
+  MachineServiceImpl machines;
+  InspectServiceImpl inspect;
+  HistoryServiceImpl history;
+  UnknownMethods unknown;
+};
+
+Server::Server() = default;
+
+Server::~Server() { Shutdown(absl::ZeroDuration()); }
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(SessionTable& table,
+                                                      const Options& options) {
+  std::unique_ptr<Server> server(new Server);
+  FL_RETURN_IF_ERROR(server->Listen(table, options));
+  return server;
+}
+
+absl::Status Server::Listen(SessionTable& table, const Options& options) {
+  FL_ASSIGN_OR_RETURN(const ListenAddress listen,
+                      ParseListenAddress(options.listen));
+  if (!listen.loopback && !options.allow_remote) {
+    return RemoteRefused(listen);
+  }
+  services_ = std::make_unique<Services>(table, drain_, options.workers);
+
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::channelz::experimental::InitChannelzService();
+  if (options.reflection) {
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  }
+  grpc::ServerBuilder builder;
+  // Two servers must not share a port, each with half of the calls.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 1);
+  SetKeepalive(builder);
+  SetBounds(builder);
+  builder.AddListeningPort(listen.text, grpc::InsecureServerCredentials(),
+                           &port_);
+  const std::vector<grpc::Service*> services = {
+      &services_->sessions, &services_->machines, &services_->inspect,
+      &services_->history};
+  for (grpc::Service* service : services) builder.RegisterService(service);
+  builder.RegisterCallbackGenericService(&services_->unknown);
+  server_ = builder.BuildAndStart();
+  if (server_ == nullptr) return ListenFailed(listen);
+
+  address_ =
+      listen.is_unix ? listen.text : absl::StrCat(listen.host, ":", port_);
+  for (const char* name : {v1::SessionService::service_full_name(),
+                           v1::MachineService::service_full_name(),
+                           v1::InspectService::service_full_name(),
+                           v1::HistoryService::service_full_name()}) {
+    server_->GetHealthCheckService()->SetServingStatus(name, true);
+  }
+  return absl::OkStatus();
+}
+
+void Server::Shutdown(absl::Duration patience) {
+  if (server_ == nullptr) return;
+  server_->GetHealthCheckService()->SetServingStatus(false);
+  drain_.Start();
+  server_->Shutdown(std::chrono::system_clock::now() +
+                    absl::ToChronoNanoseconds(patience));
+  server_->Wait();
+}
+
+}  // namespace faultline

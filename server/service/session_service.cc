@@ -1,0 +1,163 @@
+#include "server/service/session_service.h"
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "server/codec/config.h"
+#include "server/codec/status_macros.h"
+#include "server/codec/utf8.h"
+#include "server/limits.h"
+
+namespace faultline {
+namespace {
+
+constexpr char kPageKind[] = "sessions";
+
+v1::SessionState StateOf(SessionLife life) {
+  switch (life) {
+    case SessionLife::kOpen:
+      return v1::SESSION_STATE_OPEN;
+    case SessionLife::kClosed:
+      return v1::SESSION_STATE_CLOSED;
+    case SessionLife::kPanicked:
+      return v1::SESSION_STATE_PANICKED;
+  }
+  return v1::SESSION_STATE_UNSPECIFIED;
+}
+
+void TimeToProto(absl::Time time, google::protobuf::Timestamp* proto) {
+  const int64_t seconds = absl::ToUnixSeconds(time);
+  proto->set_seconds(seconds);
+  proto->set_nanos(static_cast<int32_t>(
+      absl::ToInt64Nanoseconds(time - absl::FromUnixSeconds(seconds))));
+}
+
+void InfoToProto(const SessionInfo& info, v1::Session* proto) {
+  proto->set_name(SessionName(info.id));
+  proto->set_display_name(info.display_name);
+  ConfigToProto(info.config, proto->mutable_config());
+  proto->set_state(StateOf(info.life));
+  proto->set_revision(info.revision);
+  TimeToProto(info.create_time, proto->mutable_create_time());
+  TimeToProto(info.update_time, proto->mutable_update_time());
+  proto->set_panic(ToUtf8(info.panic));
+}
+
+// As many of `infos` as a page may hold.
+void FillPage(const std::vector<SessionInfo>& infos, int size,
+              v1::ListSessionsResponse* response) {
+  size_t bytes = 0;
+  for (size_t i = 0; i < infos.size(); ++i) {
+    if (response->sessions_size() == size || bytes > limits::kChunkBytes) {
+      response->set_next_page_token(PageToken(kPageKind, "", infos[i - 1].id));
+      return;
+    }
+    InfoToProto(infos[i], response->add_sessions());
+    bytes += response->sessions().rbegin()->ByteSizeLong();
+  }
+}
+
+// Ends a call with the session that it was about.
+template <class Response>
+Answer<SessionInfo> AnswerWithSession(grpc::ServerUnaryReactor* reactor,
+                                      Response* response) {
+  return [reactor, response](absl::StatusOr<SessionInfo> info) {
+    if (info.ok()) InfoToProto(*info, response->mutable_session());
+    Finish(reactor, info.status());
+  };
+}
+
+}  // namespace
+
+grpc::ServerUnaryReactor* SessionServiceImpl::CreateSession(
+    grpc::CallbackServerContext* context,
+    const v1::CreateSessionRequest* request,
+    v1::CreateSessionResponse* response) {
+  return StartCall(context, [&](auto* reactor) -> absl::Status {
+    FL_RETURN_IF_ERROR(CheckSize(*request));
+    if (!request->session_id().empty()) {
+      FL_RETURN_IF_ERROR(CheckSessionId("session_id", request->session_id()));
+    }
+    if (request->display_name().size() > limits::kDisplayNameBytesMax) {
+      return errors::InvalidField(
+          "display_name",
+          absl::StrCat("has ", request->display_name().size(),
+                       " bytes: at most ", limits::kDisplayNameBytesMax));
+    }
+    FL_ASSIGN_OR_RETURN(MachineConfig config,
+                        ConfigFromProto(request->config(), "config"));
+    context_.table.Create(request->session_id(), request->display_name(),
+                          std::move(config),
+                          AnswerWithSession(reactor, response));
+    return absl::OkStatus();
+  });
+}
+
+grpc::ServerUnaryReactor* SessionServiceImpl::GetSession(
+    grpc::CallbackServerContext* context, const v1::GetSessionRequest* request,
+    v1::GetSessionResponse* response) {
+  return AnswerOn(context_.quick, context, request, response,
+                  [this](const auto& request, auto* response) -> absl::Status {
+                    FL_ASSIGN_OR_RETURN(const std::string id,
+                                        SessionIdOf(request.session()));
+                    FL_ASSIGN_OR_RETURN(const SessionInfo info,
+                                        context_.table.Get(id));
+                    InfoToProto(info, response->mutable_session());
+                    return absl::OkStatus();
+                  });
+}
+
+grpc::ServerUnaryReactor* SessionServiceImpl::ListSessions(
+    grpc::CallbackServerContext* context,
+    const v1::ListSessionsRequest* request,
+    v1::ListSessionsResponse* response) {
+  return AnswerOn(
+      context_.quick, context, request, response,
+      [this](const auto& request, auto* response) -> absl::Status {
+        FL_ASSIGN_OR_RETURN(
+            const int size,
+            PageSize(request.page_size(), limits::kSessionPageDefault,
+                     limits::kSessionPageMax));
+        FL_ASSIGN_OR_RETURN(const std::string after,
+                            PageCursor(request.page_token(), kPageKind, ""));
+        // One more tells whether there is another page.
+        FL_ASSIGN_OR_RETURN(const std::vector<SessionInfo> infos,
+                            context_.table.List(after, size + 1));
+        FillPage(infos, size, response);
+        return absl::OkStatus();
+      });
+}
+
+grpc::ServerUnaryReactor* SessionServiceImpl::CloseSession(
+    grpc::CallbackServerContext* context,
+    const v1::CloseSessionRequest* request,
+    v1::CloseSessionResponse* response) {
+  return StartCall(context, [&](auto* reactor) -> absl::Status {
+    FL_ASSIGN_OR_RETURN(const std::string id, SessionIdOf(request->session()));
+    context_.table.Close(id, AnswerWithSession(reactor, response));
+    return absl::OkStatus();
+  });
+}
+
+grpc::ServerUnaryReactor* SessionServiceImpl::DeleteSession(
+    grpc::CallbackServerContext* context,
+    const v1::DeleteSessionRequest* request, v1::DeleteSessionResponse*) {
+  return StartCall(context, [&](auto* reactor) -> absl::Status {
+    FL_ASSIGN_OR_RETURN(const std::string id, SessionIdOf(request->session()));
+    const bool allow_missing = request->allow_missing();
+    context_.table.Delete(
+        id, [reactor, allow_missing](absl::StatusOr<SessionInfo> deleted) {
+          const bool missing = absl::IsNotFound(deleted.status());
+          Finish(reactor, missing && allow_missing ? absl::OkStatus()
+                                                   : deleted.status());
+        });
+    return absl::OkStatus();
+  });
+}
+
+}  // namespace faultline
