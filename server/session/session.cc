@@ -229,6 +229,12 @@ void Session::SetLife(Life life, std::string panic) {
   panic_ = std::move(panic);
 }
 
+// There may be another session of this id by now: its are the rows.
+bool Session::IsGone() const {
+  absl::MutexLock lock(&mutex_);
+  return life_ == Life::kGone;
+}
+
 // --- Waking.
 
 void Session::WakeSome() {
@@ -247,10 +253,6 @@ void Session::WakeSome() {
 
 absl::StatusOr<bool> Session::StartWaking() {
   absl::StatusOr<SessionInfo> info = ReadInfo(context_.store, id_);
-  if (!info.ok() && absl::IsNotFound(info.status())) {
-    SetLife(Life::kGone);
-    return false;
-  }
   if (!info.ok()) return std::move(info).status();
   if (info->life == SessionLife::kClosed) {
     SetLife(Life::kClosed);
@@ -379,6 +381,7 @@ bool Session::MayBeRepeated(const Run& run) const {
 }
 
 void Session::Do(Run run) {
+  if (IsGone()) return run.answer(errors::SessionNotFound(name_));
   if (run.options.cancelled && run.options.cancelled()) {
     return run.answer(errors::Cancelled());
   }
@@ -598,6 +601,7 @@ void Session::Do(Look look) {
 }
 
 void Session::Do(Close close) {
+  if (IsGone()) return close.answer(errors::SessionNotFound(name_));
   absl::StatusOr<SessionInfo> info = ReadInfo(context_.store, id_);
   if (!info.ok() || info->life != SessionLife::kOpen) {
     return close.answer(std::move(info));
@@ -632,6 +636,7 @@ void Session::Closed(const Close& close, const absl::Status& status) {
 }
 
 void Session::Do(Delete request) {
+  if (IsGone()) return request.answer(errors::SessionNotFound(name_));
   live_.reset();
   {
     absl::MutexLock lock(&mutex_);

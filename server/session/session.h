@@ -86,7 +86,7 @@ class Session : public std::enable_shared_from_this<Session> {
     kLive,
     kClosed,
     kPanicked,
-    kGone,  // there is no such session
+    kGone,  // deleted
   };
   // Ids that were seen, by their hashes: what is not in here is new; what is,
   // the store is asked.
@@ -128,6 +128,8 @@ class Session : public std::enable_shared_from_this<Session> {
   absl::Status FinishWaking() ABSL_LOCKS_EXCLUDED(mutex_);
   void FailWaiting(const absl::Status& error) ABSL_LOCKS_EXCLUDED(mutex_);
   void SetLife(Life life, std::string panic = "") ABSL_LOCKS_EXCLUDED(mutex_);
+
+  bool IsGone() const ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Requests, with the turn.
   void Do(Run run);

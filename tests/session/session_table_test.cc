@@ -351,6 +351,25 @@ TEST_F(SessionTableTest, CommandsBehindADeletionFindNothing) {
   }
 }
 
+TEST_F(SessionTableTest, ADeletionThatWaitedDoesNotTouchTheNextOfThatName) {
+  ASSERT_TRUE(Create("lab").ok());
+  PendingStatus deleted;
+  PendingStatus deleted_again;
+  PendingInfo closed;
+  {
+    WriterStop stop(store());
+    table().Delete("lab", deleted.answer());
+    table().Delete("lab", deleted_again.answer());
+    table().Close("lab", closed.answer());
+  }
+  EXPECT_TRUE(deleted.Wait().ok());
+  ASSERT_TRUE(Create("lab").ok());
+  EXPECT_EQ(Reason(deleted_again.Wait()), "SESSION_NOT_FOUND");
+  EXPECT_EQ(Reason(closed.Wait()), "SESSION_NOT_FOUND");
+  EXPECT_TRUE(Run("lab", MapPages(1)).ok());
+  EXPECT_EQ(table().Get("lab")->life, SessionLife::kOpen);
+}
+
 TEST_F(SessionTableTest, ListCommandsKeepsToItsBounds) {
   ASSERT_TRUE(Create("lab").ok());
   ASSERT_TRUE(RunBatch("lab", SomeCommands(9)).ok());
