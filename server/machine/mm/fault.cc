@@ -100,9 +100,14 @@ Errno WriteUser(Kernel& k, Mm& mm, VirtAddr addr, uint64_t length, F f) {
   while (length > 0) {
     Id<Vma> id = FindVmaForFault(k, mm, addr);
     if (!id || !k.vmas[id].Has(vm::kWrite)) return Errno::kEFAULT;
-    FL_TRY(FaultIn(k, k.vmas[id], addr.Floor(), true));
-    Translation t =
-        k.mmu().Walk(mm.cr3(k.pgtable_levels), addr, MmuAccess::kWrite);
+    const Cr3 cr3 = mm.cr3(k.pgtable_levels);
+    Translation t = k.mmu().Walk(cr3, addr, MmuAccess::kWrite);
+    if (!t.ok()) {
+      uint32_t status =
+          HandleMmFault(k, k.vmas[id], addr.Floor(), FaultAccess::kWrite);
+      if (status & vm_fault::kError) return Errno::kEFAULT;
+      t = k.mmu().Walk(cr3, addr, MmuAccess::kWrite);
+    }
     VM_BUG_ON(!t.ok());
     uint64_t n = std::min(length, kPageSize - addr.offset());
     f(k.frames[t.pfn], static_cast<uint32_t>(addr.offset()),

@@ -13,6 +13,7 @@
 #include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/rmap.h"
+#include "server/machine/mm/swap.h"
 
 namespace faultline {
 namespace {
@@ -189,7 +190,7 @@ ErrnoOr<std::string> FileRead(Kernel& k, Id<Inode> id, uint64_t offset,
     for (uint64_t i = at & ~kPageMask; i < end; i++) {
       out.push_back(static_cast<char>(bytes.Read(static_cast<uint32_t>(i))));
     }
-    k.page(pfn).flags |= page_flag::kReferenced;
+    MarkPageAccessed(k, pfn);
   }
   return out;
 }

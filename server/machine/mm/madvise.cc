@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "server/machine/mm/filemap.h"
+#include "server/machine/mm/gup.h"
 #include "server/machine/mm/memory.h"
 #include "server/machine/mm/mmap.h"
 #include "server/machine/mm/pgtable.h"

@@ -14,6 +14,7 @@
 #include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/rmap.h"
+#include "server/machine/mm/swap.h"
 #include "server/machine/mm/util.h"
 
 namespace faultline {
@@ -249,6 +250,11 @@ void AccountFault(Kernel& k, uint32_t status) {
   }
 }
 
+// vma_has_recency(): an access says that another one will follow.
+bool HasRecency(const Vma& vma) {
+  return !vma.Has(vm::kSeqRead | vm::kRandRead);
+}
+
 // The pages of a VMA that fork must copy: copy_page_range()'s
 // vma_needs_copy(). What a fault can bring back is not copied.
 bool VmaNeedsCopy(const Vma& src) {
@@ -293,7 +299,7 @@ void ZapPageRange(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
     Page& page = k.page(pte.pfn());
     if (!page.Is(page_flag::kAnon)) {
       if (pte.dirty()) page.flags |= page_flag::kDirty;
-      if (pte.young()) page.flags |= page_flag::kReferenced;
+      if (pte.young() && HasRecency(vma)) MarkPageAccessed(k, pte.pfn());
     }
     rss.Add(RssKindOf(page), -1);
     RemoveRmap(k, pte.pfn());
@@ -364,6 +370,7 @@ void UnmapMappingPages(Kernel& k, Inode& inode, uint64_t first, uint64_t last,
       Pte pte(entry);
       if (pte.special() || k.page(pte.pfn()).Is(page_flag::kAnon)) return;
       if (pte.dirty()) MarkPageDirty(k, pte.pfn());
+      if (pte.young() && HasRecency(vma)) MarkPageAccessed(k, pte.pfn());
       entry = 0;
       flush = true;
       rss.Add(RssKindOf(k.page(pte.pfn())), -1);

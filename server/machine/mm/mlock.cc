@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "server/machine/mm/gup.h"
 #include "server/machine/mm/mmap.h"
 #include "server/machine/mm/vma.h"
 #include "server/machine/mm/vma_tree.h"

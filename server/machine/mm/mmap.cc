@@ -1,13 +1,14 @@
 // Models mm/mmap.c and mm/vma.c (v6.18): do_mmap(), __mmap_region(),
 // __get_unmapped_area(), brk(), do_brk_flags(), expand_downwards(),
-// exit_mmap(); mm/gup.c: __mm_populate(); arch/x86/kernel/sys_x86_64.c;
-// mm/huge_memory.c: __thp_get_unmapped_area().
+// exit_mmap(); arch/x86/kernel/sys_x86_64.c; mm/huge_memory.c:
+// __thp_get_unmapped_area().
 #include "server/machine/mm/mmap.h"
 
 #include <algorithm>
 #include <utility>
 
 #include "server/machine/mm/filemap.h"
+#include "server/machine/mm/gup.h"
 #include "server/machine/mm/memory.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/rmap.h"
@@ -438,46 +439,6 @@ Errno ExpandDownwards(Kernel& k, Vma& vma, VirtAddr addr) {
                                      vma.start.value(), vma.end.value()});
   vma.pgoff -= pages;
   SetVmaRange(k, vma, addr, vma.end);
-  return Errno::kOk;
-}
-
-Errno FaultIn(Kernel& k, Vma& vma, VirtAddr addr, bool write) {
-  PteRef ref = FindPte(std::as_const(k), k.mms[vma.mm], addr);
-  if (ref.ok()) {
-    Pte pte = ReadPte(std::as_const(k), ref);
-    if (pte.hw_present() && (!write || pte.writable())) {
-      if (!pte.special()) k.page(pte.pfn()).flags |= page_flag::kReferenced;
-      return Errno::kOk;
-    }
-  }
-  FaultAccess access = write ? FaultAccess::kWrite : FaultAccess::kRead;
-  uint32_t status = HandleMmFault(k, vma, addr, access);
-  if (status & vm_fault::kOom) return Errno::kENOMEM;
-  return status & vm_fault::kError ? Errno::kEFAULT : Errno::kOk;
-}
-
-Errno PopulateVma(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
-  if (vma.Has(vm::kLockOnFault)) return Errno::kOk;
-  if (!VmaIsAccessible(vma)) return Errno::kEFAULT;
-  bool write = (vma.flags & (vm::kWrite | vm::kShared)) == vm::kWrite;
-  for (VirtAddr a = start; a < end; a = a + kPageSize) {
-    FL_TRY(FaultIn(k, vma, a, write));
-  }
-  return Errno::kOk;
-}
-
-Errno MmPopulate(Kernel& k, Mm& mm, VirtAddr start, uint64_t length,
-                 OnError on_error) {
-  VirtAddr end = start + length;
-  Id<Vma> at = FindVmaIntersection(k, mm, start, end);
-  while (at && k.vmas[at].start < end) {
-    Vma& vma = k.vmas[at];
-    at = vma.next;
-    if (vma.Has(vm::kIo | vm::kPfnMap)) continue;
-    Errno e =
-        PopulateVma(k, vma, std::max(start, vma.start), std::min(end, vma.end));
-    if (e != Errno::kOk && on_error == OnError::kStop) return e;
-  }
   return Errno::kOk;
 }
 

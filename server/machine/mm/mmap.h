@@ -54,16 +54,6 @@ Errno DoBrkFlags(Kernel& k, Mm& mm, Id<Vma> below, VirtAddr addr,
 // expand_downwards(): lets a VM_GROWSDOWN VMA reach down to `addr`.
 Errno ExpandDownwards(Kernel& k, Vma& vma, VirtAddr addr);
 
-// __mm_populate(): faults the pages of [start, start + length) in. Stops at
-// the first error, which is EFAULT, ENOMEM …, unless told to ignore it.
-enum class OnError : uint8_t { kStop, kIgnore };
-Errno MmPopulate(Kernel& k, Mm& mm, VirtAddr start, uint64_t length,
-                 OnError on_error);
-// populate_vma_page_range()
-Errno PopulateVma(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end);
-// faultin_page() for one page: Linux's errno for a failed fault.
-Errno FaultIn(Kernel& k, Vma& vma, VirtAddr addr, bool write);
-
 // calc_vm_prot_bits()
 uint64_t VmFlagsOfProt(uint64_t prot);
 // can_do_mlock()

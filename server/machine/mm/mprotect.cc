@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/machine/mm/gup.h"
 #include "server/machine/mm/mmap.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/util.h"
@@ -27,7 +28,8 @@ void ChangeProtection(Kernel& k, const Vma& vma, VirtAddr start, VirtAddr end) {
   constexpr uint64_t kKeep =
       Pte::kPfnMask | Pte::kAccessed | Pte::kDirty | Pte::kSpecial;
   const Mm& mm = k.mms[vma.mm];
-  const uint64_t prot = VmPageProt(k, vma);
+  // pte_modify(): what the hardware noticed stays as it is.
+  const uint64_t prot = VmPageProt(k, vma) & ~kKeep;
   // A TLB entry that permits more than its PTE must go; one that permits
   // less faults, and the fault finds nothing to do. Linux flushes both.
   bool flush = false;

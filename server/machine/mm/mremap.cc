@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "server/machine/hw/cost.h"
+#include "server/machine/mm/gup.h"
 #include "server/machine/mm/memory.h"
 #include "server/machine/mm/mmap.h"
 #include "server/machine/mm/pgtable.h"
@@ -207,6 +208,12 @@ Id<Vma> CopyVma(Kernel& k, Remap& r) {
   return fresh.id;
 }
 
+// get_extent(): how far from `at`, until either side leaves its table.
+uint64_t Extent(VirtAddr at, VirtAddr dest, VirtAddr end, uint64_t size) {
+  return std::min(
+      {size - at.value() % size, size - dest.value() % size, end - at});
+}
+
 // move_page_tables(): false when a table could not be made; the entries moved
 // so far are moved back by the caller's second call.
 bool MovePageTables(Kernel& k, Mm& mm, VirtAddr from, VirtAddr to,
@@ -216,8 +223,12 @@ bool MovePageTables(Kernel& k, Mm& mm, VirtAddr from, VirtAddr to,
   while (at < end) {
     // As far as neither side leaves its page table.
     VirtAddr dest = to + (at - from);
-    uint64_t extent = std::min({kPmdSize - at.value() % kPmdSize,
-                                kPmdSize - dest.value() % kPmdSize, end - at});
+    const uint64_t extent = Extent(at, dest, end, kPmdSize);
+    if (k.pgtable_levels > 3 &&
+        FindTable(std::as_const(k), mm, at, 2).valid() &&
+        !AllocTable(k, mm, dest, 3).valid()) {
+      return false;  // alloc_new_pud(), though nothing may be there to move
+    }
     if (FindPte(std::as_const(k), mm, at).ok()) {
       PteRef ref = AllocPte(k, mm, dest);
       if (!ref.ok()) return false;

@@ -83,15 +83,7 @@ PteRef FindPte(const Kernel& k, const Mm& mm, VirtAddr addr) {
       k.table_memo.pgd == mm.pgd) {
     return {k.table_memo.table, IndexAt(addr, 1)};
   }
-  Pfn table = mm.pgd;
-  for (int level = k.pgtable_levels; level > 1; level--) {
-    const uint64_t* entries = k.frames.Table(table);
-    if (entries == nullptr) return {};
-    Pte entry(entries[IndexAt(addr, level)]);
-    if (!entry.hw_present()) return {};
-    table = entry.pfn();
-  }
-  return {table, IndexAt(addr, 1)};
+  return {FindTable(k, mm, addr, 1), IndexAt(addr, 1)};
 }
 
 PteRef AllocPte(Kernel& k, Mm& mm, VirtAddr addr) {
@@ -100,8 +92,24 @@ PteRef AllocPte(Kernel& k, Mm& mm, VirtAddr addr) {
     k.table_memo = {mm.pgd, addr.value() / kPmdSize, found.table};
     return found;
   }
+  return {AllocTable(k, mm, addr, 1), IndexAt(addr, 1)};
+}
+
+Pfn FindTable(const Kernel& k, const Mm& mm, VirtAddr addr, int to_level) {
   Pfn table = mm.pgd;
-  for (int level = k.pgtable_levels; level > 1; level--) {
+  for (int level = k.pgtable_levels; level > to_level; level--) {
+    const uint64_t* entries = k.frames.Table(table);
+    if (entries == nullptr) return {};
+    Pte entry(entries[IndexAt(addr, level)]);
+    if (!entry.hw_present()) return {};
+    table = entry.pfn();
+  }
+  return table;
+}
+
+Pfn AllocTable(Kernel& k, Mm& mm, VirtAddr addr, int to_level) {
+  Pfn table = mm.pgd;
+  for (int level = k.pgtable_levels; level > to_level; level--) {
     int index = IndexAt(addr, level);
     const uint64_t* entries = std::as_const(k.frames).Table(table);
     Pte entry(entries == nullptr ? 0 : entries[index]);
@@ -114,7 +122,7 @@ PteRef AllocPte(Kernel& k, Mm& mm, VirtAddr addr) {
     }
     table = entry.pfn();
   }
-  return {table, IndexAt(addr, 1)};
+  return table;
 }
 
 void FreePgtables(Kernel& k, Mm& mm, VirtAddr start, VirtAddr end,

@@ -24,6 +24,11 @@ void PgdFree(Kernel& k, Mm& mm);
 PteRef FindPte(const Kernel& k, const Mm& mm, VirtAddr addr);
 PteRef AllocPte(Kernel& k, Mm& mm, VirtAddr addr);
 
+// The table of `level` that translates `addr`; not valid when there is none,
+// or no memory for one. REQUIRES: 1 <= level <= k.pgtable_levels.
+Pfn FindTable(const Kernel& k, const Mm& mm, VirtAddr addr, int level);
+Pfn AllocTable(Kernel& k, Mm& mm, VirtAddr addr, int level);
+
 inline Pte ReadPte(const Kernel& k, PteRef ref) {
   const uint64_t* table = k.frames.Table(ref.table);
   return Pte(table == nullptr ? 0 : table[ref.index]);

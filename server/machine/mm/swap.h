@@ -1,0 +1,21 @@
+// How often a page was used, as reclaim sees it. Models mm/swap.c (v6.18).
+#ifndef FAULTLINE_SERVER_MACHINE_MM_SWAP_H_
+#define FAULTLINE_SERVER_MACHINE_MM_SWAP_H_
+
+#include <cstdint>
+
+#include "server/machine/kernel.h"
+
+namespace faultline {
+
+// Where the caller knows the page to be: kUnevictable when an mlocked VMA maps
+// it.
+enum class OnLru : uint8_t { kAny, kUnevictable };
+
+// folio_mark_accessed(): inactive, unreferenced -> inactive, referenced ->
+// active, unreferenced -> active, referenced.
+void MarkPageAccessed(Kernel& k, Pfn pfn, OnLru where = OnLru::kAny);
+
+}  // namespace faultline
+
+#endif  // FAULTLINE_SERVER_MACHINE_MM_SWAP_H_
