@@ -1,0 +1,166 @@
+// Each scenario under recorded/ was run by Linux 6.18 (tests/native) and is run
+// again by the simulated machine, which must give the same in every field:
+// returns, errnos, signals, faults, maps, smaps, page tables, status. The
+// machine is verified after every command.
+//
+// A file X.jsonl dumps everything where the script says so, X.maps.jsonl dumps
+// the maps of every process after every operation.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <ostream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "client/cli/scenario/parser.h"
+#include "client/cli/scenario/report.h"
+#include "client/cli/scenario/runner.h"
+#include "tests/native/compare.h"
+#include "tests/scenarios/verified_machine.h"
+
+namespace faultline::scenarios {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr char kRecordings[] = "tests/scenarios/recorded/linux-6.18";
+constexpr char kRecorded[] = "tests/scenarios/recorded";
+
+// Where a recording is known to differ first, and why. One that becomes equal,
+// or differs elsewhere, fails until this table says so.
+struct Departure {
+  const char* where;
+  const char* field;
+  const char* reason;
+};
+const std::map<std::string, Departure>& Departures() {
+  static const auto& departures = *new std::map<std::string, Departure>{
+      {"full-106.jsonl",
+       {"dump 80 of process 0", "status VmHWM",
+        "The recorder's hidden page is one page in the resident set's per-CPU "
+        "counter, which therefore reaches its batch of 32 one page earlier; "
+        "hiwater_rss is taken from what the counter shows at that moment."}},
+  };
+  return departures;
+}
+
+struct Recording {
+  std::string name;    // vma-101.maps.jsonl
+  std::string script;  // its path
+  bool maps_each = false;
+};
+void PrintTo(const Recording& recording, std::ostream* out) {
+  *out << recording.name;
+}
+
+Recording RecordingOf(const fs::path& path) {
+  Recording recording{.name = path.filename(), .script = {}};
+  const std::string stem = path.stem();
+  const size_t dot = stem.find('.');
+  recording.maps_each = dot != std::string::npos;
+  const std::string folder =
+      path.parent_path().filename() == "special" ? "special" : "scripts";
+  recording.script =
+      fs::path(kRecorded) / folder / (stem.substr(0, dot) + ".s");
+  return recording;
+}
+
+// Tests are named before main, where the working directory may be another.
+std::vector<Recording> Recordings() {
+  std::vector<Recording> recordings;
+  std::error_code error;
+  for (const auto& entry :
+       fs::recursive_directory_iterator(kRecordings, error)) {
+    if (entry.path().extension() != ".jsonl") continue;
+    recordings.push_back(RecordingOf(entry.path()));
+  }
+  std::sort(recordings.begin(), recordings.end(),
+            [](const auto& a, const auto& b) { return a.name < b.name; });
+  return recordings;
+}
+
+std::string RecordingPath(const Recording& recording) {
+  const fs::path folder = fs::path(recording.script).parent_path().filename();
+  const fs::path base = kRecordings;
+  return folder == "special" ? base / folder / recording.name
+                             : base / recording.name;
+}
+
+// Runs the script on a fresh machine, verified after every command; its JSON
+// lines.
+std::string RunScript(const Recording& recording) {
+  std::ostringstream lines;
+  const auto script = scenario::ReadScript(recording.script);
+  EXPECT_TRUE(script.ok()) << script.status();
+  if (!script.ok()) return "";
+  const auto printer = scenario::MakeJsonPrinter(lines);
+  scenario::Runner runner(
+      [](const v1::MachineConfig& config) {
+        return MakeMachine(config, Verification::kAfterEveryCommand);
+      },
+      *printer,
+      {.maps_each = recording.maps_each, .event_level = v1::EVENT_LEVEL_NONE},
+      script->file_name);
+  const absl::Status status = runner.Run(*script);
+  EXPECT_TRUE(status.ok()) << status;
+  return lines.str();
+}
+
+class Recorded : public testing::TestWithParam<Recording> {};
+
+TEST_P(Recorded, IsWhatTheMachineDoes) {
+  std::ifstream real(RecordingPath(GetParam()));
+  ASSERT_TRUE(real.is_open()) << RecordingPath(GetParam());
+  std::istringstream ours(RunScript(GetParam()));
+  native::CompareOptions options;
+  options.hidden_page = native::Side::kA;
+  const auto result = native::CompareRuns(real, ours, options);
+  const auto known = Departures().find(GetParam().name);
+  if (known == Departures().end()) {
+    EXPECT_FALSE(result.difference) << result.difference->Text();
+    EXPECT_GT(result.lines_equal, 0);
+    return;
+  }
+  const Departure& departure = known->second;
+  ASSERT_TRUE(result.difference)
+      << "equal now: take it out of Departures(), where it says: "
+      << departure.reason;
+  EXPECT_EQ(result.difference->where, departure.where);
+  EXPECT_EQ(result.difference->field, departure.field);
+}
+
+std::string TestName(const testing::TestParamInfo<Recording>& info) {
+  std::string name = info.param.name.substr(0, info.param.name.rfind('.'));
+  for (char& c : name) {
+    if (c == '-' || c == '.') c = '_';
+  }
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Linux618, Recorded, testing::ValuesIn(Recordings()),
+                         TestName);
+
+TEST(RecordedFiles, EveryProfileIsThere) {
+  const std::vector<Recording> recordings = Recordings();
+  for (const char* profile : {"vma-", "anon-", "file-", "full-"}) {
+    const auto count = std::count_if(
+        recordings.begin(), recordings.end(), [&](const Recording& recording) {
+          return recording.name.rfind(profile, 0) == 0;
+        });
+    EXPECT_EQ(count, 30) << profile;
+  }
+  for (const auto& [name, departure] : Departures()) {
+    EXPECT_TRUE(std::any_of(
+        recordings.begin(), recordings.end(),
+        [&name = name](const Recording& r) { return r.name == name; }))
+        << name;
+  }
+}
+
+}  // namespace
+}  // namespace faultline::scenarios
