@@ -44,7 +44,10 @@ enum class Side { kNone, kA, kB };
 struct CompareOptions {
   uint32_t fields = ~uint32_t{0};
   // The side on which `native` ran: there status counts its hidden page, which
-  // is taken out before status is compared.
+  // is taken out before status is compared. And there a fetch from a page of
+  // zeros executes what it fetched, a write to the hidden page: its signal
+  // (SEGV_ACCERR at that page, with fetchfault 0) counts as none, because a
+  // simulated machine executes nothing.
   Side hidden_page = Side::kNone;
 };
 

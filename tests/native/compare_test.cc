@@ -126,6 +126,24 @@ TEST(Compare, TheHiddenPageIsTakenOutOfStatus) {
   EXPECT_NE(FirstField(real, ours, "status"), "");
 }
 
+TEST(Compare, WhatAFetchedZeroExecutedIsNoSignalOfTheFetch) {
+  const std::string ours = Op(R"(,"fetchfault":0)");
+  const std::string real =
+      Op(R"(,"sig":11,"code":2,"addr":"7fffff000000","fetchfault":0)");
+  EXPECT_EQ(FirstField(real, ours, "", Side::kA), "");
+  EXPECT_EQ(FirstField(ours, real, "", Side::kB), "");
+  EXPECT_EQ(FirstField(real, ours, "", Side::kB), "sig");
+  EXPECT_EQ(FirstField(real, ours), "sig");
+  // Another address, another code, or a fetch that faulted is a difference.
+  for (const char* other :
+       {R"(,"sig":11,"code":2,"addr":"7fffff001000","fetchfault":0)",
+        R"(,"sig":11,"code":1,"addr":"7fffff000000","fetchfault":0)",
+        R"(,"sig":7,"code":2,"addr":"7fffff000000","fetchfault":0)",
+        R"(,"sig":11,"code":2,"addr":"7fffff000000","fetchfault":1)"}) {
+    EXPECT_NE(FirstField(Op(other), ours, "", Side::kA), "") << other;
+  }
+}
+
 TEST(Compare, LinesThatAreMissingOrOfAnotherKindDiffer) {
   EXPECT_EQ(FirstField(Op(""), Op("") + Op("")), "line");
   EXPECT_EQ(FirstField(Op(""), Dump(R"("maps":[])")), "line");
