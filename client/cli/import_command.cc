@@ -48,6 +48,7 @@ constexpr size_t kShownMax = 50;
 struct ImportFlags {
   std::string file;
   std::string fs = "detect";
+  std::string kernel;  // "6.18" or "6.1"; empty: the recording says
   bool show_maps = false;
   bool explain = false;
   Place place;
@@ -162,6 +163,27 @@ void PrintReport(const ImportReport& report, const ImportFlags& flags,
       report.agrees() ? style.Good(verdict) : style.Bad(verdict));
 }
 
+// The kernel a recording was made on, from its about.txt ("kernel: Linux
+// 6.1.0-18-amd64 x86_64"); what is older than 6.7 behaves as 6.1 does.
+std::string KernelOf(const std::filesystem::path& about) {
+  std::ifstream in(about);
+  std::string line;
+  while (std::getline(in, line)) {
+    int major = 0, minor = 0;
+    if (std::sscanf(line.c_str(), "kernel: Linux %d.%d", &major, &minor) == 2) {
+      return major < 6 || (major == 6 && minor < 7) ? "6.1" : "6.18";
+    }
+  }
+  return "6.18";
+}
+
+v1::MachineConfig ConfigOf(const ImportFlags& flags) {
+  v1::MachineConfig config;
+  config.set_personality(flags.kernel == "6.1" ? v1::PERSONALITY_LINUX_6_1
+                                               : v1::PERSONALITY_LINUX_6_18);
+  return config;
+}
+
 // A directory with a whole recording names its parts itself.
 void TakeDirectory(ImportFlags* flags) {
   namespace fs = std::filesystem;
@@ -170,6 +192,9 @@ void TakeDirectory(ImportFlags* flags) {
   if (fs::is_directory(flags->file, error)) {
     const fs::path directory = flags->file;
     flags->file = directory / "strace.txt";
+    if (flags->kernel.empty()) {
+      flags->kernel = KernelOf(directory / "about.txt");
+    }
     if (options.maps_dir.empty() &&
         fs::is_directory(directory / "snap", error)) {
       options.maps_dir = directory / "snap";
@@ -203,7 +228,7 @@ int Import(ImportFlags flags, const Context& context) {
     options.tell = [](const std::string& text) { std::cout << text << "\n"; };
   }
   std::string session;
-  auto target = FactoryFor(flags.place, context, &session)(v1::MachineConfig());
+  auto target = FactoryFor(flags.place, context, &session)(ConfigOf(flags));
   if (!target.ok()) return Fail(target.status());
   (*target)->set_event_level(v1::EVENT_LEVEL_FAULTS);
   strace::Reader reader(flags.file == "-" ? std::cin : file);
@@ -258,6 +283,12 @@ void AddImport(CLI::App& app, Context& context) {
                    "Which file system the recorded files were on")
       ->check(CLI::IsMember({"detect", "ext4", "ramfs", "tmpfs"}))
       ->type_name("detect|ext4|ramfs|tmpfs");
+  strace
+      ->add_option("--kernel", flags->kernel,
+                   "Whose behaviour the machine has (default: that of the "
+                   "recording's about.txt, else 6.18)")
+      ->check(CLI::IsMember({"6.18", "6.1"}))
+      ->type_name("6.18|6.1");
   strace
       ->add_option("--server", flags->place.server,
                    "Runs on a server, host:port (default: in this process)")
