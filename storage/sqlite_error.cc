@@ -25,6 +25,9 @@ constexpr Meaning kMeanings[] = {
      "out of memory; close sessions or give the server more"},
     {SQLITE_FULL, absl::StatusCode::kResourceExhausted, "DISK_FULL",
      "the disk is full; free some space (nothing acknowledged is lost)"},
+    // The log's index, faultline.db-shm, is allocated when it is opened.
+    {SQLITE_IOERR_SHMSIZE, absl::StatusCode::kResourceExhausted, "DISK_FULL",
+     "the disk is full; free some space (nothing acknowledged is lost)"},
     {SQLITE_IOERR, absl::StatusCode::kUnavailable, "DISK_ERROR",
      "the disk reported an error; look into the kernel log (dmesg) and check "
      "the disk"},
