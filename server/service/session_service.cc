@@ -150,12 +150,10 @@ grpc::ServerUnaryReactor* SessionServiceImpl::DeleteSession(
   return StartCall(context, [&](auto* reactor) -> absl::Status {
     FL_ASSIGN_OR_RETURN(const std::string id, SessionIdOf(request->session()));
     const bool allow_missing = request->allow_missing();
-    context_.table.Delete(
-        id, [reactor, allow_missing](absl::StatusOr<SessionInfo> deleted) {
-          const bool missing = absl::IsNotFound(deleted.status());
-          Finish(reactor, missing && allow_missing ? absl::OkStatus()
-                                                   : deleted.status());
-        });
+    context_.table.Delete(id, [reactor, allow_missing](absl::Status deleted) {
+      const bool missing = absl::IsNotFound(deleted);
+      Finish(reactor, missing && allow_missing ? absl::OkStatus() : deleted);
+    });
     return absl::OkStatus();
   });
 }
