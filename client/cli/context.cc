@@ -44,14 +44,17 @@ absl::StatusOr<client::Session> OpenOrCreate(const Place& place,
   auto client = client::Client::Connect(place.server.empty() ? kDefaultServer
                                                              : place.server);
   if (!client.ok()) return client.status();
-  if (!place.session.empty()) {
-    auto existing = client->OpenSession(place.session);
-    if (existing.ok() || !absl::IsNotFound(existing.status())) return existing;
-  }
   client::SessionSpec spec;
-  constexpr absl::string_view kPrefix = "sessions/";
-  spec.id = client::SessionName(place.session).substr(kPrefix.size());
   spec.config = config;
+  if (!place.session.empty()) {
+    const std::string name = client::SessionName(place.session);
+    spec.id = name.substr(name.find('/') + 1);
+    const bool as_it_is = !place.fresh && config.ByteSizeLong() == 0;
+    if (as_it_is) {
+      auto existing = client->OpenSession(name);
+      if (!absl::IsNotFound(existing.status())) return existing;
+    }
+  }
   return client->CreateSession(spec);
 }
 
@@ -90,7 +93,7 @@ TargetFactory FactoryFor(const Place& place, const Context& context,
              -> absl::StatusOr<std::unique_ptr<Target>> {
     auto session = OpenOrCreate(place, config);
     if (!session.ok()) return session.status();
-    if (session_name != nullptr) *session_name = session->name();
+    *session_name = session->name();
     return MakeSessionTarget(*std::move(session));
   };
 }

@@ -28,6 +28,8 @@ int Fail(const absl::Status& status);
 struct Place {
   std::string server;   // empty: in this process, where that is possible
   std::string session;  // empty: a new one
+  // The session must be a new one: what happens in it is to be all it has.
+  bool fresh = false;
 };
 
 // Declares --server on a subcommand that always needs one; the environment
@@ -36,7 +38,8 @@ void AddServerOption(CLI::App& command, std::string* server);
 
 // A factory of machines at `place`: in this process when it names neither a
 // server nor a session; else a new session, or the one that exists by that
-// name. `session_name`, when not null, learns the session's name.
+// name, unless a configuration is asked for, which such a session has already
+// (ALREADY_EXISTS). `session_name` learns the session's name.
 TargetFactory FactoryFor(const Place& place, const Context& context,
                          std::string* session_name);
 

@@ -227,6 +227,7 @@ int Import(ImportFlags flags, const Context& context) {
   if (flags.explain) {
     options.tell = [](const std::string& text) { std::cout << text << "\n"; };
   }
+  flags.place.fresh = true;
   std::string session;
   auto target = FactoryFor(flags.place, context, &session)(ConfigOf(flags));
   if (!target.ok()) return Fail(target.status());

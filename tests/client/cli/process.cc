@@ -2,8 +2,8 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <pty.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -109,11 +109,57 @@ Finished Faultline(const std::vector<std::string>& arguments,
   return result;
 }
 
+Server::Server() {
+  static int servers = 0;
+  data_ = TemporaryDirectory() + "/data-" + std::to_string(++servers);
+  Start();
+}
+
+Server::~Server() { Kill(); }
+
+void Server::Start() {
+  Pipe out;
+  pid_ = fork();
+  if (pid_ == 0) {
+    dup2(out.ends[1], STDOUT_FILENO);
+    Execute({"serve", "--data", data_, "--listen", "127.0.0.1:0"}, {});
+  }
+  close(out.ends[1]);
+  output_ = out.ends[0];
+  // "listening on 127.0.0.1:43637\n"
+  std::string line;
+  char c = 0;
+  while (read(output_, &c, 1) == 1 && c != '\n') line += c;
+  address_ = line.substr(line.rfind(' ') + 1);
+}
+
+void Server::Kill() {
+  kill(pid_, SIGKILL);
+  ExitStatus(pid_);
+  close(output_);
+}
+
+void Server::KillAndRestart() {
+  Kill();
+  Start();
+}
+
 OnTerminal::OnTerminal(const std::vector<std::string>& arguments,
                        const Environment& environment) {
-  winsize size = {.ws_row = 50, .ws_col = 200, .ws_xpixel = 0, .ws_ypixel = 0};
-  pid_ = forkpty(&terminal_, nullptr, nullptr, &size);
-  if (pid_ == 0) Execute(arguments, environment);
+  const winsize size = {50, 200, 0, 0};
+  terminal_ = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+  if (terminal_ < 0 || grantpt(terminal_) != 0 || unlockpt(terminal_) != 0 ||
+      ioctl(terminal_, TIOCSWINSZ, &size) != 0) {
+    std::abort();
+  }
+  const std::string other_end = ptsname(terminal_);
+  pid_ = fork();
+  if (pid_ != 0) return;
+  setsid();
+  // The first terminal that a session's leader opens becomes its own.
+  const int end = open(other_end.c_str(), O_RDWR);
+  for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) dup2(end, fd);
+  Execute(arguments, environment);
 }
 
 OnTerminal::~OnTerminal() {

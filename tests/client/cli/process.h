@@ -28,6 +28,29 @@ Finished Faultline(const std::vector<std::string>& arguments,
                    const std::string& input = "",
                    const Environment& environment = {});
 
+// `faultline serve` on a port and in a data directory of its own; dies with
+// this object.
+class Server {
+ public:
+  Server();
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  const std::string& address() const { return address_; }
+  // Ends it by SIGKILL and starts another on the same data.
+  void KillAndRestart();
+
+ private:
+  void Start();
+  void Kill();
+
+  std::string data_;
+  std::string address_;
+  pid_t pid_ = -1;
+  int output_ = -1;
+};
+
 // faultline on a terminal of its own.
 class OnTerminal {
  public:
