@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "server/machine/mm/memory.h"
 #include "server/machine/mm/mmap.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/swap.h"
@@ -32,22 +31,23 @@ bool FollowPage(Kernel& k, const Vma& vma, VirtAddr addr, bool write) {
 
 }  // namespace
 
-Errno FaultIn(Kernel& k, Vma& vma, VirtAddr addr, bool write) {
+Errno FaultIn(Kernel& k, Vma& vma, VirtAddr addr, bool write, Retry retry) {
   if (FollowPage(k, vma, addr, write)) return Errno::kOk;
   FaultAccess access = write ? FaultAccess::kWrite : FaultAccess::kRead;
-  uint32_t status = HandleMmFault(k, vma, addr, access);
+  uint32_t status = HandleMmFault(k, vma, addr, access, retry);
   if (status & vm_fault::kOom) return Errno::kENOMEM;
   if (status & vm_fault::kError) return Errno::kEFAULT;
   VM_BUG_ON(!FollowPage(k, vma, addr, write));
   return Errno::kOk;
 }
 
-Errno PopulateVma(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
+Errno PopulateVma(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
+                  Retry retry) {
   if (vma.Has(vm::kLockOnFault)) return Errno::kOk;
   if (!VmaIsAccessible(vma)) return Errno::kEFAULT;
   bool write = (vma.flags & (vm::kWrite | vm::kShared)) == vm::kWrite;
   for (VirtAddr a = start; a < end; a = a + kPageSize) {
-    FL_TRY(FaultIn(k, vma, a, write));
+    FL_TRY(FaultIn(k, vma, a, write, retry));
   }
   return Errno::kOk;
 }
@@ -60,8 +60,8 @@ Errno MmPopulate(Kernel& k, Mm& mm, VirtAddr start, uint64_t length,
     Vma& vma = k.vmas[at];
     at = vma.next;
     if (vma.Has(vm::kIo | vm::kPfnMap)) continue;
-    Errno e =
-        PopulateVma(k, vma, std::max(start, vma.start), std::min(end, vma.end));
+    Errno e = PopulateVma(k, vma, std::max(start, vma.start),
+                          std::min(end, vma.end), Retry::kAnew);
     if (e != Errno::kOk && on_error == OnError::kStop) return e;
   }
   return Errno::kOk;

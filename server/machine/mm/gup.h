@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "server/machine/kernel.h"
+#include "server/machine/mm/memory.h"
 
 namespace faultline {
 
@@ -16,10 +17,12 @@ Errno MmPopulate(Kernel& k, Mm& mm, VirtAddr start, uint64_t length,
                  OnError on_error);
 
 // populate_vma_page_range()
-Errno PopulateVma(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end);
+Errno PopulateVma(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
+                  Retry retry = Retry::kTried);
 
 // __get_user_pages() of one page: Linux's errno for a failed fault.
-Errno FaultIn(Kernel& k, Vma& vma, VirtAddr addr, bool write);
+Errno FaultIn(Kernel& k, Vma& vma, VirtAddr addr, bool write,
+              Retry retry = Retry::kTried);
 
 }  // namespace faultline
 

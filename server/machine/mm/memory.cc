@@ -239,11 +239,11 @@ uint32_t HandlePteFault(Kernel& k, VmFault& f) {
 }
 
 // mm_account_fault()
-void AccountFault(Kernel& k, uint32_t status) {
+void AccountFault(Kernel& k, uint32_t status, Retry retry) {
   k.vmstat.events[kPgFault]++;
   if (status & vm_fault::kError) return;
   Task& task = k.Current();
-  if (status & vm_fault::kMajor) {
+  if ((status & vm_fault::kMajor) && retry == Retry::kTried) {
     task.maj_flt++;
   } else {
     task.min_flt++;
@@ -261,9 +261,22 @@ bool VmaNeedsCopy(const Vma& src) {
   return src.anon_vma || src.Has(vm::kPfnMap | vm::kMixedMap);
 }
 
+// copy_pgd_range() and the levels below: the child gets a table wherever the
+// parent has one, though it may hold nothing of this VMA. False: no memory.
+bool CopyTables(Kernel& k, Mm& to, const Mm& from, const Vma& vma) {
+  for (VirtAddr a = vma.start; a < vma.end;
+       a = VirtAddr((a.value() & ~(kPmdSize - 1)) + kPmdSize)) {
+    int level = 1;
+    while (!FindTable(std::as_const(k), from, a, level).valid()) level++;
+    if (!AllocTable(k, to, a, level).valid()) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
-uint32_t HandleMmFault(Kernel& k, Vma& vma, VirtAddr addr, FaultAccess access) {
+uint32_t HandleMmFault(Kernel& k, Vma& vma, VirtAddr addr, FaultAccess access,
+                       Retry retry) {
   VmFault f{.vma = vma,
             .mm = k.mms[vma.mm],
             .addr = addr.Floor(),
@@ -274,7 +287,7 @@ uint32_t HandleMmFault(Kernel& k, Vma& vma, VirtAddr addr, FaultAccess access) {
   f.resolved.address = addr.value();
   f.pte = AllocPte(k, f.mm, f.addr);
   uint32_t status = f.pte.ok() ? HandlePteFault(k, f) : vm_fault::kOom;
-  AccountFault(k, status);
+  AccountFault(k, status, retry);
   if (!(status & vm_fault::kError)) {
     f.resolved.major = status & vm_fault::kMajor;
     k.Emit(EventLevel::kFaults, f.resolved);
@@ -312,21 +325,16 @@ bool CopyPageRange(Kernel& k, Vma& dst, Vma& src) {
   Mm& from = k.mms[src.mm];
   Mm& to = k.mms[dst.mm];
   const bool cow = (src.flags & (vm::kShared | vm::kMayWrite)) == vm::kMayWrite;
-  bool flush = false, ok = true;
+  if (!CopyTables(k, to, from, src)) return false;
+  bool flush = false;
   uint64_t region = ~uint64_t{0};
   uint64_t* child_table = nullptr;
   RssBatch rss(to);
   ForEachPte(k, from, src.start, src.end, [&](VirtAddr a, uint64_t& entry) {
-    if (!ok) return;
     if (a.value() / kPmdSize != region) {
-      PteRef ref = AllocPte(k, to, a);
-      if (!ref.ok()) {
-        ok = false;
-        return;
-      }
       rss.Flush();
       region = a.value() / kPmdSize;
-      child_table = k.frames.MutTable(ref.table);
+      child_table = k.frames.MutTable(FindTable(std::as_const(k), to, a, 1));
     }
     Pte pte(entry);
     if (!pte.special()) {
@@ -346,7 +354,7 @@ bool CopyPageRange(Kernel& k, Vma& dst, Vma& src) {
     child_table[IndexAt(a, 1)] = child.value();
   });
   if (flush) FlushTlbRange(k, from, src.start, src.end);
-  return ok;
+  return true;
 }
 
 void UnmapMappingPages(Kernel& k, Inode& inode, uint64_t first, uint64_t last,

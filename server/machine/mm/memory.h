@@ -19,9 +19,15 @@ inline constexpr uint32_t kError = kOom | kSigbus | kSigsegv;
 
 enum class FaultAccess : uint8_t { kRead, kWrite };
 
+// A fault that reads a page in lets go of mmap_lock and is tried again. The
+// second try counts as major when it knows itself to be one
+// (FAULT_FLAG_TRIED), and otherwise as the minor fault it looks like.
+enum class Retry : uint8_t { kTried, kAnew };
+
 // Resolves one fault at `addr` within `vma`, which permits the access.
 // Counts it in the current task's min_flt or maj_flt unless it failed.
-uint32_t HandleMmFault(Kernel& k, Vma& vma, VirtAddr addr, FaultAccess access);
+uint32_t HandleMmFault(Kernel& k, Vma& vma, VirtAddr addr, FaultAccess access,
+                       Retry retry = Retry::kTried);
 
 // Drops the pages of [start, end) of the VMA and their PTEs.
 // zap_page_range_single()
