@@ -19,6 +19,9 @@ namespace faultline {
 // Bumped when the saved form or the meaning of a command changes.
 inline constexpr uint64_t kStateVersion = 1;
 
+// The saved form of a machine with this kernel.
+std::string SaveKernel(const Kernel& k);
+
 class Machine {
  public:
   // Boots. Throws ConfigError when no such machine can exist.

@@ -155,6 +155,7 @@ class Archive {
       bool has = v.has_value();
       NumberField(has);
       if constexpr (Derived::kReading) {
+        v.reset();
         if (has) v.emplace();
       }
       if (has) Field(*v);
@@ -182,6 +183,7 @@ class Archive {
     NumberField(n);
     if constexpr (Derived::kReading) {
       n = self().CheckCount(n);
+      map.clear();
       for (uint64_t i = 0; i < n; i++) {
         typename M::key_type key{};
         typename M::mapped_type value{};
