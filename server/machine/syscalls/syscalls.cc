@@ -205,7 +205,10 @@ class Dispatch {
   }
   Result operator()(const Sysctl& c) {
     uint64_t* value = FindSysctl(k_.sysctl, c.name);
-    if (value == nullptr) return Errno::kENOENT;
+    // A parameter of the command line has no file to write to.
+    if (value == nullptr || value == &k_.sysctl.stack_guard_gap) {
+      return Errno::kENOENT;
+    }
     *value = c.value;
     if (value == &k_.sysctl.min_free_kbytes ||
         value == &k_.sysctl.watermark_scale_factor) {

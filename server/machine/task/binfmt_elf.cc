@@ -314,7 +314,22 @@ ErrnoOr<ElfImage> ReadElf(Kernel& k, Id<Inode> inode) {
   return image;
 }
 
-Errno LoadElf(Kernel& k, Mm& mm, const ElfImage& image, const Execve& call,
+ErrnoOr<std::optional<ElfImage>> ReadInterpreter(Kernel& k,
+                                                 const ElfImage& image) {
+  if (image.interpreter.empty()) return std::optional<ElfImage>();
+  auto it = k.names.find(image.interpreter);
+  if (it == k.names.end()) return Errno::kENOENT;
+  const Inode& inode = std::as_const(k).inodes[it->second];
+  if ((inode.mode & 0111) == 0) return Errno::kEACCES;
+  if (inode.size < kEhdr64) return Errno::kEIO;
+  ErrnoOr<ElfImage> interpreter = ReadElf(k, it->second);
+  if (interpreter.error() == Errno::kENOEXEC) return Errno::kELIBBAD;
+  if (!interpreter.ok()) return interpreter.error();
+  return std::optional<ElfImage>(std::move(interpreter.value()));
+}
+
+Errno LoadElf(Kernel& k, Mm& mm, const ElfImage& image,
+              const std::optional<ElfImage>& interpreter, const Execve& call,
               const std::function<Errno(uint64_t bytes)>& make_stack) {
   InitialStack stack(mm, call);
   FL_TRY(make_stack(stack.size(mm)));
@@ -340,14 +355,11 @@ Errno LoadElf(Kernel& k, Mm& mm, const ElfImage& image, const Execve& call,
   uint64_t bias = FL_TRY_VALUE(MapImage(k, mm, image, file, base, flags));
   uint64_t elf_brk = 0;
   SetCodeAndData(mm, image, bias, &elf_brk);
-  if (!image.interpreter.empty()) {
-    auto it = k.names.find(image.interpreter);
-    if (it == k.names.end()) return Errno::kENOENT;
-    ElfImage interp = FL_TRY_VALUE(ReadElf(k, it->second));
-    Id<File> interp_file = OpenImage(k, interp.inode);
+  if (interpreter) {
+    Id<File> interp_file = OpenImage(k, interpreter->inode);
     auto mapped =
-        MapImage(k, mm, interp, interp_file, 0,
-                 interp.position_independent ? 0 : mman::kFixedNoReplace);
+        MapImage(k, mm, *interpreter, interp_file, 0,
+                 interpreter->position_independent ? 0 : mman::kFixedNoReplace);
     PutFile(k, interp_file);
     if (!mapped.ok()) return mapped.error();
   }

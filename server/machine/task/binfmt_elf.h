@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,9 +36,15 @@ struct ElfImage {
 // Parses the headers. ENOEXEC for what is no ELF image of this machine.
 ErrnoOr<ElfImage> ReadElf(Kernel& k, Id<Inode> inode);
 
+// The image's interpreter; nothing when it names none. ENOENT, EACCES, EIO,
+// and ELIBBAD for what is no ELF image.
+ErrnoOr<std::optional<ElfImage>> ReadInterpreter(Kernel& k,
+                                                 const ElfImage& image);
+
 // load_elf_binary() from the point of no return on: `make_stack(bytes)` sets
 // up the stack for that many bytes of strings and tables.
-Errno LoadElf(Kernel& k, Mm& mm, const ElfImage& image, const Execve& call,
+Errno LoadElf(Kernel& k, Mm& mm, const ElfImage& image,
+              const std::optional<ElfImage>& interpreter, const Execve& call,
               const std::function<Errno(uint64_t bytes)>& make_stack);
 
 }  // namespace faultline

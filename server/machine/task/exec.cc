@@ -3,6 +3,7 @@
 #include "server/machine/task/exec.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -142,6 +143,7 @@ Errno DoExecve(Kernel& k, const Execve& asked) {
   FL_TRY(CheckArguments(k.Current(), call));
   Id<Inode> inode = FL_TRY_VALUE(FindImage(k, &call));
   ElfImage image = FL_TRY_VALUE(ReadElf(k, inode));
+  std::optional<ElfImage> interpreter = FL_TRY_VALUE(ReadInterpreter(k, image));
   Id<Mm> mm_id = MmAlloc(k);
   if (!mm_id) return Errno::kENOMEM;
   // Point of no return: the old address space goes.
@@ -155,10 +157,11 @@ Errno DoExecve(Kernel& k, const Execve& asked) {
   task.comm = Basename(asked.path);
   PickMmapLayout(k, mm, task);
   k.Emit(EventLevel::kFaults, SchedProcessExec{asked.path, task.pid});
-  Errno e = LoadElf(k, mm, image, call, [&](uint64_t args) -> Errno {
+  auto make_stack = [&](uint64_t args) -> Errno {
     auto stack = MakeStack(k, mm, args);
     return stack.error();
-  });
+  };
+  Errno e = LoadElf(k, mm, image, interpreter, call, make_stack);
   if (e != Errno::kOk) {
     constexpr int32_t kSigsegv = 11;
     KillTask(k, task, kSigsegv);

@@ -47,6 +47,15 @@ bool DumpsCore(int32_t signal) {
   }
 }
 
+// thread_group_empty(): no other thread of the process is left.
+bool GroupHasEnded(const Kernel& k, Pid tgid) {
+  for (auto [pid, id] : k.pids) {
+    const Task& t = k.tasks[id];
+    if (t.tgid == tgid && t.state == TaskState::kRunning) return false;
+  }
+  return true;
+}
+
 // forget_original_parent(): children go to init, zombies among them vanish
 // when init is this task or gone.
 void ReparentChildren(Kernel& k, Pid parent) {
@@ -92,12 +101,15 @@ void DoExit(Kernel& k, Task& task, int32_t code) {
   FilesPut(k, std::exchange(task.files, {}));
   task.state = TaskState::kZombie;
   task.exit_code = code;
-  Pid pid = task.pid;
-  ReparentChildren(k, pid);
-  // A thread other than the leader, and a child nobody can wait for, leave
-  // no zombie.
-  bool waitable = task.pid == task.tgid && task.ppid != 0;
-  if (!waitable) ReleaseTask(k, pid);
+  const Pid pid = task.pid, tgid = task.tgid;
+  if (pid != tgid) ReleaseTask(k, pid);
+  // delay_group_leader(): a process ends with its last thread; its leader is
+  // a zombie until then, and after it unless nobody can wait for it.
+  if (!GroupHasEnded(std::as_const(k), tgid)) return;
+  ReparentChildren(k, tgid);
+  auto leader = k.pids.find(tgid);
+  if (leader == k.pids.end()) return;
+  if (k.tasks[leader->second].ppid == 0) ReleaseTask(k, tgid);
 }
 
 void DoGroupExit(Kernel& k, Task& task, int32_t code) {
@@ -107,12 +119,17 @@ void DoGroupExit(Kernel& k, Task& task, int32_t code) {
     const Task& t = k.tasks[id];
     if (t.tgid == tgid && t.state == TaskState::kRunning) group.push_back(pid);
   }
+  // signal->group_exit_code is what the parent will see.
+  auto leader = k.pids.find(tgid);
+  if (!group.empty() && leader != k.pids.end()) {
+    k.tasks[leader->second].exit_code = code;
+  }
   for (Pid pid : group) DoExit(k, k.tasks[k.pids.at(pid)], code);
 }
 
 void KillTask(Kernel& k, Task& task, int32_t signal) {
+  // The task may be a leader that has exited before its threads.
   k.Emit(EventLevel::kFaults, SignalGenerate{signal, 0, task.pid});
-  if (task.state != TaskState::kRunning) return;
   constexpr int32_t kCoreFlag = 0x80;
   DoGroupExit(k, task, signal | (DumpsCore(signal) ? kCoreFlag : 0));
 }
@@ -171,7 +188,7 @@ ErrnoOr<uint64_t> DoWait(Kernel& k, int64_t wanted, std::string* status) {
     if (child.ppid != parent || child.pid != child.tgid) continue;
     if (wanted > 0 && pid != static_cast<Pid>(wanted)) continue;
     any_child = true;
-    if (child.state != TaskState::kZombie) continue;
+    if (!GroupHasEnded(k, pid)) continue;
     auto code = static_cast<uint32_t>(child.exit_code);
     for (int i = 0; i < 4; i++) {
       status->push_back(static_cast<char>(code >> (8 * i)));

@@ -25,8 +25,8 @@ constexpr uint64_t kSighand = 0x800, kParent = 0x8000, kThread = 0x10000;
 constexpr uint64_t kNewNs = 0x20000, kNewUser = 0x10000000;
 }  // namespace clone
 
-// pid_max on a 64-bit kernel.
-constexpr Pid kPidMax = 4194304;
+// pid_max on a 64-bit kernel, and where pids start over.
+constexpr Pid kPidMax = 4194304, kReservedPids = 300;
 
 // One VMA of the parent for the child. dup_mmap()'s loop body.
 Errno DupVma(Kernel& k, Mm& mm, Vma& parent) {
@@ -152,7 +152,7 @@ void PickMmapLayout(Kernel& k, Mm& mm, const Task& task) {
 
 Task& NewTask(Kernel& k) {
   do {
-    k.last_pid = k.last_pid + 1 >= kPidMax ? 2 : k.last_pid + 1;
+    k.last_pid = k.last_pid + 1 >= kPidMax ? kReservedPids : k.last_pid + 1;
   } while (k.pids.contains(k.last_pid));
   Id<Task> id = k.tasks.New();
   k.pids[k.last_pid] = id;
