@@ -17,8 +17,10 @@ namespace {
 
 // What one turn executes before other sessions get theirs.
 constexpr size_t kTurnCommands = 256;
-// And how long a turn of a waker takes.
+// And how long a turn of a waker takes, at least. The journal is read anew for
+// each, so that it also takes this many times as long as the first read.
 constexpr absl::Duration kWakeSlice = absl::Milliseconds(50);
+constexpr int kWakeReads = 8;
 // An answer that takes longer to encode is not given on the writer's thread.
 constexpr size_t kQuickOutcomesMax = 8;
 constexpr size_t kQuickEventsMax = 64;
@@ -275,14 +277,19 @@ absl::StatusOr<bool> Session::StartWaking() {
 }
 
 absl::StatusOr<bool> Session::WakeSlice() {
-  const absl::Time end = absl::Now() + kWakeSlice;
+  const absl::Time start = absl::Now();
+  absl::Time end = absl::InfiniteFuture();
   bool more = false;
   FL_RETURN_IF_ERROR(waking_->replayer.Advance(
       std::numeric_limits<int64_t>::max(), [&](const storage::Entry& entry) {
         if (!entry.request_id.empty()) {
           waking_->request_ids.insert(IdHash(entry.request_id));
         }
-        more = absl::Now() >= end;
+        const absl::Time now = absl::Now();
+        if (end == absl::InfiniteFuture()) {
+          end = now + std::max(kWakeSlice, kWakeReads * (now - start));
+        }
+        more = now >= end;
         return !more;
       }));
   if (!more || waking_->replayer.divergence() || waking_->replayer.panic()) {
