@@ -1,5 +1,5 @@
-// A real server on a port of its own, its store in memory, and a language for the
-// tests: create a session, call, look.
+// A real server on a port of its own, its store in memory, and a language for
+// the tests: create a session, call, look.
 #ifndef FAULTLINE_TESTS_SERVICE_TEST_SERVER_H_
 #define FAULTLINE_TESTS_SERVICE_TEST_SERVER_H_
 
