@@ -1,5 +1,6 @@
 // What a simulated machine needs for the calls that the benchmark compares:
-// the same calls, on the same sizes, as native_mm.h asks of the real kernel.
+// the same calls, on the same sizes, as native_mm.h asks of the real kernel. No
+// events are kept, as the real kernel is not being traced either.
 
 #ifndef FAULTLINE_TESTS_BENCH_OUR_MM_H_
 #define FAULTLINE_TESTS_BENCH_OUR_MM_H_

@@ -132,6 +132,9 @@ TEST(Compare, WhatAFetchedZeroExecutedIsNoSignalOfTheFetch) {
       Op(R"(,"sig":11,"code":2,"addr":"7fffff000000","fetchfault":0)");
   EXPECT_EQ(FirstField(real, ours, "", Side::kA), "");
   EXPECT_EQ(FirstField(ours, real, "", Side::kB), "");
+  const std::string inside =
+      Op(R"(,"sig":11,"code":2,"addr":"7fffff000038","fetchfault":0)");
+  EXPECT_EQ(FirstField(inside, ours, "", Side::kA), "");
   EXPECT_EQ(FirstField(real, ours, "", Side::kB), "sig");
   EXPECT_EQ(FirstField(real, ours), "sig");
   // Another address, another code, or a fetch that faulted is a difference.
