@@ -46,6 +46,14 @@ inline void Finish(grpc::ServerUnaryReactor* reactor,
   reactor->Finish(ToGrpc(status));
 }
 
+// Why work was stopped: whoever stopped it knows only that nobody wants it.
+inline absl::Status Explain(grpc::CallbackServerContext& context,
+                            const absl::Status& status) {
+  if (!absl::IsCancelled(status)) return status;
+  const absl::Status why = CheckWanted(context);
+  return why.ok() ? status : why;
+}
+
 // A unary call that the session table answers: `start(reactor)` hands the work
 // over, or returns what is wrong with the request.
 template <class Start>
@@ -74,7 +82,7 @@ grpc::ServerUnaryReactor* AnswerOn(Workers& workers,
       [context, request, response, reactor, work = std::move(work)] {
         absl::Status status = CheckWanted(*context);
         if (status.ok()) status = work(*request, response);
-        Finish(reactor, status);
+        Finish(reactor, Explain(*context, status));
       });
   if (!accepted) Finish(reactor, errors::WorkLimit(workers.queue_max()));
   return reactor;

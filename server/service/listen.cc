@@ -62,6 +62,12 @@ int BindError(const ListenAddress& listen) {
   return error;
 }
 
+absl::Status Failed(const ListenAddress& listen, absl::string_view why) {
+  return Error(absl::StatusCode::kUnavailable, "LISTEN_FAILED", listen.text,
+               absl::StrCat("cannot listen on ", listen.text, ": ", why,
+                            "; choose another address with --listen"));
+}
+
 }  // namespace
 
 absl::StatusOr<ListenAddress> ParseListenAddress(absl::string_view text) {
@@ -101,8 +107,9 @@ absl::Status RemoteRefused(const ListenAddress& listen) {
                    "if everyone on that network may use and delete sessions"));
 }
 
-absl::Status ListenFailed(const ListenAddress& listen) {
+absl::Status CheckFree(const ListenAddress& listen) {
   const int error = listen.is_unix ? 0 : BindError(listen);
+  if (error == 0) return absl::OkStatus();
   if (error == EADDRINUSE) {
     return Error(
         absl::StatusCode::kAlreadyExists, "LISTEN_ADDRESS_IN_USE", listen.text,
@@ -112,14 +119,16 @@ absl::Status ListenFailed(const ListenAddress& listen) {
                      "for example --listen ",
                      listen.host, ":0 for any"));
   }
-  const std::string why =
-      listen.is_unix ? "the path must be free and its directory writable, and "
-                       "at most 107 bytes long"
-      : error == 0   ? "gRPC could not open it"
-                     : strerror(error);
-  return Error(absl::StatusCode::kUnavailable, "LISTEN_FAILED", listen.text,
-               absl::StrCat("cannot listen on ", listen.text, ": ", why,
-                            "; choose another address with --listen"));
+  return Failed(listen, strerror(error));
+}
+
+absl::Status ListenFailed(const ListenAddress& listen) {
+  const absl::Status status = CheckFree(listen);
+  if (!status.ok()) return status;
+  return Failed(listen, listen.is_unix
+                            ? "the path must be free, at most 107 bytes long, "
+                              "and its directory writable"
+                            : "gRPC could not open it");
 }
 
 }  // namespace faultline

@@ -26,8 +26,11 @@ absl::StatusOr<ListenAddress> ParseListenAddress(absl::string_view listen);
 // authentication, so it has to be asked for.
 absl::Status RemoteRefused(const ListenAddress& listen);
 
-// Why gRPC could not listen: it tries once more to see the system's error.
-// Reason LISTEN_ADDRESS_IN_USE or LISTEN_FAILED.
+// OK when the address is free and ours; the system's error otherwise, which
+// gRPC would only log. Reason LISTEN_ADDRESS_IN_USE or LISTEN_FAILED.
+absl::Status CheckFree(const ListenAddress& listen);
+
+// The same for an address that gRPC has refused.
 absl::Status ListenFailed(const ListenAddress& listen);
 
 }  // namespace faultline

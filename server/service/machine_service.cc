@@ -28,13 +28,13 @@ grpc::ServerUnaryReactor* Execute(SessionTable& table,
                         CommandFromArguments(request.pid(), arguments));
     options.cancelled = [context] { return !CheckWanted(*context).ok(); };
     table.Execute(session, std::move(command), std::move(options),
-                  [reactor, response](absl::StatusOr<ExecuteResult> result) {
+                  [=](absl::StatusOr<ExecuteResult> result) {
                     if (result.ok()) {
                       response->set_revision(result->revision);
                       OutcomeToProto(result->outcome,
                                      response->mutable_outcome());
                     }
-                    Finish(reactor, result.status());
+                    Finish(reactor, Explain(*context, result.status()));
                   });
     return absl::OkStatus();
   });

@@ -38,7 +38,6 @@ class ProgressStream : public grpc::ServerWriteReactor<Response>,
     stream->self_ = stream;
     return stream;
   }
-  ~ProgressStream() override { drain_.Remove(this); }
 
   // False: nobody waits for the result, or the server stops; the work should
   // end soon.
@@ -83,7 +82,10 @@ class ProgressStream : public grpc::ServerWriteReactor<Response>,
     WriteNext();
   }
 
-  void OnDone() override { self_.reset(); }
+  void OnDone() override {
+    drain_.Remove(this);
+    self_.reset();
+  }
 
   void WriteNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (writing_) return;

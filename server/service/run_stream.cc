@@ -23,8 +23,6 @@ RunStream* RunStream::Start(SessionTable& table, DrainList& drain) {
 RunStream::RunStream(SessionTable& table, DrainList& drain)
     : table_(table), drain_(drain) {}
 
-RunStream::~RunStream() { drain_.Remove(this); }
-
 void RunStream::Drain() {
   {
     absl::MutexLock lock(&mutex_);
@@ -42,6 +40,13 @@ void RunStream::OnCancel() {
     Fail(errors::Cancelled());
   }
   Advance();
+}
+
+// The server may be gone before the session lets go of its last answer, so the
+// list of what to drain is left here and not in the destructor.
+void RunStream::OnDone() {
+  drain_.Remove(this);
+  self_.reset();
 }
 
 void RunStream::OnReadDone(bool ok) {

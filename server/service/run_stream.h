@@ -33,7 +33,6 @@ class RunStream
  public:
   // Starts reading.
   static RunStream* Start(SessionTable& table, DrainList& drain);
-  ~RunStream() override;
 
   // Answers what was read, then ends the stream.
   void Drain() override ABSL_LOCKS_EXCLUDED(mutex_);
@@ -44,7 +43,7 @@ class RunStream
   void OnReadDone(bool ok) override ABSL_LOCKS_EXCLUDED(mutex_);
   void OnWriteDone(bool ok) override ABSL_LOCKS_EXCLUDED(mutex_);
   void OnCancel() override ABSL_LOCKS_EXCLUDED(mutex_);
-  void OnDone() override { self_.reset(); }
+  void OnDone() override;
 
   // Starts whatever can be started now: a read, a batch, a write, the end.
   void Advance() ABSL_LOCKS_EXCLUDED(mutex_);

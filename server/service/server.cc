@@ -101,6 +101,7 @@ absl::Status Server::Listen(SessionTable& table, const Options& options) {
   if (!listen.loopback && !options.allow_remote) {
     return RemoteRefused(listen);
   }
+  FL_RETURN_IF_ERROR(CheckFree(listen));
   services_ = std::make_unique<Services>(table, drain_, options.workers);
 
   grpc::EnableDefaultHealthCheckService(true);

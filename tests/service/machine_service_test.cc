@@ -242,17 +242,42 @@ TEST_F(MachineServiceTest, DoesNothingAtAnUnexpectedRevision) {
 TEST_F(MachineServiceTest, DoesNotStartWorkThatNobodyWaitsFor) {
   const std::string lab = Create();
   const uint64_t page = Map(lab, 4096);
-  // The first keeps the machine busy; the second waits behind it until its
-  // client is gone.
   std::thread busy([&] {
-    v1::AccessResponse response;
-    EXPECT_TRUE(
-        Touch(lab, page, limits::kAccessCountMax, &response, 120'000).ok());
+    v1::TickResponse response;
+    EXPECT_TRUE(Hold(lab, &response).ok());
+    EXPECT_EQ(response.revision(), 2);
   });
-  const int executed = WaitUntilBusy(lab, page);
+  held_.WaitForNotification();
+  v1::AccessResponse response;
+  const grpc::Status status = Touch(lab, page, 1, &response, 50);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED)
+      << status.error_message();
+  go_on_.Notify();
   busy.join();
-  EXPECT_EQ(Revision(lab), 2 + executed)
-      << "the one that nobody waited for was executed";
+  EXPECT_EQ(Revision(lab), 2) << "the one that nobody waited for was executed";
+}
+
+TEST_F(MachineServiceTest, DoesNotStartWhatItsClientCancelled) {
+  const std::string lab = Create();
+  std::thread busy([&] {
+    v1::TickResponse response;
+    EXPECT_TRUE(Hold(lab, &response).ok());
+  });
+  held_.WaitForNotification();
+  Context context;
+  std::thread waiting([&] {
+    const v1::MmapRequest request = MapRequest(lab, 4096);
+    v1::MmapResponse response;
+    EXPECT_EQ(machines_->Mmap(&context, request, &response).error_code(),
+              grpc::StatusCode::CANCELLED);
+  });
+  context.TryCancel();
+  waiting.join();
+  // The server has heard of it once it has answered what came after.
+  EXPECT_EQ(Revision(lab), 0);
+  go_on_.Notify();
+  busy.join();
+  EXPECT_EQ(Revision(lab), 1);
 }
 
 }  // namespace

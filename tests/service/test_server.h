@@ -9,7 +9,10 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <utility>
+#include <variant>
 
+#include "absl/synchronization/notification.h"
 #include "faultline/v1/history.grpc.pb.h"
 #include "faultline/v1/inspect.grpc.pb.h"
 #include "faultline/v1/machine.grpc.pb.h"
@@ -67,7 +70,17 @@ class TestServer : public ::testing::Test {
     auto store = storage::Store::Open(in_memory);
     ASSERT_TRUE(store.ok()) << store.status();
     store_ = *std::move(store);
-    table_ = std::make_unique<SessionTable>(*store_);
+    SessionTable::Options table_options;
+    table_options.runner = [this](Machine& machine, const Command& command,
+                                  EventLevel level) {
+      if (const auto* tick = std::get_if<Tick>(&command.op);
+          tick != nullptr && tick->nanoseconds == kHeldTick) {
+        held_.Notify();
+        go_on_.WaitForNotification();
+      }
+      return machine.Apply(command, level);
+    };
+    table_ = std::make_unique<SessionTable>(*store_, table_options);
     Server::Options options;
     options.listen = "127.0.0.1:0";
     auto server = Server::Start(*table_, options);
@@ -151,19 +164,19 @@ class TestServer : public ::testing::Test {
     return machines_->Access(&context, request, response);
   }
 
-  // Asks the machine for little until it has no time for it. Returns how often
-  // it had. Another thread must be about to ask it for much.
-  int WaitUntilBusy(const std::string& session, uint64_t page) {
-    for (int executed = 0;; ++executed) {
-      v1::AccessResponse response;
-      const grpc::Status status = Touch(session, page, 1, &response, 50);
-      if (status.ok()) continue;
-      EXPECT_EQ(status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED)
-          << status.error_message();
-      return executed;
-    }
+  // A command that keeps its machine busy until go_on_; held_ tells that it
+  // does. Once per test.
+  grpc::Status Hold(const std::string& session, v1::TickResponse* response) {
+    v1::TickRequest request;
+    request.set_session(session);
+    request.mutable_tick()->set_nanoseconds(kHeldTick);
+    Context context;
+    return machines_->Tick(&context, request, response);
   }
 
+  static constexpr uint64_t kHeldTick = 424242;
+  absl::Notification held_;
+  absl::Notification go_on_;
   std::unique_ptr<storage::Store> store_;
   std::unique_ptr<SessionTable> table_;
   std::unique_ptr<Server> server_;
