@@ -75,7 +75,7 @@ else
   echo "not possible here: $(tail -n 1 "$work/record.log")"
   echo "using the recording that ships with the project: tests/traces/6.18/sh"
 fi
-grep -v '^#' "$trace/strace.txt" | head -n 4 | cut -c 1-110
+awk '!/^#/ && n++ < 4' "$trace/strace.txt" | cut -c 1-110
 echo "... $(wc -l <"$trace/strace.txt") lines"
 
 say "serve: a server with an empty data directory"
