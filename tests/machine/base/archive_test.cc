@@ -85,7 +85,7 @@ TEST(Archive, RoundTripsTheExtremesOfNumbers) {
       EXPECT_EQ(ReadBack<uint64_t>(Write(v)), v);
       auto s = static_cast<int64_t>(v);
       EXPECT_EQ(ReadBack<int64_t>(Write(s)), s);
-      EXPECT_EQ(ReadBack<int64_t>(Write(-s)), -s);
+      EXPECT_EQ(ReadBack<int64_t>(Write(~s)), ~s);
     }
   }
 }

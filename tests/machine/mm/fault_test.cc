@@ -303,6 +303,15 @@ TEST(Stack, TheAddressSpaceLimitStopsItToo) {
   s.Run("write 997; write 996 =SEGV/1");
 }
 
+TEST(Stack, GrowthIsChargedOnlyWhereTheVmaIs) {
+  Sim s;
+  uint64_t before = s.kernel().vm_committed;
+  s.Run(
+      "map 1000 r growsdown; read 990; map 2000 rw growsdown noreserve;"
+      "write 1990; unmap 900-2001");
+  EXPECT_EQ(s.kernel().vm_committed, before);
+}
+
 TEST(Stack, AReadGrowsItAsWell) {
   Sim s;
   s.Run("map 1000 rw growsdown; read 990 =0 +1");
