@@ -136,9 +136,8 @@ absl::Status Reenactor::Supersede(strace::Pid leader, strace::Pid by) {
   return absl::OkStatus();
 }
 
-void Reenactor::Note(std::string text) {
-  report_.notes.push_back(
-      absl::StrCat("line ", record_->line, ": ", std::move(text)));
+void Reenactor::Note(absl::string_view text) {
+  report_.notes.push_back(absl::StrCat("line ", record_->line, ": ", text));
 }
 
 void Reenactor::NotReenacted() { ++report_.not_reenacted[call_->name]; }

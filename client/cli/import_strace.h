@@ -20,6 +20,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "client/cli/elf_image.h"
 #include "client/cli/layout.h"
 #include "client/cli/proc_text.h"
@@ -179,7 +180,7 @@ class Reenactor {
   // mapping to 2 MiB in a randomised address space.
   bool IsRealigned(uint64_t length, const v1::Outcome& outcome) const;
   void Tell(const v1::Outcome& outcome);
-  void Note(std::string text);
+  void Note(absl::string_view text);
 
   uint64_t ToOurs(uint64_t address);
   absl::Status LearnExecutable(uint64_t real);
