@@ -29,10 +29,7 @@ class Server {
     int workers = 2;  // threads for replays and the like
   };
 
-  // What Start would refuse before it starts anything. The errors, Start's too,
-  // are those of server/service/listen.h.
-  static absl::Status Check(const Options& options);
-
+  // The errors are those of server/service/listen.h.
   static absl::StatusOr<std::unique_ptr<Server>> Start(SessionTable& table,
                                                        const Options& options);
   ~Server();
