@@ -1,12 +1,8 @@
 #include "server/session/session.h"
 
 #include <algorithm>
-#include <limits>
 
-#include "absl/hash/hash.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
-#include "absl/time/time.h"
 #include "server/codec/errors.h"
 #include "server/codec/status_macros.h"
 #include "server/limits.h"
@@ -17,17 +13,9 @@ namespace {
 
 // What one turn executes before other sessions get theirs.
 constexpr size_t kTurnCommands = 256;
-// And how long a turn of a waker takes, at least. The journal is read anew for
-// each, so that it also takes this many times as long as the first read.
-constexpr absl::Duration kWakeSlice = absl::Milliseconds(50);
-constexpr int kWakeReads = 8;
 // An answer that takes longer to encode is not given on the writer's thread.
 constexpr size_t kQuickOutcomesMax = 8;
 constexpr size_t kQuickEventsMax = 64;
-
-size_t IdHash(absl::string_view request_id) {
-  return absl::Hash<absl::string_view>()(request_id);
-}
 
 size_t CommandsIn(const Session::Request& request) {
   const auto* run = std::get_if<Session::Run>(&request);
@@ -237,100 +225,6 @@ bool Session::IsGone() const {
   return life_ == Life::kGone;
 }
 
-// --- Waking.
-
-void Session::WakeSome() {
-  absl::StatusOr<bool> more = false;
-  if (!waking_) more = StartWaking();
-  if (more.ok() && waking_) more = WakeSlice();
-  if (!more.ok()) {
-    waking_.reset();
-    FailWaiting(more.status());
-  } else if (*more) {
-    context_.wakers.Submit([self = shared_from_this()] { self->WakeSome(); });
-    return;
-  }
-  GiveTurn();
-}
-
-absl::StatusOr<bool> Session::StartWaking() {
-  absl::StatusOr<SessionInfo> info = ReadInfo(context_.store, id_);
-  if (!info.ok()) return std::move(info).status();
-  if (info->life == SessionLife::kClosed) {
-    SetLife(Life::kClosed);
-    return false;
-  }
-  if (info->life == SessionLife::kPanicked) {
-    SetLife(Life::kPanicked, info->panic);
-    return false;
-  }
-  absl::optional<MachineSlot> slot = context_.sessions.AcquireSlot();
-  if (!slot) {
-    return errors::MachinesLimit(
-        static_cast<int64_t>(context_.sessions.machines_max()));
-  }
-  FL_ASSIGN_OR_RETURN(
-      Replayer replayer,
-      Replayer::Boot(context_.store, *std::move(info), context_.runner));
-  waking_.emplace(Waking{*std::move(slot), std::move(replayer), {}});
-  return true;
-}
-
-absl::StatusOr<bool> Session::WakeSlice() {
-  const absl::Time start = absl::Now();
-  absl::Time end = absl::InfiniteFuture();
-  bool more = false;
-  FL_RETURN_IF_ERROR(waking_->replayer.Advance(
-      std::numeric_limits<int64_t>::max(), [&](const storage::Entry& entry) {
-        if (!entry.request_id.empty()) {
-          waking_->request_ids.insert(IdHash(entry.request_id));
-        }
-        const absl::Time now = absl::Now();
-        if (end == absl::InfiniteFuture()) {
-          end = now + std::max(kWakeSlice, kWakeReads * (now - start));
-        }
-        more = now >= end;
-        return !more;
-      }));
-  if (!more || waking_->replayer.divergence() || waking_->replayer.panic()) {
-    FL_RETURN_IF_ERROR(FinishWaking());
-    waking_.reset();
-    return false;
-  }
-  return true;
-}
-
-absl::Status Session::FinishWaking() {
-  Replayer& replayer = waking_->replayer;
-  absl::optional<std::string> panic = replayer.panic();
-  if (const absl::optional<Divergence>& divergence = replayer.divergence()) {
-    switch (divergence->kind) {
-      case DivergenceKind::kExtra:
-        panic = divergence->Say();
-        break;
-      case DivergenceKind::kMissing:
-        return errors::SimulatorBug(name_, divergence->Say());
-      case DivergenceKind::kDifferent:
-        return errors::HistoryCorrupt(name_, divergence->Say());
-    }
-  }
-  if (panic) {
-    // The server died between the killing command and the change of state.
-    context_.store
-        .SetSessionState(id_, storage::SessionState::kPanicked, *panic,
-                         [](const absl::Status&) {})
-        .IgnoreError();
-    SetLife(Life::kPanicked, *std::move(panic));
-    return absl::OkStatus();
-  }
-  const int64_t revision = replayer.revision();
-  live_ = std::make_unique<Live>(Live{std::move(waking_->slot),
-                                      replayer.TakeMachine(), revision,
-                                      std::move(waking_->request_ids)});
-  SetLife(Life::kLive);
-  return absl::OkStatus();
-}
-
 // Closing and deleting need no machine and stay in the queue.
 void Session::FailWaiting(const absl::Status& error) {
   std::vector<Request> failed;
@@ -384,7 +278,7 @@ absl::Status Session::CheckRun(const Run& run) const {
 bool Session::MayBeRepeated(const Run& run) const {
   const std::string& id = run.options.request_id;
   if (id.empty()) return false;
-  return live_ == nullptr || live_->request_ids.contains(IdHash(id));
+  return live_ == nullptr || live_->request_ids.contains(RequestIdHash(id));
 }
 
 void Session::Do(Run run) {
@@ -486,7 +380,7 @@ void Session::Execute(Run run, std::vector<std::string> commands) {
   }
   record->result.revision = live_->revision;
   if (!run.options.request_id.empty()) {
-    live_->request_ids.insert(IdHash(run.options.request_id));
+    live_->request_ids.insert(RequestIdHash(run.options.request_id));
     if (record->panic.empty()) {
       entries.back().outcome = ResultBytes(record->result);
     }
@@ -509,8 +403,8 @@ void Session::Append(std::vector<storage::Entry> entries,
   }
   const absl::Status refused = context_.store.Append(
       id_, std::move(entries),
-      [self = shared_from_this(), record](absl::Status status) {
-        self->Appended(record, std::move(status));
+      [self = shared_from_this(), record](const absl::Status& status) {
+        self->Appended(record, status);
       });
   if (refused.ok()) return;
   {
@@ -523,7 +417,7 @@ void Session::Append(std::vector<storage::Entry> entries,
 }
 
 void Session::Appended(const std::shared_ptr<InFlight>& record,
-                       absl::Status status) {
+                       const absl::Status& status) {
   const bool panicked = status.ok() && !record->panic.empty();
   bool turn = false;
   {
@@ -607,7 +501,7 @@ void Session::Do(Look look) {
   look.answer(std::move(view));
 }
 
-void Session::Do(Close close) {
+void Session::Do(const Close& close) {
   if (IsGone()) return close.answer(errors::SessionNotFound(name_));
   absl::StatusOr<SessionInfo> info = ReadInfo(context_.store, id_);
   if (!info.ok() || info->life != SessionLife::kOpen) {
@@ -642,7 +536,7 @@ void Session::Closed(const Close& close, const absl::Status& status) {
   });
 }
 
-void Session::Do(Delete request) {
+void Session::Do(const Delete& request) {
   if (IsGone()) return request.answer(errors::SessionNotFound(name_));
   live_.reset();
   {

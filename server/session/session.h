@@ -91,6 +91,7 @@ class Session : public std::enable_shared_from_this<Session> {
   // Ids that were seen, by their hashes: what is not in here is new; what is,
   // the store is asked.
   using RequestIds = absl::flat_hash_set<size_t>;
+  static size_t RequestIdHash(absl::string_view request_id);
   struct Live {
     MachineSlot slot;
     std::unique_ptr<Machine> machine;
@@ -134,8 +135,8 @@ class Session : public std::enable_shared_from_this<Session> {
   // Requests, with the turn.
   void Do(Run run);
   void Do(Look look);
-  void Do(Close close);
-  void Do(Delete request);
+  void Do(const Close& close);
+  void Do(const Delete& request);
   absl::Status CheckLife() const ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status CheckRun(const Run& run) const ABSL_LOCKS_EXCLUDED(mutex_);
   bool MayBeRepeated(const Run& run) const;
@@ -150,8 +151,8 @@ class Session : public std::enable_shared_from_this<Session> {
       ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Callbacks of the store's writer.
-  void Appended(const std::shared_ptr<InFlight>& record, absl::Status status)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+  void Appended(const std::shared_ptr<InFlight>& record,
+                const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
   void Panicked(const std::shared_ptr<InFlight>& record)
       ABSL_LOCKS_EXCLUDED(mutex_);
   void Closed(const Close& close, const absl::Status& status)

@@ -90,7 +90,8 @@ void SessionTable::Create(std::string id, std::string display_name,
   });
 }
 
-void SessionTable::CreateNow(SessionInfo info, Answer<SessionInfo> answer) {
+void SessionTable::CreateNow(SessionInfo info,
+                             const Answer<SessionInfo>& answer) {
   const absl::StatusOr<int64_t> count = store_.CountSessions();
   if (!count.ok()) return answer(StorageError(info.id, count.status()));
   if (*count >= options_.sessions_max) {

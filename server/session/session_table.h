@@ -116,7 +116,7 @@ class SessionTable {
 
  private:
   void Submit(absl::string_view id, Session::Request request);
-  void CreateNow(SessionInfo info, Answer<SessionInfo> answer);
+  void CreateNow(SessionInfo info, const Answer<SessionInfo>& answer);
   // A view of the machine, when the session is in memory. Blocks.
   std::shared_ptr<const MachineView> LookIfInMemory(absl::string_view id);
 
