@@ -10,7 +10,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <system_error>
 #include <thread>
@@ -19,7 +18,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "absl/types/optional.h"
 #include "server/limits.h"
 #include "server/session/session_table.h"
 
@@ -36,9 +37,8 @@ constexpr char kServeFooter[] =
     "Examples:\n"
     "  faultline serve                                here, on port 50051\n"
     "  faultline serve --data /srv/faultline --durability power\n"
-    "  faultline serve --listen 127.0.0.1:0           any free port; the "
-    "first\n"
-    "                                                 line of output tells it\n"
+    "  faultline serve --listen 127.0.0.1:0           any free port, which\n"
+    "                                                 the first line tells\n"
     "  faultline serve --listen unix:/run/faultline.sock\n"
     "\n"
     "Exit status: 0 stopped; 3 wrong usage; 4 it cannot listen there; 5 the\n"
@@ -81,6 +81,12 @@ void ExitOnNextSignal(const sigset_t& stop) {
   }).detach();
 }
 
+absl::optional<Durability> DurabilityOf(absl::string_view word) {
+  if (word == "process") return Durability::kProcessDeath;
+  if (word == "power") return Durability::kPowerLoss;
+  return absl::nullopt;
+}
+
 std::string Shown(const std::string& path) {
   if (path == ":memory:") return "memory only, nothing is kept";
   std::error_code error;
@@ -89,7 +95,7 @@ std::string Shown(const std::string& path) {
 }
 
 const char* Survives(const ServeOptions& options) {
-  if (options.store.path == ":memory:") return "the end of nothing";
+  if (options.store.path == ":memory:") return "nothing";
   return options.store.durability == Durability::kPowerLoss
              ? "a loss of power"
              : "the death of the server";
@@ -100,6 +106,12 @@ const char* Survives(const ServeOptions& options) {
 int Serve(const ServeOptions& options) {
   const sigset_t stop = BlockStopSignals();
   RaiseFileLimit();
+  // First what has no effect: a wrong address leaves no data directory behind.
+  const absl::Status listen = Server::Check(options.server);
+  if (!listen.ok()) {
+    Log("%s", std::string(listen.message()));
+    return kServeAddressBad;
+  }
   absl::StatusOr<std::unique_ptr<storage::Store>> store =
       storage::Store::Open(options.store);
   if (!store.ok()) {
@@ -148,12 +160,17 @@ std::function<int()> AddServe(CLI::App& serve) {
                   ":memory: keeps nothing")
       ->capture_default_str();
   serve
-      .add_option("--durability", options->store.durability,
-                  "What an acknowledgement survives: process (the death of the "
-                  "server) or power (a loss of power)")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, Durability>{
-          {"process", Durability::kProcessDeath},
-          {"power", Durability::kPowerLoss}}))
+      .add_option_function<std::string>(
+          "--durability",
+          [options](const std::string& word) {
+            options->store.durability = *DurabilityOf(word);
+          },
+          "What an acknowledgement survives: process (the death of the server) "
+          "or power (a loss of power)")
+      ->check([](const std::string& word) {
+        if (DurabilityOf(word)) return std::string();
+        return absl::StrCat("'", word, "' is neither 'process' nor 'power'");
+      })
       ->default_str("process");
   serve
       .add_flag("--reflection,!--no-reflection", options->server.reflection,

@@ -95,13 +95,17 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(SessionTable& table,
   return server;
 }
 
-absl::Status Server::Listen(SessionTable& table, const Options& options) {
+absl::Status Server::Check(const Options& options) {
   FL_ASSIGN_OR_RETURN(const ListenAddress listen,
                       ParseListenAddress(options.listen));
-  if (!listen.loopback && !options.allow_remote) {
-    return RemoteRefused(listen);
-  }
-  FL_RETURN_IF_ERROR(CheckFree(listen));
+  if (!listen.loopback && !options.allow_remote) return RemoteRefused(listen);
+  return CheckFree(listen);
+}
+
+absl::Status Server::Listen(SessionTable& table, const Options& options) {
+  FL_RETURN_IF_ERROR(Check(options));
+  FL_ASSIGN_OR_RETURN(const ListenAddress listen,
+                      ParseListenAddress(options.listen));
   services_ = std::make_unique<Services>(table, drain_, options.workers);
 
   grpc::EnableDefaultHealthCheckService(true);

@@ -29,7 +29,10 @@ class Server {
     int workers = 2;  // threads for replays and the like
   };
 
-  // The errors are those of server/service/listen.h.
+  // What Start would refuse before it starts anything. The errors, Start's too,
+  // are those of server/service/listen.h.
+  static absl::Status Check(const Options& options);
+
   static absl::StatusOr<std::unique_ptr<Server>> Start(SessionTable& table,
                                                        const Options& options);
   ~Server();
