@@ -51,7 +51,6 @@ void FlagsToProto(const Page& page, v1::Page* proto) {
       {page_flag::kLru, "lru"},
       {page_flag::kActive, "active"},
       {page_flag::kSwapBacked, "swapbacked"},
-      {page_flag::kMlocked, "mlocked"},
       {page_flag::kBuddy, "buddy"},
       {page_flag::kTable, "table"},
       {page_flag::kReserved, "reserved"},

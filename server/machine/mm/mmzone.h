@@ -33,7 +33,6 @@ inline constexpr uint32_t kDirty = 1 << 2;
 inline constexpr uint32_t kLru = 1 << 3;
 inline constexpr uint32_t kActive = 1 << 4;
 inline constexpr uint32_t kSwapBacked = 1 << 5;
-inline constexpr uint32_t kMlocked = 1 << 6;
 inline constexpr uint32_t kBuddy = 1 << 7;     // heads a free block
 inline constexpr uint32_t kTable = 1 << 8;     // a page-table page
 inline constexpr uint32_t kReserved = 1 << 9;  // kept by boot

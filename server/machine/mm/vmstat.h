@@ -28,7 +28,6 @@ enum NodeStat : int {
   kNrShmem,
   kNrFileDirty,
   kNrPageTables,
-  kNrMlock,
   kNodeStatCount,
 };
 
