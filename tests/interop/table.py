@@ -133,6 +133,8 @@ def _replace(placeholder, names):
 
 def match(path, expected, actual):
     """Difference when `actual` is not what the table expects."""
+    if actual is None:  # as some clients show a field that is not set
+        actual = _MISSING
     if isinstance(expected, dict):
         _match_object(path, expected, actual)
     elif isinstance(expected, list):

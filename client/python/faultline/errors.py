@@ -16,7 +16,7 @@ import importlib.resources
 import grpc
 from google.protobuf import descriptor_pb2
 from google.protobuf import descriptor_pool
-from google.protobuf import message
+from google.protobuf.message import DecodeError
 from google.protobuf import message_factory
 
 from faultline import diagnosis
@@ -163,7 +163,10 @@ _BY_REASON = {
 def from_rpc_error(error: grpc.RpcError, address: str) -> FaultlineError:
     """The FaultlineError for what grpc raised; `address` is where the call
     went, so that a failure to get there is told in plain words."""
-    details = _details_of(error)
+    details = None
+    for key, value in error.trailing_metadata() or ():
+        if key == _DETAILS_KEY:
+            details = parse_details(value)
     if details is None:
         message = diagnosis.diagnose(error.code(), error.details(), address)
         kind = _BY_CODE.get(error.code(), FaultlineError)
@@ -174,15 +177,14 @@ def from_rpc_error(error: grpc.RpcError, address: str) -> FaultlineError:
     return kind(error.details() or "", error.code(), **details)
 
 
-def _details_of(error: grpc.RpcError) -> dict | None:
-    """What a Faultline server attached, or None."""
-    status = _Status()
-    for key, value in error.trailing_metadata() or ():
-        if key == _DETAILS_KEY:
-            try:
-                status.ParseFromString(value)
-            except message.DecodeError:
-                return None
+def parse_details(data: bytes) -> dict | None:
+    """What a Faultline server attached, a google.rpc.Status, as the arguments
+    of FaultlineError; None when that is nothing."""
+    status = Status()
+    try:
+        status.ParseFromString(data)
+    except DecodeError:
+        return None
     if not status.details:
         return None
     found = {"reason": "", "metadata": {}, "violations": (), "retry_delay": None}
@@ -216,6 +218,6 @@ def _google_rpc(*names: str):
     return [make(pool.FindMessageTypeByName(f"google.rpc.{n}")) for n in names]
 
 
-_Status, _ErrorInfo, _BadRequest, _RetryInfo = _google_rpc(
+Status, _ErrorInfo, _BadRequest, _RetryInfo = _google_rpc(
     "Status", "ErrorInfo", "BadRequest", "RetryInfo"
 )
