@@ -54,12 +54,16 @@ inline constexpr uint32_t kCpusMax = 64;
 inline constexpr int kSysctlsMax = 64;
 
 // --- Sessions.
-inline constexpr size_t kSessionIdBytesMax = 63;
+// The last part of a name: of a session, of a participant.
+inline constexpr size_t kResourceIdBytesMax = 63;
 inline constexpr size_t kDisplayNameBytesMax = 256;
 inline constexpr size_t kRequestIdBytesMax = 64;
 inline constexpr int64_t kSessionsMax = 100'000;
 // Machines in memory at a time; the others wait in the journal.
 inline constexpr size_t kLiveMachinesMax = 1024;
+// Of one session, those that left included: their names stay with what they
+// sent.
+inline constexpr int64_t kParticipantsPerSessionMax = 10'000;
 // Commands of one session that were received and not yet executed.
 inline constexpr size_t kQueuedCommandsPerSessionMax = 4096;
 
@@ -82,6 +86,8 @@ inline constexpr int kBatchesInFlightMax = 8;
 // --- Pages of lists.
 inline constexpr int kSessionPageDefault = 50;
 inline constexpr int kSessionPageMax = 1000;
+inline constexpr int kParticipantPageDefault = 50;
+inline constexpr int kParticipantPageMax = 1000;
 inline constexpr int kCommandPageDefault = 100;
 inline constexpr int kCommandPageMax = 10000;
 inline constexpr int kVmaPageDefault = 1000;

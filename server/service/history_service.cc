@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "server/codec/outcome.h"
 #include "server/codec/status_macros.h"
+#include "server/codec/time.h"
 #include "server/codec/utf8.h"
 #include "server/limits.h"
 #include "server/service/progress_stream.h"
@@ -154,6 +155,8 @@ absl::Status ListCommandsOf(SessionTable& table,
     entry->set_revision(command.revision);
     *entry->mutable_command() = std::move(command.command);
     if (command.digest) entry->set_digest(*command.digest);
+    entry->set_sender(std::move(command.sender));
+    TimeToProto(command.time, entry->mutable_time());
     last = command.revision;
   }
   if (last < page.revision) {

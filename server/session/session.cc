@@ -262,8 +262,9 @@ absl::Status Session::CheckLife() const {
   return absl::OkStatus();
 }
 
-absl::Status Session::CheckRun(const Run& run) const {
+absl::Status Session::CheckRun(const Run& run) {
   FL_RETURN_IF_ERROR(CheckLife());
+  FL_RETURN_IF_ERROR(CheckSender(run));
   const auto& expected = run.options.expected_revision;
   if (expected && *expected != live_->revision) {
     return errors::RevisionMismatch(name_, *expected, live_->revision);
@@ -357,6 +358,10 @@ absl::StatusOr<bool> Session::SameCommands(
 void Session::Execute(Run run, std::vector<std::string> commands) {
   auto record = std::make_shared<InFlight>();
   record->answer = std::move(run.answer);
+  const std::string sender =
+      run.options.participant.empty()
+          ? std::move(run.options.peer)
+          : ParticipantName(id_, run.options.participant);
   std::vector<storage::Entry> entries(commands.size());
   size_t events_room = limits::kEventsPerBatchMax;
   for (size_t i = 0; i < commands.size(); ++i) {
@@ -369,6 +374,7 @@ void Session::Execute(Run run, std::vector<std::string> commands) {
     }
     entries[i].revision = ++live_->revision;
     entries[i].command = std::move(commands[i]);
+    entries[i].sender = sender;
     if (executed.ended != Ended::kWell) {
       record->panic = executed.what.empty() ? "unknown" : executed.what;
       entries.resize(i + 1);

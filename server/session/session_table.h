@@ -15,6 +15,7 @@
 #include "server/limits.h"
 #include "server/session/execute.h"
 #include "server/session/outstanding.h"
+#include "server/session/participant.h"
 #include "server/session/replayer.h"
 #include "server/session/session.h"
 #include "server/session/session_map.h"
@@ -32,9 +33,9 @@ namespace faultline {
 // place. What a command did is not shown to anybody, neither as its outcome nor
 // in a view, before it is durable.
 //
-// Execute, ExecuteBatch, Look, Create, Close and Delete never block and take
-// effect, per session, in the order in which they were called. Everything else
-// works on the calling thread, and as long as it says.
+// Execute, ExecuteBatch, Look, Create, Close, Delete, Join and Leave never
+// block and take effect, per session, in the order in which they were called.
+// Everything else works on the calling thread, and as long as it says.
 class SessionTable {
  public:
   struct Options {
@@ -67,6 +68,12 @@ class SessionTable {
   // Deletes the session and its history, damaged or not.
   void Delete(absl::string_view id, std::function<void(absl::Status)> answer);
 
+  // An empty id: the table chooses one. Errors: those of the rpcs.
+  void Join(absl::string_view id, Participant participant,
+            Answer<Joined> answer);
+  void Leave(absl::string_view id, absl::string_view participant,
+             Answer<Participant> answer);
+
   // Executes; answers when the outcome is durable. A batch is recorded whole or
   // not at all. What the simulated program got wrong is in the outcome. Errors:
   // NOT_FOUND, FAILED_PRECONDITION (closed, panicked), ABORTED (revision,
@@ -89,6 +96,10 @@ class SessionTable {
   // Up to `limit` sessions with ids after `after_id`, in order. Start with "".
   absl::StatusOr<std::vector<SessionInfo>> List(absl::string_view after_id,
                                                 int64_t limit);
+  // Up to `limit` participants with ids after `after_id`, in order.
+  absl::StatusOr<std::vector<Participant>> ListParticipants(
+      absl::string_view id, absl::string_view after_id, WhoLeft who_left,
+      int64_t limit);
   // Up to `limit` commands from `start_revision` (at least 1) on, and no more
   // than about `bytes_max` of them, but at least one if there is one.
   // OUT_OF_RANGE beyond the session's revision + 1.
