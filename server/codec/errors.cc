@@ -356,6 +356,30 @@ absl::Status WorkLimit(int64_t requests_max) {
   return status;
 }
 
+absl::Status WatchersLimit(int64_t watchers_max) {
+  absl::Status status =
+      Make(absl::StatusCode::kResourceExhausted,
+           absl::StrCat("the server has ", watchers_max,
+                        " watchers, which is as many as it may: try again "
+                        "later, or end another watch"),
+           "WATCHERS_LIMIT", {{"watchers-max", absl::StrCat(watchers_max)}});
+  SetQuota(status, "server",
+           absl::StrCat("at most ", watchers_max, " watchers"));
+  return status;
+}
+
+absl::Status WatchedSessionsLimit(int64_t sessions_max) {
+  absl::Status status = Make(
+      absl::StatusCode::kResourceExhausted,
+      absl::StrCat(sessions_max,
+                   " sessions are watched, which is as many as may be: "
+                   "try again later, or end another watch"),
+      "WATCHED_SESSIONS_LIMIT", {{"sessions-max", absl::StrCat(sessions_max)}});
+  SetQuota(status, "server",
+           absl::StrCat("at most ", sessions_max, " watched sessions"));
+  return status;
+}
+
 absl::Status ParticipantsLimit(absl::string_view session,
                                int64_t participants_max) {
   absl::Status status =

@@ -67,6 +67,8 @@ absl::Status SessionsLimit(int64_t sessions_max);
 absl::Status MachinesLimit(int64_t machines_max);
 absl::Status QueueLimit(absl::string_view session, int64_t commands_max);
 absl::Status WorkLimit(int64_t requests_max);
+absl::Status WatchersLimit(int64_t watchers_max);
+absl::Status WatchedSessionsLimit(int64_t sessions_max);
 absl::Status ParticipantsLimit(absl::string_view session,
                                int64_t participants_max);
 // UNAVAILABLE, with RetryInfo.

@@ -16,6 +16,7 @@
 #include "server/codec/utf8.h"
 #include "server/limits.h"
 #include "server/service/progress_stream.h"
+#include "server/service/watch_stream.h"
 #include "server/session/replayer.h"
 
 namespace faultline {
@@ -223,6 +224,11 @@ grpc::ServerUnaryReactor* HistoryServiceImpl::GetFingerprint(
         SubsystemsToProto(report, response->mutable_subsystems());
         return absl::OkStatus();
       });
+}
+
+grpc::ServerWriteReactor<grpc::ByteBuffer>* HistoryServiceImpl::WatchEvents(
+    grpc::CallbackServerContext* context, const grpc::ByteBuffer* request) {
+  return WatchStream::Start(context_.table, context_.drain, context, *request);
 }
 
 }  // namespace faultline

@@ -7,6 +7,7 @@
 #include "server/codec/status_macros.h"
 #include "server/limits.h"
 #include "server/session/record.h"
+#include "server/session/watch_table.h"
 
 namespace faultline {
 namespace {
@@ -425,6 +426,7 @@ void Session::Append(std::vector<storage::Entry> entries,
 void Session::Appended(const std::shared_ptr<InFlight>& record,
                        const absl::Status& status) {
   const bool panicked = status.ok() && !record->panic.empty();
+  if (status.ok()) context_.watches.Grew(id_, record->result.revision);
   bool turn = false;
   {
     absl::MutexLock lock(&mutex_);
@@ -463,6 +465,7 @@ void Session::Panicked(const std::shared_ptr<InFlight>& record) {
     turn = TakeTurn();
   }
   if (turn) GiveTurn();
+  context_.watches.Ended(id_);
   AnswerAppended(*record, absl::OkStatus());
 }
 
@@ -537,6 +540,7 @@ void Session::Closed(const Close& close, const absl::Status& status) {
   }
   if (turn) GiveTurn();
   if (!status.ok()) return close.answer(StorageError(id_, status));
+  context_.watches.Ended(id_);
   context_.workers.Submit([self = shared_from_this(), close] {
     close.answer(ReadInfo(self->context_.store, self->id_));
   });
@@ -572,6 +576,7 @@ void Session::Deleted(const Delete& request, const absl::Status& status) {
     turn = TakeTurn();
   }
   if (gone) context_.sessions.Remove(*this);
+  if (gone) context_.watches.Gone(id_);
   if (turn) GiveTurn();
   request.answer(std::move(answer));
 }

@@ -59,10 +59,16 @@ SessionTable::SessionTable(storage::Store& store, Options options)
     : store_(store),
       options_(WithRunner(std::move(options))),
       sessions_(options_.machines_max),
+      watches_(
+          store_, options_.runner,
+          [this](absl::string_view id, auto answer) {
+            LookInMemory(id, std::move(answer));
+          },
+          options_.watching),
       wakers_(options_.wakers),
       workers_(options_.workers),
-      context_{store_,       options_.runner, sessions_,
-               outstanding_, workers_,        wakers_} {}
+      context_{store_,   options_.runner, sessions_, outstanding_,
+               workers_, wakers_,         watches_} {}
 
 SessionTable::~SessionTable() {
   sessions_.Clear();
@@ -235,20 +241,38 @@ absl::StatusOr<CommandPage> SessionTable::ListCommands(absl::string_view id,
   return page;
 }
 
+std::shared_ptr<Watcher> SessionTable::Watch(absl::string_view id,
+                                             WatchRequest request,
+                                             std::shared_ptr<WatchSink> sink) {
+  std::shared_ptr<Watcher> watcher =
+      watches_.Make(id, std::move(request), std::move(sink));
+  auto token = std::make_shared<Outstanding::Token>(outstanding_);
+  workers_.Submit(
+      [this, watcher, token = std::move(token)] { watches_.Open(watcher); });
+  return watcher;
+}
+
+void SessionTable::LookInMemory(
+    absl::string_view id, Answer<std::shared_ptr<const MachineView>> answer) {
+  if (sessions_.Find(id) == nullptr) {
+    return answer(errors::SessionNotFound(ResourceName(id)));
+  }
+  Look(id, absl::nullopt, std::move(answer));
+}
+
 std::shared_ptr<const MachineView> SessionTable::LookIfInMemory(
     absl::string_view id) {
-  if (sessions_.Find(id) == nullptr) return nullptr;
   // Shared: whoever answers may still be in there when we go on.
   struct Waiting {
     absl::Notification answered;
     std::shared_ptr<const MachineView> view;
   };
   auto waiting = std::make_shared<Waiting>();
-  Look(id, absl::nullopt,
-       [waiting](absl::StatusOr<std::shared_ptr<const MachineView>> view) {
-         if (view.ok()) waiting->view = *std::move(view);
-         waiting->answered.Notify();
-       });
+  LookInMemory(
+      id, [waiting](absl::StatusOr<std::shared_ptr<const MachineView>> view) {
+        if (view.ok()) waiting->view = *std::move(view);
+        waiting->answered.Notify();
+      });
   waiting->answered.WaitForNotification();
   return std::move(waiting->view);
 }

@@ -20,6 +20,8 @@
 #include "server/session/session.h"
 #include "server/session/session_map.h"
 #include "server/session/session_types.h"
+#include "server/session/watch.h"
+#include "server/session/watch_table.h"
 #include "server/session/work_queue.h"
 #include "storage/store.h"
 
@@ -46,7 +48,8 @@ class SessionTable {
     int workers = 2;
     int wakers = 2;
     // Tests break the simulator here; empty is Machine::Apply.
-    MachineRunner runner;
+    MachineRunner runner = {};
+    WatchTable::Options watching = {};
   };
 
   // `store` must outlive the table.
@@ -91,6 +94,11 @@ class SessionTable {
   void Look(absl::string_view id, absl::optional<int64_t> expected_revision,
             Answer<std::shared_ptr<const MachineView>> answer);
 
+  // Tells `sink` what the commands of a session did. Its start must be 1 or
+  // more, its end not before it. See WatchTable.
+  std::shared_ptr<Watcher> Watch(absl::string_view id, WatchRequest request,
+                                 std::shared_ptr<WatchSink> sink);
+
   // Short reads of the store.
   absl::StatusOr<SessionInfo> Get(absl::string_view id);
   // Up to `limit` sessions with ids after `after_id`, in order. Start with "".
@@ -124,17 +132,22 @@ class SessionTable {
 
   // Machines in memory now.
   size_t live_machines() const;
+  size_t watched_sessions() const { return watches_.watched(); }
 
  private:
   void Submit(absl::string_view id, Session::Request request);
   void CreateNow(SessionInfo info, const Answer<SessionInfo>& answer);
-  // A view of the machine, when the session is in memory. Blocks.
+  // As Look, when the session is in memory; else an error.
+  void LookInMemory(absl::string_view id,
+                    Answer<std::shared_ptr<const MachineView>> answer);
+  // The same, null for an error. Blocks.
   std::shared_ptr<const MachineView> LookIfInMemory(absl::string_view id);
 
   storage::Store& store_;
   const Options options_;
   Outstanding outstanding_;
   SessionMap sessions_;
+  WatchTable watches_;
   WorkQueue wakers_;
   WorkQueue workers_;
   SessionContext context_;
