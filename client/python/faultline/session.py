@@ -264,8 +264,9 @@ class Session(Calls[Outcome], Look):
             display_name=display_name,
             revision=revision,
         )
+        timeout = None if revision is None else LONG_TIMEOUT  # for a replay
         return self._connection.call(
-            "HistoryService/CreateSnapshot", request
+            "HistoryService/CreateSnapshot", request, timeout
         ).snapshot
 
     def snapshot(self, name: str) -> v1.Snapshot:
