@@ -86,17 +86,18 @@ TEST(Interop, Cpp) {
   std::printf("%d cases passed\n", result.passed);
 }
 
-TEST(Interop, Python) {
+// A runner in Python, with the package that the build has put together.
+std::vector<std::string> InPython(const std::string& runner) {
   const fs::path bin = fs::path(cli::FaultlinePath()).parent_path();
   setenv("PYTHONPATH", (bin.parent_path() / "python").c_str(), 1);
-  ExpectRunnerPasses("python",
-                     {FAULTLINE_PYTHON, "-B", "tests/interop/run_table.py"});
+  return {FAULTLINE_PYTHON, "-B", "tests/interop/" + runner};
 }
 
-TEST(Interop, Buf) {
-  ExpectRunnerPasses(
-      "buf", {FAULTLINE_PYTHON, "-B", "tests/interop/run_table_buf.py"});
+TEST(Interop, Python) {
+  ExpectRunnerPasses("python", InPython("run_table.py"));
 }
+
+TEST(Interop, Buf) { ExpectRunnerPasses("buf", InPython("run_table_buf.py")); }
 
 TEST(Interop, Node) {
   if (!fs::exists(kNodeRunner)) GTEST_SKIP() << "there is no " << kNodeRunner;

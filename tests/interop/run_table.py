@@ -3,14 +3,10 @@
 
 import base64
 
-try:
-    import faultline
-    import grpc
-    from google.protobuf import json_format
-    from faultline import connection, errors, v1
-except ImportError as missing:
-    print(f"skipped: {missing}; deploy/setup.sh installs what is needed")
-    raise SystemExit(77) from None
+import faultline
+import grpc
+from faultline import connection, errors, v1
+from google.protobuf import json_format
 
 import table
 

@@ -9,11 +9,7 @@ import os
 import shutil
 import subprocess
 
-try:
-    from faultline import errors
-except ImportError as missing:
-    print(f"skipped: {missing}; deploy/setup.sh installs what is needed")
-    raise SystemExit(77) from None
+from faultline import errors
 
 import table
 
