@@ -114,19 +114,20 @@ def _outcomes(response: v1.RunResponse) -> Iterator[Outcome]:
     first = response.revision - count + 1
     for i, outcome in enumerate(response.outcomes):
         yield Outcome(outcome, first + i)
+    columns = _columns(packed)
     for i in range(packed.count):
-        outcome = packed.whole[i] if i in packed.whole else _unpack(packed, i)
-        yield Outcome(outcome, first + i)
+        if i in packed.whole:
+            yield Outcome(packed.whole[i], first + i)
+        else:
+            plain = {name: column[i] for name, column in columns}
+            yield Outcome(v1.Outcome(**plain), first + i)
 
 
-def _unpack(packed: v1.PackedOutcomes, i: int) -> v1.Outcome:
-    def column(values):
-        return values[i] if values else 0
-
-    return v1.Outcome(
-        value=column(packed.value),
-        error=column(packed.error),
-        min_flt=column(packed.min_flt),
-        maj_flt=column(packed.maj_flt),
-        cost_ns=column(packed.cost_ns),
-    )
+def _columns(packed: v1.PackedOutcomes) -> list[tuple[str, list[int]]]:
+    """The columns that are not empty; they have the names of the fields of an
+    Outcome."""
+    return [
+        (field.name, list(column))
+        for field, column in packed.ListFields()
+        if field.name not in ("count", "whole")
+    ]
