@@ -4,6 +4,7 @@ import queue
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from faultline import errors
 from faultline import v1
@@ -119,7 +120,9 @@ def _outcomes(response: v1.RunResponse) -> Iterator[Outcome]:
         if i in packed.whole:
             yield Outcome(packed.whole[i], first + i)
         else:
-            plain = {name: column[i] for name, column in columns}
+            plain: dict[str, Any] = {
+                name: column[i] for name, column in columns
+            }
             yield Outcome(v1.Outcome(**plain), first + i)
 
 
