@@ -3,11 +3,8 @@
 
 import assert from "node:assert/strict";
 import { createServer as createHttp } from "node:http";
-import {
-  type AddressInfo,
-  createServer as createTcp,
-  type Server as Listener,
-} from "node:net";
+import { constants, createServer as createHttp2 } from "node:http2";
+import { type AddressInfo, createServer as createTcp, Server } from "node:net";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { anyPack } from "@bufbuild/protobuf/wkt";
@@ -228,6 +225,24 @@ describe("a failed call", () => {
   });
 });
 
+describe("a call whose stream is reset", () => {
+  it("is made again like one that found no server", async () => {
+    let streams = 0;
+    const server = createHttp2();
+    server.on("stream", (stream) => {
+      streams += 1;
+      stream.on("error", () => {});
+      stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    });
+    const client = connect(`127.0.0.1:${await listen(server)}`);
+    const call = client.openSession("lab");
+    await assert.rejects(call, { code: "INTERNAL", message: /RST_STREAM/ });
+    assert.equal(streams, 4);
+    client.close();
+    server.close();
+  });
+});
+
 describe("an address", () => {
   const good: [string, string][] = [
     ["localhost", "localhost:50051"],
@@ -326,7 +341,7 @@ describe("a server that is not there", () => {
   });
 });
 
-function listen(server: Listener): Promise<number> {
+function listen(server: Pick<Server, "listen" | "address">): Promise<number> {
   return new Promise((resolve) =>
     server.listen(0, "127.0.0.1", () =>
       resolve((server.address() as AddressInfo).port),
