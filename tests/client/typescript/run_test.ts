@@ -20,6 +20,7 @@ import {
   type Session,
 } from "faultline";
 import { MachineService, type RunRequest, SessionService } from "faultline/v1";
+import { CuttingProxy } from "./cutting_proxy.js";
 import { Failure, FakeServer } from "./fake_server.js";
 import { Server } from "./server.js";
 
@@ -217,6 +218,47 @@ describe("a run", () => {
     }
     assert.equal(ticks, BigInt(count));
     assert.ok((await lab.verify()).ok);
+  });
+});
+
+describe("a run over connections that are cut", () => {
+  let server: Server;
+  let proxy: CuttingProxy;
+  let client: Client;
+  before(async () => {
+    server = await Server.start();
+    proxy = await new CuttingProxy(server.address, 7).start();
+    client = connect(proxy.address);
+  });
+  after(async () => {
+    client.close();
+    proxy.stop();
+    await server.stop();
+  });
+
+  it("executes each batch once", async () => {
+    const direct = connect(server.address);
+    const plain = await direct.createSession();
+    const lab = await client.openSession(plain.name);
+    const tick = (n: number): CommandInit => ({ tick: { nanoseconds: n } });
+    const batches = Array.from({ length: 200 }, (_, i) =>
+      [0, 1, 2, 3, 4].map((k) => tick(i * 5 + k)),
+    );
+    const answers = await all(lab, batches);
+    assert.deepEqual(
+      answers.map((answer) => answer.batch),
+      batches.map((_, i) => i),
+    );
+    const recorded: bigint[] = [];
+    for await (const { command } of plain.commands()) {
+      if (command?.op.case === "tick") {
+        recorded.push(command.op.value.nanoseconds);
+      }
+    }
+    const sent = Array.from({ length: 1000 }, (_, i) => BigInt(i));
+    assert.deepEqual(recorded, sent);
+    direct.close();
+    assert.ok(proxy.cuts > 5, `${proxy.cuts} cuts`);
   });
 });
 
