@@ -78,15 +78,15 @@ export class Connection {
     request: Request<I>,
     settings: RpcSettings = {},
   ): Promise<MessageShape<O>> {
-    const patience = new Patience(
-      settings.timeoutMs ?? DEFAULT_TIMEOUT_MS,
-      isRepeatable(method, request) ? ATTEMPTS_MAX : 1,
-    );
+    const { signal, timeoutMs = DEFAULT_TIMEOUT_MS } = settings;
+    const deadline = Date.now() + timeoutMs;
+    const attemptsMax = isRepeatable(method, request) ? ATTEMPTS_MAX : 1;
+    const patience = new Patience(timeoutMs, attemptsMax);
     for (;;) {
       try {
-        return await this.#once(method, request, patience.end, settings.signal);
+        return await this.#once(method, request, deadline, signal);
       } catch (error) {
-        await patience.wait(error, settings.signal);
+        await patience.wait(error, signal, deadline);
       }
     }
   }
@@ -168,6 +168,7 @@ export class Connection {
     const abort = () => call.cancel();
     signal?.addEventListener("abort", abort, { once: true });
     call.on("error", ignore);
+    if (signal?.aborted) abort();
     try {
       for await (const response of call) yield response as MessageShape<O>;
     } catch (error) {

@@ -20,20 +20,13 @@ const BACKOFF_MAX_MS = 2000;
  */
 export class Patience {
   #failures = 0;
-  #end: number;
+  #end = Infinity;
 
   constructor(
-    /** From the start, or the first failure after a success, on. */
+    /** From the first failure since the start or a success on. */
     readonly timeoutMs: number,
     readonly attemptsMax = Infinity,
-  ) {
-    this.#end = Date.now() + timeoutMs;
-  }
-
-  /** When patience ends, in milliseconds of Date.now(). */
-  get end(): number {
-    return this.#end;
-  }
+  ) {}
 
   /** The work goes on, for however long: count anew from the next failure. */
   reset(): void {
@@ -46,10 +39,14 @@ export class Patience {
    * @throws the error itself when patience is at its end or no repetition
    * would help; the signal's reason when it is aborted.
    */
-  async wait(error: unknown, signal?: AbortSignal): Promise<void> {
+  async wait(
+    error: unknown,
+    signal: AbortSignal | undefined,
+    deadline = Infinity,
+  ): Promise<void> {
     if (!isCut(error)) throw error;
     this.#failures += 1;
-    this.#end = Math.min(this.#end, Date.now() + this.timeoutMs);
+    this.#end = Math.min(this.#end, Date.now() + this.timeoutMs, deadline);
     const ms = this.#backoff(error);
     if (this.#failures >= this.attemptsMax || Date.now() + ms >= this.#end) {
       throw error;

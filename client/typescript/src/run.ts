@@ -107,10 +107,9 @@ export class Run {
     const wake = () => this.#wake();
     signal?.addEventListener("abort", wake);
     void this.#send(batches);
+    const patience = new Patience(timeoutMs ?? DEFAULT_TIMEOUT_MS);
     try {
-      await this.#until(() => this.#unanswered.length > 0 || this.#allSent);
-      const patience = new Patience(timeoutMs ?? DEFAULT_TIMEOUT_MS);
-      while (this.#unanswered.length > 0 || !this.#allSent) {
+      while (await this.#hasMore()) {
         try {
           yield* this.#readOneStream(patience);
         } catch (error) {
@@ -124,6 +123,12 @@ export class Run {
       this.#over = true;
       this.#wake();
     }
+  }
+
+  /** Waits for a batch, so that an idle run needs no server. */
+  async #hasMore(): Promise<boolean> {
+    await this.#until(() => this.#unanswered.length > 0 || this.#allSent);
+    return this.#unanswered.length > 0;
   }
 
   /** Takes batches as there is room. Never throws: see #failure. */

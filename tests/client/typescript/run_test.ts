@@ -270,6 +270,7 @@ describe("a run that is cut", () => {
   let answersBeforeCut: number[] = [];
   let streams: RunRequest[][] = [];
   let half = false;
+  let cutIdle = false;
   before(async () => {
     server.add(SessionService, {
       getSession: ({ session }) => ({ session: { name: session } }),
@@ -291,6 +292,7 @@ describe("a run that is cut", () => {
           };
           if (stream.length <= answers) {
             yield { ...part, last: true };
+            if (cutIdle) throw new Failure(status.UNAVAILABLE, "cut");
           } else {
             if (half) yield part;
             throw new Failure(status.UNAVAILABLE, "cut");
@@ -332,4 +334,27 @@ describe("a run that is cut", () => {
       assert.equal(new Set([...ids.values()].map((s) => [...s][0])).size, 12);
     });
   }
+
+  it("waits for a batch before it looks for a server again", async () => {
+    cutIdle = true;
+    streams = [];
+    let answered: () => void = () => {};
+    async function* batches(): AsyncGenerator<Batch> {
+      for (const batch of numbered(3)) {
+        const wasAnswered = new Promise<void>((done) => (answered = done));
+        yield batch;
+        await wasAnswered;
+      }
+    }
+    const seen: number[] = [];
+    for await (const { batch } of lab.run(batches())) {
+      seen.push(batch);
+      answered();
+    }
+    assert.deepEqual(seen, [0, 1, 2]);
+    assert.deepEqual(
+      streams.map((stream) => stream.length),
+      [1, 1, 1],
+    );
+  });
 });
