@@ -67,8 +67,8 @@ export function command<N extends CommandName>(
   if (op?.message === undefined) {
     throw invalidField(
       "command",
-      `${describe(name)} is not a command: there ` +
-        `are ${COMMAND_NAMES.join(", ")}`,
+      `${describe(name)} is not a command: ` +
+        `there are ${COMMAND_NAMES.join(", ")}`,
     );
   }
   const value = build(op.message, args, `${name}.`);
@@ -87,7 +87,7 @@ export function commandOf(given: CommandInit): Command {
   if (entry === undefined || more.length > 0) {
     throw invalidField(
       "command",
-      "must have exactly one name, as in " + "{ munmap: { addr, length } }",
+      "must have exactly one name, as in { munmap: { addr, length } }",
     );
   }
   return command(entry[0] as CommandName, entry[1] ?? {}, pid);

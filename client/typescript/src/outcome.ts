@@ -47,12 +47,14 @@ export class Outcome {
   readonly events: readonly Event[];
   /** A hash of all but the events; 0n in an answer that was packed. */
   readonly digest: bigint;
+  readonly #message: v1.Outcome;
 
   constructor(
     message: v1.Outcome,
     /** The session's revision after it. */
     readonly revision: bigint,
   ) {
+    this.#message = message;
     this.value = message.value;
     this.errno = errnoName(message.error);
     this.signal = message.signal && {
@@ -70,6 +72,11 @@ export class Outcome {
     this.data = message.data;
     this.events = message.events;
     this.digest = message.digest;
+  }
+
+  /** As it came, with all that the contract has. */
+  get message(): v1.Outcome {
+    return this.#message;
   }
 
   /** No errno, no signal, and there was such a process. */

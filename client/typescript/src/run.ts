@@ -15,6 +15,7 @@ import { FaultlineError, makeError } from "./errors.js";
 import {
   MachineService,
   type PackedOutcomes,
+  PackedOutcomesSchema,
   type RunRequest,
   RunRequestSchema,
   type RunResponse,
@@ -231,20 +232,24 @@ function outcomesOf(response: RunResponse): Outcome[] {
   return messages.map((one, i) => new Outcome(one, before + BigInt(i + 1)));
 }
 
+// The columns are named like the fields of an outcome.
+const COLUMNS = PackedOutcomesSchema.fields
+  .filter((field) => field.fieldKind === "list")
+  .map((field) => field.localName);
+
 /** Columns into outcomes; a column in which all are 0 is empty. */
 function unpack(packed: PackedOutcomes): OutcomeMessage[] {
-  return Array.from(
-    { length: Number(packed.count) },
-    (_, i) =>
-      packed.whole[i] ??
-      create(OutcomeSchema, {
-        value: packed.value[i] ?? 0n,
-        error: packed.error[i] ?? 0,
-        minFlt: packed.minFlt[i] ?? 0n,
-        majFlt: packed.majFlt[i] ?? 0n,
-        costNs: packed.costNs[i] ?? 0n,
-      }),
-  );
+  const columns = packed as unknown as Record<string, unknown[]>;
+  const used = COLUMNS.filter((name) => columns[name]!.length > 0);
+  return Array.from({ length: Number(packed.count) }, (_, i) => {
+    const whole = packed.whole[i];
+    if (whole) return whole;
+    const outcome = create(OutcomeSchema);
+    for (const name of used) {
+      Object.assign(outcome, { [name]: columns[name]![i] });
+    }
+    return outcome;
+  });
 }
 
 function endedEarly(unanswered: number) {
