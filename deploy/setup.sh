@@ -56,6 +56,11 @@ needs() {
 has_command() { command -v "$1"; }
 has_library() { pkg-config --exists "$1"; }
 needs_command() { needs "${2:-$1}" "the command $1" has_command "$1"; }
+# The interpreter that has it need not be the first on the path.
+has_python_module() {
+  python3 -c "import $1" || /usr/bin/python3 -c "import $1"
+}
+needs_module() { needs "$2" "the Python module $1" has_python_module "$1"; }
 needs_library() { needs "$2" "the library $3" has_library "$1"; }
 
 look() {
@@ -68,6 +73,8 @@ look() {
   needs_command git
   needs_command pkg-config pkgconf
   needs_command python3
+  needs_module grpc python3-grpcio
+  needs_module google.protobuf python3-protobuf
   needs_command strace
   needs_command protoc protobuf-compiler
   needs_command grpc_cpp_plugin protobuf-compiler-grpc

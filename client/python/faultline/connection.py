@@ -62,6 +62,7 @@ def _streams(method: descriptor.MethodDescriptor) -> tuple[bool, bool]:
 
 
 def is_streaming(method: descriptor.MethodDescriptor) -> bool:
+    """Whether either side sends more than one message."""
     return any(_streams(method))
 
 

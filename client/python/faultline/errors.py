@@ -188,7 +188,7 @@ def parse_details(data: bytes) -> dict | None:
     if not status.details:
         return None
     found = {"reason": "", "metadata": {}, "violations": (), "retry_delay": None}
-    info, bad_request, retry = _ErrorInfo(), _BadRequest(), _RetryInfo()
+    info, bad_request, retry = ErrorInfo(), BadRequest(), RetryInfo()
     for detail in status.details:
         if detail.Unpack(info) and info.domain == DOMAIN:
             found["reason"] = info.reason
@@ -218,6 +218,6 @@ def _google_rpc(*names: str):
     return [make(pool.FindMessageTypeByName(f"google.rpc.{n}")) for n in names]
 
 
-Status, _ErrorInfo, _BadRequest, _RetryInfo = _google_rpc(
+Status, ErrorInfo, BadRequest, RetryInfo = _google_rpc(
     "Status", "ErrorInfo", "BadRequest", "RetryInfo"
 )
