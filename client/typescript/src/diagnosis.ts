@@ -29,6 +29,17 @@ export function diagnose(
   }
 }
 
+/**
+ * Is it a connection that ended in the middle of a call? grpc-js calls that an
+ * internal error where HTTP/2 or a write told it first.
+ */
+export function isCut(code: StatusCode, text: string): boolean {
+  return (code === "INTERNAL" || code === "UNKNOWN") && CUT.test(text);
+}
+
+const CUT =
+  /RST_STREAM|^Write error|^Write failed|HTTP\/2 stream|No status information/;
+
 function unreachable(text: string, address: string): string {
   if (/ECONNREFUSED/.test(text)) {
     return (
@@ -54,6 +65,7 @@ function unreachable(text: string, address: string): string {
       "the right port?"
     );
   }
+  if (CUT.test(text)) return `the connection to ${address} was cut (${text})`;
   if (/dropped|closed|failed to connect|ECONNRESET|goaway/i.test(text)) {
     return (
       `the server at ${address} closed the connection: it is shutting down, ` +

@@ -1,7 +1,7 @@
 // When a call is made again, and after how long.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { FaultlineError, UnavailableError } from "./errors.js";
+import { UnavailableError } from "./errors.js";
 
 /** Every call ends after this long, in milliseconds, unless told otherwise. */
 export const DEFAULT_TIMEOUT_MS = 30_000;
@@ -44,7 +44,7 @@ export class Patience {
     signal: AbortSignal | undefined,
     deadline = Infinity,
   ): Promise<void> {
-    if (!isCut(error)) throw error;
+    if (!(error instanceof UnavailableError)) throw error;
     this.#failures += 1;
     this.#end = Math.min(this.#end, Date.now() + this.timeoutMs, deadline);
     const ms = this.#backoff(error);
@@ -56,21 +56,10 @@ export class Patience {
     );
   }
 
-  #backoff(error: FaultlineError): number {
+  #backoff(error: UnavailableError): number {
     const doubled = FIRST_BACKOFF_MS * 2 ** (this.#failures - 1);
     const spread = 0.8 + 0.4 * Math.random();
     const ms = Math.min(doubled, BACKOFF_MAX_MS) * spread;
     return Math.max(ms, error.retryDelay ?? 0);
   }
-}
-
-/** Did the answer get lost on its way, rather than be a refusal? */
-function isCut(error: unknown): error is FaultlineError {
-  if (error instanceof UnavailableError) return true;
-  // What a peer that dies in the middle of an answer looks like.
-  return (
-    error instanceof FaultlineError &&
-    error.reason === "" &&
-    error.message.includes("RST_STREAM")
-  );
 }

@@ -3,7 +3,7 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import { type ServiceError, status } from "@grpc/grpc-js";
-import { diagnose } from "./diagnosis.js";
+import { diagnose, isCut } from "./diagnosis.js";
 import {
   type ErrorDetails,
   type FaultlineError,
@@ -25,8 +25,9 @@ export function fromGrpc(error: ServiceError, address: string): FaultlineError {
   const code = (status[error.code] ?? "UNKNOWN") as StatusCode;
   const details = detailsOf(error);
   if (details === undefined) {
-    const message = diagnose(code, error.details ?? error.message, address);
-    return makeError(code, message, { cause: error });
+    const text = error.details ?? error.message;
+    const own = isCut(code, text) ? "UNAVAILABLE" : code;
+    return makeError(own, diagnose(own, text, address), { cause: error });
   }
   return makeError(code, error.details, { ...details, cause: error });
 }
