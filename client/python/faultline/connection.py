@@ -25,7 +25,7 @@ DEFAULT_TIMEOUT = 30.0  # seconds, of a call that has no timeout of its own
 LONG_TIMEOUT = 2 * 3600.0  # for calls whose work grows with a history
 ATTEMPTS_MAX = 4  # of a call that may be repeated
 FIRST_BACKOFF = 0.1  # seconds before the second attempt; doubles, within a fifth
-BACKOFF_MAX = 2.0
+BACKOFF_MAX = 1.0
 _RECEIVE_BYTES_MAX = 8 << 20  # twice what a server sends
 
 _NO_SIDE_EFFECTS = descriptor_pb2.MethodOptions.NO_SIDE_EFFECTS
@@ -202,7 +202,7 @@ def _make_channel(address: str) -> grpc.Channel:
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),
         ("grpc.initial_reconnect_backoff_ms", 100),
-        ("grpc.max_reconnect_backoff_ms", 2_000),
+        ("grpc.max_reconnect_backoff_ms", 1_000),
         ("grpc.max_receive_message_length", _RECEIVE_BYTES_MAX),
         # A connection of its own: one client's trouble is not another's.
         ("grpc.use_local_subchannel_pool", 1),

@@ -68,6 +68,11 @@ class Outcome:
         self.proto = proto
         self.revision = revision
 
+    def __eq__(self, other) -> bool:
+        if not isinstance(other, Outcome):
+            return NotImplemented
+        return (self.proto, self.revision) == (other.proto, other.revision)
+
     @property
     def value(self) -> int:
         """The call's return value; with an error the negative errno. Of an

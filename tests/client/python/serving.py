@@ -1,5 +1,6 @@
 """What the tests of the Python client share: servers, and a line to cut."""
 
+import concurrent.futures
 import contextlib
 import ctypes
 import os
@@ -13,6 +14,8 @@ import faultline
 
 FAULTLINE = os.path.join(os.environ["FAULTLINE_BIN"], "faultline")
 _PR_SET_PDEATHSIG = 1
+# A server dies with the thread that started it, so this one starts them all.
+_starter = concurrent.futures.ThreadPoolExecutor(max_workers=1)
 
 
 class Server:
@@ -25,7 +28,8 @@ class Server:
 
     def start(self):
         """Again, after kill(): on the same data, at another address."""
-        self._process = subprocess.Popen(
+        self._process = _starter.submit(
+            subprocess.Popen,
             [
                 *(FAULTLINE, "serve", "--data", self._data.name),
                 *("--listen", "127.0.0.1:0"),
@@ -34,7 +38,7 @@ class Server:
             stderr=subprocess.DEVNULL,
             text=True,
             preexec_fn=_die_with_parent,
-        )
+        ).result()
         line = self._process.stdout.readline()
         if not line.startswith("listening on "):
             raise AssertionError(f"the server does not listen: {line!r}")

@@ -11,6 +11,7 @@ import faultline
 from faultline import v1
 
 import faking
+import serving
 
 Code = grpc.StatusCode
 
@@ -225,6 +226,98 @@ class Changes(WatchTest):
         self.assertIsNone(second.outcome)
         self.assertIsNone(second.time)
         self.assertEqual(second.events, ())
+
+
+class ARealServer(unittest.TestCase):
+    """Watches of a server that is driven, cut off and killed meanwhile."""
+
+    COUNT = 600
+
+    def setUp(self):
+        self.server = serving.Server()
+        self.addCleanup(self.server.close)
+        self.relay = serving.Relay(self.server.address)
+        self.addCleanup(self.relay.close)
+        self.driver = self.connect().create_session()
+        name = self.driver.name
+        self.watcher = self.connect().open_session(name)
+
+    def connect(self):
+        client = faultline.connect(self.relay.address)
+        self.addCleanup(client.close)
+        return client
+
+    def drive(self, disturb=None):
+        page = self.driver.mmap(4096).check().value
+        for i in range(1, self.COUNT):
+            self.driver.store(page + 4096 * (i % 2), i % 256)
+            if disturb is not None and i % 100 == 50:
+                disturb()
+        self.driver.close_session()
+
+    def watch_while(self, disturb):
+        """The watch that is cut, and one of the past that is not."""
+        watch = self.watcher.watch(1, include_commands=True)
+        thread = threading.Thread(target=self.drive, args=(disturb,))
+        thread.start()
+        seen = list(watch)
+        thread.join()
+        whole = list(
+            self.watcher.watch(1, self.COUNT, include_commands=True)
+        )
+        self.assertEqual(seen, whole)
+        self.assertEqual(
+            [change.revision for change in seen],
+            list(range(1, self.COUNT + 1)),
+        )
+        for i, change in enumerate(seen[1:], 1):
+            self.assertEqual(change.command.access.value, i % 256)
+
+    def test_cut_off_nothing_is_missed_or_doubled(self):
+        self.watch_while(self.relay.cut)
+
+    def test_the_server_is_killed_and_nothing_is_missed_or_doubled(self):
+        def restart():
+            self.server.kill()
+            self.server.start()
+            self.relay.target = self.server.address
+
+        self.watch_while(restart)
+
+    def test_what_is_yet_to_come(self):
+        watch = self.watcher.watch()
+        self.driver.mmap(4096)
+        outcome = self.driver.load(0)
+        self.driver.close_session()
+        changes = list(watch)
+        self.assertEqual([change.revision for change in changes], [2])
+        self.assertEqual(changes[0].events, outcome.events)
+        self.assertIsNone(changes[0].command)
+        self.assertEqual(watch.revision, 2)
+
+    def test_only_what_is_asked_for(self):
+        page = self.driver.mmap(4096).value
+        self.driver.store(page)
+        child = self.driver.fork().value
+        self.driver.store(page, pid=child)
+        kinds = [
+            (change.revision, event.kind)
+            for change in self.watcher.watch(1, 4, kinds=["fault_resolved"])
+            for event in change.events
+        ]
+        self.assertEqual(kinds, [(2, "fault_resolved"), (4, "fault_resolved")])
+        watch = self.watcher.watch(1, 4, pids=[child], include_commands=True)
+        self.assertEqual([change.revision for change in watch], [4])
+        with self.assertRaises(faultline.InvalidArgument):
+            list(self.watcher.watch(1, kinds=["falt_resolved"]))
+
+    def test_a_session_that_is_deleted(self):
+        watch = self.watcher.watch(1)
+        self.driver.fork()
+        self.assertEqual(next(watch).revision, 1)
+        self.driver.delete_session()
+        with self.assertRaises(faultline.NotFound):
+            next(watch)
 
 
 if __name__ == "__main__":
