@@ -3,6 +3,7 @@
 contract and learns it from the server's reflection, one process per step."""
 
 import base64
+import glob
 import json
 import os
 import shutil
@@ -17,12 +18,14 @@ except ImportError as missing:
 import table
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-INSTALLED = os.path.join(ROOT, "build/tools/buf/node_modules/.bin/buf")
+# Where setup.sh puts it: the program itself, not npm's starter of it.
+INSTALLED = "build/tools/buf/node_modules/@bufbuild/buf-*/bin/buf"
 TIMEOUT = 60
 
 
 def call_of_address(address):
-    buf = shutil.which(INSTALLED) or shutil.which("buf")
+    installed = glob.glob(os.path.join(ROOT, INSTALLED))
+    buf = installed[0] if installed else shutil.which("buf")
     if buf is None:
         raise table.Skip("no buf; deploy/setup.sh --lint installs it")
 

@@ -109,7 +109,11 @@ def _fill(value, names):
     if isinstance(value, str):
         return _PLACEHOLDER.sub(lambda m: _replace(m, names), value)
     if isinstance(value, list):
-        if len(value) == 1 and isinstance(value[0], dict) and "$repeat" in value[0]:
+        if (
+            len(value) == 1
+            and isinstance(value[0], dict)
+            and "$repeat" in value[0]
+        ):
             return [_fill(value[0]["of"], names)] * value[0]["$repeat"]
         return [_fill(element, names) for element in value]
     if isinstance(value, dict):

@@ -14,6 +14,7 @@ A call that fails raises a FaultlineError.
 """
 
 import os as _os
+import typing as _typing
 
 # Without it a child of fork() cannot use gRPC when its parent did. It counts
 # only when nobody has imported grpc before.
@@ -47,5 +48,11 @@ from faultline.maps import AddressSpace, Vma
 from faultline.outcome import Event, NoProcess, Outcome, Signal, Signalled
 from faultline.session import Session
 from faultline.watch import Change, Watch
+
+if _typing.TYPE_CHECKING:
+
+    def __getattr__(name: str) -> int:
+        """PROT_READ and the like; see faultline.flags."""
+
 
 __version__ = "0.1.0"

@@ -166,7 +166,9 @@ class Calls(Generic[Result]):
         self, addr: int, length: int, name: str, *, pid: int = 1
     ) -> Result:
         """prctl(PR_SET_VMA): names an anonymous range; "" removes the name."""
-        return self._call("set_vma_name", pid, addr=addr, length=length, name=name)
+        return self._call(
+            "set_vma_name", pid, addr=addr, length=length, name=name
+        )
 
     # --- Accesses, of one byte each, through the TLB and the page tables. They
     # stop at the first that is signalled; `accesses` tells how many were done.
@@ -337,7 +339,9 @@ class Calls(Generic[Result]):
         pid: int = 1,
     ) -> Result:
         """setrlimit(2): RLIMIT_*."""
-        return self._call("setrlimit", pid, resource=resource, soft=soft, hard=hard)
+        return self._call(
+            "setrlimit", pid, resource=resource, soft=soft, hard=hard
+        )
 
     def alloc_pages(self, order: int = 0, gfp: int = GFP_KERNEL) -> Result:
         """alloc_pages(): 2**order frames. Value: the first one's number."""

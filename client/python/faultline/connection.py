@@ -24,7 +24,9 @@ from faultline import v1
 DEFAULT_TIMEOUT = 30.0  # seconds, of a call that has no timeout of its own
 LONG_TIMEOUT = 2 * 3600.0  # for calls whose work grows with a history
 ATTEMPTS_MAX = 4  # of a call that may be repeated
-FIRST_BACKOFF = 0.1  # seconds before the second attempt; doubles, within a fifth
+FIRST_BACKOFF = (
+    0.1  # seconds before the second attempt; doubles, within a fifth
+)
 BACKOFF_MAX = 1.0
 _RECEIVE_BYTES_MAX = 8 << 20  # twice what a server sends
 

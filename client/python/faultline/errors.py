@@ -12,6 +12,7 @@ here: it is data in an Outcome.
 
 import dataclasses
 import importlib.resources
+from typing import Any
 
 import grpc
 from google.protobuf import descriptor_pb2
@@ -177,7 +178,7 @@ def from_rpc_error(error: grpc.RpcError, address: str) -> FaultlineError:
     return kind(error.details() or "", error.code(), **details)
 
 
-def parse_details(data: bytes) -> dict | None:
+def parse_details(data: bytes) -> dict[str, Any] | None:
     """What a Faultline server attached, a google.rpc.Status, as the arguments
     of FaultlineError; None when that is nothing."""
     status = Status()
@@ -187,7 +188,12 @@ def parse_details(data: bytes) -> dict | None:
         return None
     if not status.details:
         return None
-    found = {"reason": "", "metadata": {}, "violations": (), "retry_delay": None}
+    found: dict[str, Any] = {
+        "reason": "",
+        "metadata": {},
+        "violations": (),
+        "retry_delay": None,
+    }
     info, bad_request, retry = ErrorInfo(), BadRequest(), RetryInfo()
     for detail in status.details:
         if detail.Unpack(info) and info.domain == DOMAIN:

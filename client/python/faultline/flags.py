@@ -8,6 +8,13 @@ these are the simulated kernel's on whatever system the client runs.
 
 import enum
 import functools
+import typing
+
+if typing.TYPE_CHECKING:
+
+    def __getattr__(name: str) -> int:
+        """The constants are made by the decorator below."""
+
 
 _linux = functools.partial(enum.global_enum, update_str=True)
 

@@ -1,7 +1,7 @@
 """Looking into a machine, without changing it and without a trace."""
 
 from faultline import v1
-from faultline.connection import Connection
+from faultline.connection import LONG_TIMEOUT, Connection
 from faultline.flags import Errno
 from faultline.maps import AddressSpace, Vma
 from faultline.outcome import os_error
@@ -26,9 +26,11 @@ class Look:
 
     def _ask(self, rpc: str, request):
         request.session = self.name
+        timeout = None
         if self.at_revision is not None:
             request.at_revision = self.at_revision
-        return self._connection.call(f"InspectService/{rpc}", request)
+            timeout = LONG_TIMEOUT  # it may take a replay
+        return self._connection.call(f"InspectService/{rpc}", request, timeout)
 
     def read_proc(self, path: str) -> str:
         """A file of the simulated /proc, whole: "/proc/1/maps". OSError as

@@ -148,13 +148,12 @@ class AddressSpace(Sequence[Vma]):
 
 def size_text(size: int) -> str:
     """Bytes as people say them: "132 KiB", "1.5 GiB"."""
+    amount = float(size)
     for unit in ("B", "KiB", "MiB", "GiB"):
-        if size < 1024:
-            break
-        size /= 1024
-    else:
-        unit = "TiB"
-    return f"{size:.4g} {unit}"
+        if amount < 1024:
+            return f"{amount:.4g} {unit}"
+        amount /= 1024
+    return f"{amount:.4g} TiB"
 
 
 def _colour(vma: Vma) -> str:

@@ -96,9 +96,7 @@ class Outcome:
     def ok(self) -> bool:
         """Neither an error nor a signal, and there was such a process."""
         proto = self.proto
-        return not (
-            proto.error or proto.no_process or proto.HasField("signal")
-        )
+        return not (proto.error or proto.no_process or proto.HasField("signal"))
 
     @property
     def exited(self) -> bool:

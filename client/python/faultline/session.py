@@ -34,7 +34,7 @@ class Session(Calls[Outcome], Look):
         super().__init__(connection, name)
         self.revision = revision
         self.participant: str = ""
-        self.event_level: int = v1.EVENT_LEVEL_FAULTS
+        self.event_level: "v1.EventLevel" = v1.EVENT_LEVEL_FAULTS
         self.timeout: float | None = None
 
     def __repr__(self) -> str:
@@ -44,7 +44,10 @@ class Session(Calls[Outcome], Look):
         )
 
     def with_settings(
-        self, *, event_level: int | None = None, timeout: float | None = None
+        self,
+        *,
+        event_level: "v1.EventLevel | None" = None,
+        timeout: float | None = None,
     ) -> "Session":
         """The same session with other settings: how much an Outcome tells
         (v1.EVENT_LEVEL_*), and how many seconds a command may take."""
@@ -148,7 +151,7 @@ class Session(Calls[Outcome], Look):
         *,
         pids: Iterable[int] = (),
         kinds: Iterable[str] = (),
-        event_level: int = v1.EVENT_LEVEL_FAULTS,
+        event_level: "v1.EventLevel" = v1.EVENT_LEVEL_FAULTS,
         include_commands: bool = False,
         patience: float = PATIENCE,
     ) -> Watch:
@@ -197,7 +200,7 @@ class Session(Calls[Outcome], Look):
         self,
         participant_id: str = "",
         *,
-        role: int = v1.ROLE_DRIVER,
+        role: "v1.Role" = v1.ROLE_DRIVER,
         display_name: str = "",
     ) -> "Session":
         """Enters the session under a name: gives a handle whose commands are
@@ -261,8 +264,9 @@ class Session(Calls[Outcome], Look):
             display_name=display_name,
             revision=revision,
         )
+        timeout = None if revision is None else LONG_TIMEOUT  # for a replay
         return self._connection.call(
-            "HistoryService/CreateSnapshot", request
+            "HistoryService/CreateSnapshot", request, timeout
         ).snapshot
 
     def snapshot(self, name: str) -> v1.Snapshot:

@@ -7,7 +7,7 @@ import unittest
 import grpc
 
 import faultline
-from faultline import commands, errors, v1
+from faultline import v1
 
 import faking
 import serving

@@ -4,7 +4,6 @@ import html.parser
 import unittest
 
 import faultline
-from faultline import v1
 from faultline.flags import *
 from faultline.maps import AddressSpace, Vma, size_text
 
@@ -100,7 +99,9 @@ class History(unittest.TestCase):
     def test_the_recorded_commands(self):
         entries = list(self.lab.history(3))
         self.assertEqual([e.revision for e in entries], [3, 4, 5, 6])
-        self.assertEqual([e.command.access.value for e in entries], [1, 2, 3, 4])
+        self.assertEqual(
+            [e.command.access.value for e in entries], [1, 2, 3, 4]
+        )
 
     def test_a_replay_and_a_verification(self):
         report = self.lab.replay()
@@ -115,7 +116,9 @@ class History(unittest.TestCase):
         now = self.lab.fingerprint()
         self.assertEqual(now.revision, 6)
         self.assertEqual(self.lab.fingerprint(6).fingerprint, now.fingerprint)
-        self.assertNotEqual(self.lab.fingerprint(5).fingerprint, now.fingerprint)
+        self.assertNotEqual(
+            self.lab.fingerprint(5).fingerprint, now.fingerprint
+        )
 
 
 class TableParser(html.parser.HTMLParser):
@@ -169,7 +172,13 @@ class Shown(unittest.TestCase):
         self.assertEqual(
             parser.rows[1:],
             [
-                ["000000001000", "000000003000", "r-xp", "8 KiB", "/bin/<b>&\"'"],
+                [
+                    "000000001000",
+                    "000000003000",
+                    "r-xp",
+                    "8 KiB",
+                    "/bin/<b>&\"'",
+                ],
                 ["000000003000", "000000004000", "rw-p", "4 KiB"],
                 ["00007fff0000", "00007fff1000", "rw-p", "4 KiB", "[stack]"],
             ],

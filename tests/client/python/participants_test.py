@@ -31,9 +31,7 @@ class Participants(unittest.TestCase):
     def test_who_is_there(self):
         ada = self.lab.join("ada", display_name="Ada's notebook")
         self.lab.join("bob", role=v1.ROLE_OBSERVER)
-        found = {
-            p.name.rpartition("/")[2]: p for p in self.lab.participants()
-        }
+        found = {p.name.rpartition("/")[2]: p for p in self.lab.participants()}
         self.assertEqual(list(found), ["ada", "bob"])
         self.assertEqual(found["ada"].display_name, "Ada's notebook")
         self.assertEqual(found["ada"].role, v1.ROLE_DRIVER)

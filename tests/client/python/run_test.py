@@ -4,7 +4,6 @@ import unittest
 
 import faultline
 from faultline import commands, v1
-from faultline.flags import *
 
 import serving
 
@@ -88,9 +87,7 @@ class Batches(unittest.TestCase):
                 outcomes.append(outcome)
         self.assertEqual(len(outcomes), 4)
         self.assertEqual(raised.exception.metadata["batch"], "2")
-        self.assertEqual(
-            raised.exception.violations[0].field, "commands[0].op"
-        )
+        self.assertEqual(raised.exception.violations[0].field, "commands[0].op")
         self.assertEqual(self.lab.describe().revision, 5)
 
     def test_an_expected_revision_is_of_the_first_command(self):

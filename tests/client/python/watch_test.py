@@ -62,9 +62,7 @@ class WatchTest(unittest.TestCase):
 
     def watched(self, *args, **kwargs):
         self.fake = Watched(*args, **kwargs)
-        return self.serve(
-            WatchEvents=self.fake.watch, GetSession=self.fake.get
-        )
+        return self.serve(WatchEvents=self.fake.watch, GetSession=self.fake.get)
 
 
 class Resuming(WatchTest):
@@ -262,9 +260,7 @@ class ARealServer(unittest.TestCase):
         thread.start()
         seen = list(watch)
         thread.join()
-        whole = list(
-            self.watcher.watch(1, self.COUNT, include_commands=True)
-        )
+        whole = list(self.watcher.watch(1, self.COUNT, include_commands=True))
         self.assertEqual(seen, whole)
         self.assertEqual(
             [change.revision for change in seen],
