@@ -34,7 +34,7 @@ Outcome FullOutcome() {
   o.data = std::string("\x00\xff", 2);
   o.events.push_back({1, PageFaultUser{0x1000, 6}});
   o.events.push_back(
-      {2, FaultResolved{0x1000, FaultResolution::kCowCopy, 77, true, 16}});
+      {2, FaultResolved{0x1000, FaultResolution::kCowCopy, 77, true, 16, 78}});
   return o;
 }
 
@@ -80,8 +80,9 @@ TEST(Outcome, OfTheGreatestSizeFitsAResponse) {
   outcome.data.assign(limits::kDataBytesMax, 'x');
   outcome.events.assign(
       limits::kEventsPerOutcomeMax,
-      {4000000000U, FaultResolved{~uint64_t{0}, FaultResolution::kSharedMkwrite,
-                                  4000000000U, true, 4000000000U}});
+      {4000000000U,
+       FaultResolved{~uint64_t{0}, FaultResolution::kSharedMkwrite, 4000000000U,
+                     true, 4000000000U, 4000000000U}});
   v1::Outcome proto;
   OutcomeToProto(outcome, &proto);
   EXPECT_LT(proto.ByteSizeLong(), limits::kResponseBytesMax);

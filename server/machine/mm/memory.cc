@@ -75,6 +75,7 @@ uint32_t WpPageCopy(Kernel& k, VmFault& f, Pte old) {
   bool from_zero = old.special();
   if (!from_zero) {
     k.frames[fresh] = k.frames[old.pfn()];
+    f.resolved.copied_pfn = old.pfn().value();
     f.mm.rss[RssKindOf(k.page(old.pfn()))].Add(-1);
     RemoveRmap(k, old.pfn());
   }
@@ -198,6 +199,7 @@ uint32_t DoCowFault(Kernel& k, VmFault& f) {
     return page.status;
   }
   k.frames[fresh] = k.frames[page.pfn];
+  f.resolved.copied_pfn = page.pfn.value();
   k.clock_ns += cost::kPageCopy;
   AddNewAnonRmap(k, f.mm, f.vma, fresh, f.addr);
   Pte pte = Pte::Make(fresh, VmPageProt(k, f.vma));
