@@ -1,9 +1,13 @@
 #include "client/cli/terminal.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cstdlib>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
@@ -22,6 +26,29 @@ bool WantsColor(FILE* stream) {
   const char* term = std::getenv("TERM");
   if (term == nullptr || absl::string_view(term) == "dumb") return false;
   return isatty(fileno(stream)) == 1;
+}
+
+bool IsUtf8Locale() {
+  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    const char* value = std::getenv(name);
+    if (value == nullptr || value[0] == '\0') continue;
+    const std::string lower = absl::AsciiStrToLower(value);
+    return absl::StrContains(lower, "utf-8") ||
+           absl::StrContains(lower, "utf8");
+  }
+  return false;
+}
+
+int WidthOf(FILE* stream) {
+  winsize size = {};
+  if (ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
+    return size.ws_col;
+  }
+  int columns = 0;
+  const char* value = std::getenv("COLUMNS");
+  return value != nullptr && absl::SimpleAtoi(value, &columns) && columns > 0
+             ? columns
+             : 80;
 }
 
 std::string Style::Wrap(const char* code, absl::string_view text) const {

@@ -16,6 +16,13 @@ namespace faultline::cli {
 // not "dumb" (https://no-color.org).
 bool WantsColor(FILE* stream);
 
+// Whether text may be UTF-8: what LC_ALL, LC_CTYPE or LANG says, the first of
+// them that is set, whether or not the system has that locale.
+bool IsUtf8Locale();
+
+// The columns of the terminal that `stream` is; else $COLUMNS, else 80.
+int WidthOf(FILE* stream);
+
 // Wraps text in the terminal's escape sequences, or leaves it alone.
 class Style {
  public:
