@@ -16,7 +16,7 @@ namespace faultline::cli {
 namespace {
 
 // What is handed on at once.
-constexpr size_t kPartSize = 64 * 1024;
+constexpr size_t kPartSize = size_t{64} << 10;
 
 // Collects small pieces into parts.
 class Parts {

@@ -142,11 +142,13 @@ class Drawing {
   PictureLine Strip(const VmaLook& vma, int row) const {
     PictureLine line(style_);
     line.Add(frame_.vertical);
-    const auto first =
-        static_cast<size_t>((vma.layout.rows - 1 - row) * vma.layout.columns);
-    for (size_t i = first; i < first + static_cast<size_t>(columns_); ++i) {
-      if (i >= vma.cells.size()) break;
-      const Glyph& glyph = kPageGlyphs[static_cast<int>(vma.cells[i])];
+    const int rows_below = vma.layout.rows - 1 - row;
+    const int first = rows_below * columns_;
+    const int end =
+        std::min(first + columns_, static_cast<int>(vma.cells.size()));
+    for (int i = first; i < end; ++i) {
+      const PageState state = vma.cells[static_cast<size_t>(i)];
+      const Glyph& glyph = kPageGlyphs[static_cast<int>(state)];
       line.Add(style_.unicode ? glyph.unicode : glyph.ascii, glyph.paint);
     }
     line.PadTo(columns_ + 1).Add(frame_.vertical);

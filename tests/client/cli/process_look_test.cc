@@ -17,6 +17,7 @@ using testing::SizeIs;
 using S = PageState;
 
 constexpr int kColumns = 16;
+constexpr uint64_t kFourPages = 4 * kShownPageSize;
 
 std::vector<ProcessLook> LookAt(RecordedMachine& machine,
                                 const std::vector<uint32_t>& pids) {
@@ -65,7 +66,7 @@ TEST(ProcessLookTest, APageOfAFileOnADiskIsCleanUntilItIsWritten) {
   v1::Command command;
   v1::CreateFile* file = command.mutable_create_file();
   file->set_path("/disk");
-  file->set_size(4 * 4096);
+  file->set_size(kFourPages);
   file->set_fs(v1::FS_TYPE_EXT4);
   machine.Apply(command);
   command.set_pid(1);
@@ -75,7 +76,7 @@ TEST(ProcessLookTest, APageOfAFileOnADiskIsCleanUntilItIsWritten) {
       static_cast<int32_t>(machine.Apply(command).outcome().value());
   v1::Mmap* mmap = command.mutable_mmap();
   mmap->set_addr(0x10000000);
-  mmap->set_length(4 * 4096);
+  mmap->set_length(kFourPages);
   mmap->set_prot(3);
   mmap->set_flags(0x11);  // MAP_SHARED | MAP_FIXED
   mmap->set_fd(fd);
