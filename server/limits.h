@@ -54,12 +54,16 @@ inline constexpr uint32_t kCpusMax = 64;
 inline constexpr int kSysctlsMax = 64;
 
 // --- Sessions.
-inline constexpr size_t kSessionIdBytesMax = 63;
+// The last part of a name: of a session, of a participant.
+inline constexpr size_t kResourceIdBytesMax = 63;
 inline constexpr size_t kDisplayNameBytesMax = 256;
 inline constexpr size_t kRequestIdBytesMax = 64;
 inline constexpr int64_t kSessionsMax = 100'000;
 // Machines in memory at a time; the others wait in the journal.
 inline constexpr size_t kLiveMachinesMax = 1024;
+// Of one session, those that left included: their names stay with what they
+// sent.
+inline constexpr int64_t kParticipantsPerSessionMax = 10'000;
 // Commands of one session that were received and not yet executed.
 inline constexpr size_t kQueuedCommandsPerSessionMax = 4096;
 
@@ -79,9 +83,38 @@ inline constexpr size_t kEventsPerBatchMax = size_t{1} << 17;
 // Batches read and not yet answered, per stream.
 inline constexpr int kBatchesInFlightMax = 8;
 
+// --- Watching.
+// Of the server, and sessions that they watch at a time.
+inline constexpr int64_t kWatchersMax = 10'000;
+inline constexpr size_t kWatchedSessionsMax = 1024;
+inline constexpr int kWatchPidsMax = 64;
+inline constexpr int kWatchKindsMax = 64;
+// All watchers share these, so that they leave the machines their time: turns,
+// in each of which one watcher gets at most one message, and bytes.
+inline constexpr double kWatchTurnsPerSecond = 1000;
+inline constexpr double kWatchBytesPerSecond = 32.0 * kMiB;
+// Turns that may be taken at once after a rest.
+inline constexpr double kWatchTurnsBurst = 50;
+// A message of changes ends before it is longer, unless one change is.
+inline constexpr size_t kWatchMessageBytesMax = 128 * kKiB;
+// Commands are derived and kept in segments.
+inline constexpr int64_t kWatchSegmentCommandsMax = 256;
+inline constexpr size_t kWatchSegmentBytesMax = 128 * kKiB;
+// Encoded selections that a segment keeps for watchers with equal filters.
+inline constexpr size_t kWatchSelectionsPerSegmentMax = 16;
+// Of the segments kept for all watchers, and derived ahead of one of them.
+inline constexpr size_t kWatchCacheBytesMax = 64 * kMiB;
+inline constexpr size_t kWatchAheadBytesMax = 4 * kMiB;
+// Machines that follow one session's journal for its watchers, where these are
+// far apart; and how far apart is far, in commands.
+inline constexpr size_t kReplicasPerSessionMax = 4;
+inline constexpr int64_t kReplicaSkipMax = 1024;
+
 // --- Pages of lists.
 inline constexpr int kSessionPageDefault = 50;
 inline constexpr int kSessionPageMax = 1000;
+inline constexpr int kParticipantPageDefault = 50;
+inline constexpr int kParticipantPageMax = 1000;
 inline constexpr int kCommandPageDefault = 100;
 inline constexpr int kCommandPageMax = 10000;
 inline constexpr int kVmaPageDefault = 1000;
@@ -90,6 +123,9 @@ inline constexpr size_t kPageTokenBytesMax = 256;
 
 // --- Time.
 inline constexpr int kProgressMillis = 500;    // between messages of progress
+inline constexpr int kWatchMarkMillis = 5000;  // between marks of a watch
+// What a watcher has to read its last message when the server stops.
+inline constexpr int kWatchDrainMillis = 1000;
 inline constexpr int kDrainSecondsMax = 30;    // of a graceful shutdown
 inline constexpr int kRetryDelayMillis = 500;  // what UNAVAILABLE asks for
 

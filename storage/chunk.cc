@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/types/optional.h"
 #include "storage/sha256.h"
@@ -42,17 +43,80 @@ absl::optional<uint64_t> TakeVarint(absl::string_view& in) {
   return absl::nullopt;
 }
 
-bool TakeBytes(absl::string_view& in, std::string& out) {
+bool TakeView(absl::string_view& in, absl::string_view& out) {
   const absl::optional<uint64_t> size = TakeVarint(in);
   if (!size.has_value() || *size > in.size()) return false;
-  out.assign(in.data(), *size);
+  out = in.substr(0, *size);
   in.remove_prefix(*size);
   return true;
 }
 
+bool TakeBytes(absl::string_view& in, std::string& out) {
+  absl::string_view view;
+  if (!TakeView(in, view)) return false;
+  out.assign(view.data(), view.size());
+  return true;
+}
+
+// The senders of a chunk's entries: each once, and which of them sent which
+// entry. One sender, as nearly always, takes no byte per entry.
+class Senders {
+ public:
+  explicit Senders(absl::Span<const Entry* const> entries) {
+    for (const Entry* entry : entries) Find(entry->sender);
+  }
+  Senders() = default;
+
+  void PutNames(std::string& out) const {
+    PutVarint(names_.size(), out);
+    for (const absl::string_view name : names_) PutBytes(name, out);
+  }
+  void PutSenderOf(const Entry& entry, std::string& out) {
+    if (names_.size() > 1) PutVarint(Find(entry.sender), out);
+  }
+
+  bool TakeNames(absl::string_view& in) {
+    const absl::optional<uint64_t> count = TakeVarint(in);
+    if (!count.has_value() || *count == 0) return false;
+    for (uint64_t i = 0; i < *count; ++i) {
+      absl::string_view name;
+      if (!TakeView(in, name)) return false;
+      names_.push_back(name);
+    }
+    return true;
+  }
+  bool TakeSenderOf(absl::string_view& in, Entry& entry) const {
+    const absl::optional<uint64_t> index =
+        names_.size() > 1 ? TakeVarint(in) : 0;
+    if (!index.has_value() || *index >= names_.size()) return false;
+    entry.sender = std::string(names_[*index]);
+    return true;
+  }
+
+ private:
+  // Where `name` is, after all others if it is new. Entries of one sender
+  // mostly stand together.
+  size_t Find(absl::string_view name) {
+    if (names_.empty()) names_.push_back(name);
+    if (names_[last_] == name) return last_;
+    index_.try_emplace(names_.front(), 0);
+    const auto [at, is_new] = index_.try_emplace(name, names_.size());
+    if (is_new) names_.push_back(name);
+    return last_ = at->second;
+  }
+
+  std::vector<absl::string_view> names_;
+  size_t last_ = 0;  // found
+  // Where each is; filled when there is more than one.
+  absl::flat_hash_map<absl::string_view, size_t> index_;
+};
+
 std::string Pack(absl::Span<const Entry* const> entries) {
   std::string packed;
+  Senders senders(entries);
+  senders.PutNames(packed);
   for (const Entry* entry : entries) {
+    senders.PutSenderOf(*entry, packed);
     PutBytes(entry->request_id, packed);
     PutBytes(entry->command, packed);
     PutBytes(entry->digest, packed);
@@ -88,16 +152,28 @@ absl::StatusOr<std::string> Decompress(const Chunk& chunk) {
   return packed;
 }
 
+bool TakeEntry(absl::string_view& in, Entry& entry) {
+  return TakeBytes(in, entry.request_id) && TakeBytes(in, entry.command) &&
+         TakeBytes(in, entry.digest) && TakeBytes(in, entry.outcome);
+}
+
+enum class SendersStored { kNo, kYes };
+
 absl::StatusOr<std::vector<Entry>> Unpack(absl::string_view packed,
+                                          SendersStored stored,
                                           const Chunk& chunk) {
+  Senders senders;
+  const bool with_senders = stored == SendersStored::kYes;
+  if (with_senders && !senders.TakeNames(packed)) {
+    return absl::DataLossError("it does not begin with its senders");
+  }
   std::vector<Entry> entries;
   for (int64_t revision = chunk.first_revision; revision <= chunk.last_revision;
        ++revision) {
     Entry& entry = entries.emplace_back();
     entry.revision = revision;
-    if (!TakeBytes(packed, entry.request_id) ||
-        !TakeBytes(packed, entry.command) || !TakeBytes(packed, entry.digest) ||
-        !TakeBytes(packed, entry.outcome)) {
+    if ((with_senders && !senders.TakeSenderOf(packed, entry)) ||
+        !TakeEntry(packed, entry)) {
       return absl::DataLossError("it ends before its last entry");
     }
   }
@@ -105,6 +181,12 @@ absl::StatusOr<std::vector<Entry>> Unpack(absl::string_view packed,
     return absl::DataLossError("bytes are left after its last entry");
   }
   return entries;
+}
+
+absl::StatusOr<std::vector<Entry>> DecompressAndUnpack(SendersStored stored,
+                                                       const Chunk& chunk) {
+  const absl::StatusOr<std::string> packed = Decompress(chunk);
+  return packed.ok() ? Unpack(*packed, stored, chunk) : packed.status();
 }
 
 }  // namespace
@@ -162,12 +244,14 @@ absl::StatusOr<std::vector<Entry>> UnpackChunk(absl::string_view previous,
         "its hash does not follow from the one before and its content");
   }
   switch (chunk.encoding) {
+    case Encoding::kWithoutSenders:
+      return Unpack(chunk.body, SendersStored::kNo, chunk);
+    case Encoding::kWithoutSendersZstd:
+      return DecompressAndUnpack(SendersStored::kNo, chunk);
     case Encoding::kPacked:
-      return Unpack(chunk.body, chunk);
-    case Encoding::kPackedZstd: {
-      absl::StatusOr<std::string> packed = Decompress(chunk);
-      return packed.ok() ? Unpack(*packed, chunk) : packed.status();
-    }
+      return Unpack(chunk.body, SendersStored::kYes, chunk);
+    case Encoding::kPackedZstd:
+      return DecompressAndUnpack(SendersStored::kYes, chunk);
   }
   return absl::DataLossError("its encoding is unknown");
 }

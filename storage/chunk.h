@@ -21,14 +21,23 @@ struct Entry {
   std::string command;
   std::string digest;   // of the outcome; compared by a replay
   std::string outcome;  // kept where a repeated request_id must be answered
+  std::string sender;   // who sent it; "" in chunks older than senders
 
   friend bool operator==(const Entry&, const Entry&) = default;
 };
 
-// The bytes an entry takes before compression, about.
+// The bytes an entry takes before compression, about. Its sender takes none,
+// about: a chunk holds each sender once.
 size_t EntryBytes(const Entry& entry);
 
-enum class Encoding : int64_t { kPacked = 0, kPackedZstd = 1 };
+// How a chunk's body is packed. Those without senders are read, no longer
+// written.
+enum class Encoding : int64_t {
+  kWithoutSenders = 0,
+  kWithoutSendersZstd = 1,
+  kPacked = 2,
+  kPackedZstd = 3,
+};
 
 struct Chunk {
   int64_t first_revision = 0;

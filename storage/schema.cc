@@ -51,8 +51,22 @@ CREATE TABLE purges (
 ) STRICT;
 )sql";
 
+constexpr char kVersion3[] = R"sql(
+CREATE TABLE participants (
+  session_key   INTEGER NOT NULL,
+  id            TEXT    NOT NULL,
+  role          INTEGER NOT NULL,
+  display_name  TEXT    NOT NULL,
+  peer          TEXT    NOT NULL,
+  join_time_us  INTEGER NOT NULL,
+  leave_time_us INTEGER NOT NULL,
+  PRIMARY KEY (session_key, id)
+) STRICT, WITHOUT ROWID;
+)sql";
+
 constexpr Migration kMigrations[] = {
     {1, kVersion1},
+    {3, kVersion3},
 };
 
 constexpr char kApplicationIdQuery[] = "PRAGMA application_id";

@@ -99,6 +99,16 @@ DELETE FROM journal_requests
                        LIMIT ?2)
 )sql";
 
+constexpr char kPurgeParticipants[] = R"sql(
+DELETE FROM participants
+ WHERE session_key = ?1
+   AND id IN (SELECT id
+                FROM participants
+               WHERE session_key = ?1
+               ORDER BY id
+               LIMIT ?2)
+)sql";
+
 constexpr char kDeletePurge[] = R"sql(
 DELETE FROM purges
  WHERE session_key = ?
@@ -219,7 +229,7 @@ absl::StatusOr<bool> Purge(Database& database, int64_t rows_max) {
   if (!any) return false;
   const int64_t key = select.Int64(0);
   select.Reset();
-  for (const char* sql : {kPurgeChunks, kPurgeRequests}) {
+  for (const char* sql : {kPurgeChunks, kPurgeRequests, kPurgeParticipants}) {
     FAULTLINE_ASSIGN_OR_RETURN(const int64_t rows,
                                PurgeRows(database, sql, key, rows_max));
     if (rows > 0) return true;

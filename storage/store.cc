@@ -115,6 +115,40 @@ absl::StatusOr<int64_t> Store::CountSessions() {
   return CountSessionRows(*database);
 }
 
+absl::Status Store::JoinSession(absl::string_view session,
+                                ParticipantRecord participant, Done done) {
+  return Submit({std::string(session), JoinWrite{std::move(participant)},
+                 std::move(done)});
+}
+
+absl::Status Store::LeaveSession(absl::string_view session,
+                                 absl::string_view participant, absl::Time time,
+                                 Done done) {
+  return Submit({std::string(session),
+                 LeaveWrite{std::string(participant), time}, std::move(done)});
+}
+
+absl::StatusOr<ParticipantRecord> Store::GetParticipant(
+    absl::string_view session, absl::string_view participant) {
+  FAULTLINE_ASSIGN_OR_RETURN(const Connections::Lease database,
+                             connections_->BorrowReader());
+  return ReadParticipant(*database, session, participant);
+}
+
+absl::StatusOr<std::vector<ParticipantRecord>> Store::ListParticipants(
+    absl::string_view session, absl::string_view after_id, WhoLeft who_left,
+    int64_t limit) {
+  FAULTLINE_ASSIGN_OR_RETURN(const Connections::Lease database,
+                             connections_->BorrowReader());
+  return ReadParticipants(*database, session, after_id, who_left, limit);
+}
+
+absl::StatusOr<int64_t> Store::CountParticipants(absl::string_view session) {
+  FAULTLINE_ASSIGN_OR_RETURN(const Connections::Lease database,
+                             connections_->BorrowReader());
+  return CountParticipantRows(*database, session);
+}
+
 absl::Status Store::Append(absl::string_view session, Entry entry, Done done) {
   std::vector<Entry> entries;
   entries.push_back(std::move(entry));

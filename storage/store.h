@@ -15,11 +15,13 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "storage/chunk.h"
 #include "storage/connections.h"
 #include "storage/data_directory.h"
 #include "storage/journal.h"
+#include "storage/participants.h"
 #include "storage/sessions.h"
 #include "storage/writer.h"
 
@@ -67,6 +69,23 @@ class Store {
   absl::StatusOr<std::vector<SessionRecord>> ListSessions(
       absl::string_view after_id, int64_t limit);
   absl::StatusOr<int64_t> CountSessions();
+
+  // Participants. Nobody's id is used again in its session. Errors: see
+  // storage/participants.h.
+  [[nodiscard]] absl::Status JoinSession(absl::string_view session,
+                                         ParticipantRecord participant,
+                                         Done done);
+  // Of one that has left it changes nothing.
+  [[nodiscard]] absl::Status LeaveSession(absl::string_view session,
+                                          absl::string_view participant,
+                                          absl::Time time, Done done);
+  absl::StatusOr<ParticipantRecord> GetParticipant(
+      absl::string_view session, absl::string_view participant);
+  absl::StatusOr<std::vector<ParticipantRecord>> ListParticipants(
+      absl::string_view session, absl::string_view after_id, WhoLeft who_left,
+      int64_t limit);
+  // Of the session, those that left included.
+  absl::StatusOr<int64_t> CountParticipants(absl::string_view session);
 
   // The journal. All entries of one Append are written or none. An append that
   // does not follow the last revision fails with ABORTED, reason JOURNAL_GAP:

@@ -13,7 +13,8 @@ namespace {
 bool ConcernsOneWrite(const absl::Status& status) {
   const std::string reason = ReasonOf(status);
   return reason == "SESSION_NOT_FOUND" || reason == "SESSION_EXISTS" ||
-         reason == "JOURNAL_GAP";
+         reason == "JOURNAL_GAP" || reason == "PARTICIPANT_EXISTS" ||
+         reason == "PARTICIPANT_NOT_FOUND";
 }
 
 absl::Status Gap(absl::string_view session, int64_t revision, int64_t last) {
@@ -72,6 +73,13 @@ absl::Status WriteGroup::Change(const Write& write) {
   if (const auto* state = std::get_if<StateWrite>(&write.what)) {
     return UpdateSessionState(database_, write.session, state->state,
                               state->detail, now_);
+  }
+  if (const auto* join = std::get_if<JoinWrite>(&write.what)) {
+    return InsertParticipant(database_, write.session, join->participant);
+  }
+  if (const auto* leave = std::get_if<LeaveWrite>(&write.what)) {
+    return SetLeaveTime(database_, write.session, leave->participant,
+                        leave->time);
   }
   FAULTLINE_RETURN_IF_ERROR(RemoveSession(database_, write.session));
   pending_.erase(write.session);

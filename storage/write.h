@@ -15,6 +15,7 @@
 #include "absl/types/span.h"
 #include "storage/database.h"
 #include "storage/journal.h"
+#include "storage/participants.h"
 #include "storage/sessions.h"
 
 namespace faultline::storage {
@@ -34,10 +35,19 @@ struct StateWrite {
   std::string detail;
 };
 struct DeleteWrite {};
+struct JoinWrite {
+  ParticipantRecord participant;
+};
+struct LeaveWrite {
+  std::string participant;
+  absl::Time time;
+};
 
 struct Write {
   std::string session;
-  std::variant<AppendWrite, CreateWrite, StateWrite, DeleteWrite> what;
+  std::variant<AppendWrite, CreateWrite, StateWrite, DeleteWrite, JoinWrite,
+               LeaveWrite>
+      what;
   Done done;
 };
 

@@ -187,6 +187,17 @@ absl::Status PageNotFound(absl::string_view session, uint64_t pfn) {
   return status;
 }
 
+absl::Status ParticipantNotFound(absl::string_view participant) {
+  absl::Status status = Make(
+      absl::StatusCode::kNotFound,
+      absl::StrCat("there is no participant ", Quote(participant),
+                   ", or it has left: nothing was done; ListParticipants shows "
+                   "those there are, JoinSession makes one"),
+      "PARTICIPANT_NOT_FOUND", {{"participant", std::string(participant)}});
+  SetResource(status, "Participant", participant, "not found");
+  return status;
+}
+
 absl::Status SessionAlreadyExists(absl::string_view session) {
   absl::Status status =
       Make(absl::StatusCode::kAlreadyExists,
@@ -195,6 +206,29 @@ absl::Status SessionAlreadyExists(absl::string_view session) {
                         "or use that session"),
            "SESSION_ALREADY_EXISTS", {{"session", std::string(session)}});
   SetResource(status, "Session", session, "already exists");
+  return status;
+}
+
+absl::Status ParticipantAlreadyExists(absl::string_view participant) {
+  absl::Status status = Make(
+      absl::StatusCode::kAlreadyExists,
+      absl::StrCat("the session has had a participant ", Quote(participant),
+                   " already: choose another participant_id, or leave it "
+                   "empty"),
+      "PARTICIPANT_ALREADY_EXISTS",
+      {{"participant", std::string(participant)}});
+  SetResource(status, "Participant", participant, "already exists");
+  return status;
+}
+
+absl::Status ParticipantIsObserver(absl::string_view participant) {
+  absl::Status status = Make(
+      absl::StatusCode::kPermissionDenied,
+      absl::StrCat(Quote(participant),
+                   " is an observer and sends no commands: nothing was "
+                   "done; join again as a driver"),
+      "PARTICIPANT_IS_OBSERVER", {{"participant", std::string(participant)}});
+  SetResource(status, "Participant", participant, "is an observer");
   return status;
 }
 
@@ -319,6 +353,45 @@ absl::Status WorkLimit(int64_t requests_max) {
            "WORK_LIMIT", {{"requests-max", absl::StrCat(requests_max)}});
   SetQuota(status, "server",
            absl::StrCat("at most ", requests_max, " requests waiting"));
+  return status;
+}
+
+absl::Status WatchersLimit(int64_t watchers_max) {
+  absl::Status status =
+      Make(absl::StatusCode::kResourceExhausted,
+           absl::StrCat("the server has ", watchers_max,
+                        " watchers, which is as many as it may: try again "
+                        "later, or end another watch"),
+           "WATCHERS_LIMIT", {{"watchers-max", absl::StrCat(watchers_max)}});
+  SetQuota(status, "server",
+           absl::StrCat("at most ", watchers_max, " watchers"));
+  return status;
+}
+
+absl::Status WatchedSessionsLimit(int64_t sessions_max) {
+  absl::Status status = Make(
+      absl::StatusCode::kResourceExhausted,
+      absl::StrCat(sessions_max,
+                   " sessions are watched, which is as many as may be: "
+                   "try again later, or end another watch"),
+      "WATCHED_SESSIONS_LIMIT", {{"sessions-max", absl::StrCat(sessions_max)}});
+  SetQuota(status, "server",
+           absl::StrCat("at most ", sessions_max, " watched sessions"));
+  return status;
+}
+
+absl::Status ParticipantsLimit(absl::string_view session,
+                               int64_t participants_max) {
+  absl::Status status =
+      Make(absl::StatusCode::kResourceExhausted,
+           absl::StrCat(Quote(session), " has had ", participants_max,
+                        " participants, which is as many as it may: use one "
+                        "that is there, or send commands without one"),
+           "PARTICIPANTS_LIMIT",
+           {{"session", std::string(session)},
+            {"participants-max", absl::StrCat(participants_max)}});
+  SetQuota(status, session,
+           absl::StrCat("at most ", participants_max, " participants"));
   return status;
 }
 

@@ -43,8 +43,13 @@ absl::Status RequestTooLarge(size_t bytes, size_t bytes_max);
 absl::Status SessionNotFound(absl::string_view session);
 absl::Status ProcessNotFound(absl::string_view session, uint32_t pid);
 absl::Status PageNotFound(absl::string_view session, uint64_t pfn);
+// `participant` is the resource name, "sessions/lab-1/participants/ada".
+absl::Status ParticipantNotFound(absl::string_view participant);
 // ALREADY_EXISTS.
 absl::Status SessionAlreadyExists(absl::string_view session);
+absl::Status ParticipantAlreadyExists(absl::string_view participant);
+// PERMISSION_DENIED.
+absl::Status ParticipantIsObserver(absl::string_view participant);
 // FAILED_PRECONDITION.
 absl::Status SessionClosed(absl::string_view session);
 absl::Status SessionPanicked(absl::string_view session, absl::string_view what);
@@ -62,6 +67,10 @@ absl::Status SessionsLimit(int64_t sessions_max);
 absl::Status MachinesLimit(int64_t machines_max);
 absl::Status QueueLimit(absl::string_view session, int64_t commands_max);
 absl::Status WorkLimit(int64_t requests_max);
+absl::Status WatchersLimit(int64_t watchers_max);
+absl::Status WatchedSessionsLimit(int64_t sessions_max);
+absl::Status ParticipantsLimit(absl::string_view session,
+                               int64_t participants_max);
 // UNAVAILABLE, with RetryInfo.
 absl::Status ShuttingDown();
 absl::Status JournalUnavailable(absl::string_view why);

@@ -193,6 +193,14 @@ void EventToProto(const Event& event, v1::Event* proto) {
   }
 }
 
+absl::optional<size_t> EventKindOf(absl::string_view name) {
+#define FL_NAMED(Type, field) \
+  if (name == #field) return EventBody(Type()).index();
+  FL_EVENTS(FL_NAMED)
+#undef FL_NAMED
+  return absl::nullopt;
+}
+
 absl::StatusOr<Event> EventFromProto(const v1::Event& proto) {
   Decoder c(Decoder::Bounds::kCheck);
   Event event;

@@ -102,7 +102,8 @@ void FinishPacked(v1::PackedOutcomes* packed) {
   DropZeros(packed->mutable_cost_ns());
 }
 
-absl::StatusOr<EventLevel> EventLevelFromProto(v1::EventLevel level) {
+absl::StatusOr<EventLevel> EventLevelFromProto(v1::EventLevel level,
+                                               absl::string_view field) {
   switch (level) {
     case v1::EVENT_LEVEL_UNSPECIFIED:
     case v1::EVENT_LEVEL_FAULTS:
@@ -115,7 +116,7 @@ absl::StatusOr<EventLevel> EventLevelFromProto(v1::EventLevel level) {
       return EventLevel::kAll;
     default:
       return errors::InvalidField(
-          "options.event_level",
+          field,
           absl::StrCat(static_cast<int>(level),
                        " is no level: 1 none, 2 counters, 3 faults, 4 all"));
   }

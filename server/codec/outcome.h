@@ -3,6 +3,7 @@
 #define FAULTLINE_SERVER_CODEC_OUTCOME_H_
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "faultline/v1/machine.pb.h"
 #include "faultline/v1/outcome.pb.h"
 #include "server/machine/outcome.h"
@@ -29,8 +30,10 @@ void AppendPacked(const Outcome& outcome, v1::PackedOutcomes* packed);
 // last AppendPacked.
 void FinishPacked(v1::PackedOutcomes* packed);
 
-// UNSPECIFIED is EventLevel::kFaults. InvalidArgument for what is no level.
-absl::StatusOr<EventLevel> EventLevelFromProto(v1::EventLevel level);
+// UNSPECIFIED is EventLevel::kFaults. InvalidArgument, about `field`, for what
+// is no level.
+absl::StatusOr<EventLevel> EventLevelFromProto(
+    v1::EventLevel level, absl::string_view field = "options.event_level");
 
 }  // namespace faultline
 

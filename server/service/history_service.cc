@@ -12,9 +12,11 @@
 #include "absl/strings/string_view.h"
 #include "server/codec/outcome.h"
 #include "server/codec/status_macros.h"
+#include "server/codec/time.h"
 #include "server/codec/utf8.h"
 #include "server/limits.h"
 #include "server/service/progress_stream.h"
+#include "server/service/watch_stream.h"
 #include "server/session/replayer.h"
 
 namespace faultline {
@@ -154,6 +156,8 @@ absl::Status ListCommandsOf(SessionTable& table,
     entry->set_revision(command.revision);
     *entry->mutable_command() = std::move(command.command);
     if (command.digest) entry->set_digest(*command.digest);
+    entry->set_sender(std::move(command.sender));
+    TimeToProto(command.time, entry->mutable_time());
     last = command.revision;
   }
   if (last < page.revision) {
@@ -220,6 +224,11 @@ grpc::ServerUnaryReactor* HistoryServiceImpl::GetFingerprint(
         SubsystemsToProto(report, response->mutable_subsystems());
         return absl::OkStatus();
       });
+}
+
+grpc::ServerWriteReactor<grpc::ByteBuffer>* HistoryServiceImpl::WatchEvents(
+    grpc::CallbackServerContext* context, const grpc::ByteBuffer* request) {
+  return WatchStream::Start(context_.table, context_.drain, context, *request);
 }
 
 }  // namespace faultline

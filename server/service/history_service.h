@@ -8,7 +8,11 @@
 namespace faultline {
 
 // Thread-safe; what `context` holds must outlive it.
-class HistoryServiceImpl final : public v1::HistoryService::CallbackService {
+//
+// WatchEvents deals in bytes: what many watchers get is encoded once.
+class HistoryServiceImpl final
+    : public v1::HistoryService::WithRawCallbackMethod_WatchEvents<
+          v1::HistoryService::CallbackService> {
  public:
   explicit HistoryServiceImpl(const ServiceContext& context)
       : context_(context) {}
@@ -27,6 +31,9 @@ class HistoryServiceImpl final : public v1::HistoryService::CallbackService {
       grpc::CallbackServerContext* context,
       const v1::GetFingerprintRequest* request,
       v1::GetFingerprintResponse* response) override;
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchEvents(
+      grpc::CallbackServerContext* context,
+      const grpc::ByteBuffer* request) override;
 
  private:
   const ServiceContext context_;

@@ -23,7 +23,9 @@ grpc::ServerUnaryReactor* Execute(SessionTable& table,
     FL_RETURN_IF_ERROR(CheckSize(request));
     FL_ASSIGN_OR_RETURN(const std::string session,
                         SessionIdOf(request.session()));
-    FL_ASSIGN_OR_RETURN(ExecuteOptions options, OptionsOf(request.options()));
+    FL_ASSIGN_OR_RETURN(
+        ExecuteOptions options,
+        OptionsOf(request.options(), session, PeerOf(context->peer())));
     FL_ASSIGN_OR_RETURN(Command command,
                         CommandFromArguments(request.pid(), arguments));
     options.cancelled = [context] { return !CheckWanted(*context).ok(); };
@@ -54,8 +56,9 @@ FAULTLINE_OPERATIONS(FAULTLINE_DEFINE)
 #undef FAULTLINE_DEFINE
 
 grpc::ServerBidiReactor<v1::RunRequest, v1::RunResponse>*
-MachineServiceImpl::Run(grpc::CallbackServerContext*) {
-  return RunStream::Start(context_.table, context_.drain);
+MachineServiceImpl::Run(grpc::CallbackServerContext* context) {
+  return RunStream::Start(context_.table, context_.drain,
+                          PeerOf(context->peer()));
 }
 
 }  // namespace faultline

@@ -1,6 +1,7 @@
 #include "server/service/request.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
@@ -10,6 +11,7 @@
 #include "server/codec/errors.h"
 #include "server/codec/outcome.h"
 #include "server/codec/status_macros.h"
+#include "server/codec/utf8.h"
 #include "server/limits.h"
 
 namespace faultline {
@@ -17,14 +19,26 @@ namespace {
 
 constexpr char kPrefix[] = "sessions/";
 
-bool IsSessionIdChar(char c) {
+constexpr char kParticipants[] = "/participants/";
+
+bool IsIdChar(char c) {
   return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '-';
 }
 
-bool IsSessionId(absl::string_view id) {
-  return !id.empty() && id.size() <= limits::kSessionIdBytesMax &&
+// The last part of a resource name.
+bool IsId(absl::string_view id) {
+  return !id.empty() && id.size() <= limits::kResourceIdBytesMax &&
          absl::ascii_islower(id.front()) && id.back() != '-' &&
-         std::all_of(id.begin(), id.end(), IsSessionIdChar);
+         std::all_of(id.begin(), id.end(), IsIdChar);
+}
+
+absl::Status CheckId(absl::string_view field, absl::string_view noun,
+                     absl::string_view id) {
+  if (IsId(id)) return absl::OkStatus();
+  return errors::InvalidField(
+      field,
+      absl::StrCat(noun, " is called by 1 to ", limits::kResourceIdBytesMax,
+                   " of a-z, 0-9 and -, first a letter, last no -"));
 }
 
 std::string TokenHead(absl::string_view kind, absl::string_view scope) {
@@ -61,11 +75,43 @@ std::string SessionName(absl::string_view id) {
 }
 
 absl::Status CheckSessionId(absl::string_view field, absl::string_view id) {
-  if (IsSessionId(id)) return absl::OkStatus();
+  return CheckId(field, "a session", id);
+}
+
+absl::Status CheckParticipantId(absl::string_view field, absl::string_view id) {
+  return CheckId(field, "a participant", id);
+}
+
+absl::Status CheckDisplayName(absl::string_view display_name) {
+  if (display_name.size() <= limits::kDisplayNameBytesMax) {
+    return absl::OkStatus();
+  }
   return errors::InvalidField(
-      field,
-      absl::StrCat("a session is called by 1 to ", limits::kSessionIdBytesMax,
-                   " of a-z, 0-9 and -, first a letter, last no -"));
+      "display_name",
+      absl::StrCat("has ", display_name.size(), " bytes: at most ",
+                   limits::kDisplayNameBytesMax));
+}
+
+absl::StatusOr<ParticipantPath> ParticipantPathOf(absl::string_view field,
+                                                  const std::string& name) {
+  absl::string_view rest = name;
+  if (absl::ConsumePrefix(&rest, kPrefix)) {
+    const size_t end = rest.find(kParticipants);
+    if (end != absl::string_view::npos) {
+      const absl::string_view session = rest.substr(0, end);
+      rest.remove_prefix(end + sizeof(kParticipants) - 1);
+      FL_RETURN_IF_ERROR(CheckSessionId(field, session));
+      FL_RETURN_IF_ERROR(CheckParticipantId(field, rest));
+      return ParticipantPath{std::string(session), std::string(rest)};
+    }
+  }
+  constexpr char kForm[] =
+      "a name of the form sessions/{session}/participants/{participant}, as "
+      "JoinSession returns it";
+  if (name.empty()) {
+    return errors::MissingField(field, absl::StrCat("is required: ", kForm));
+  }
+  return errors::InvalidField(field, absl::StrCat("must be ", kForm));
 }
 
 absl::Status CheckRequestId(absl::string_view request_id) {
@@ -86,8 +132,23 @@ absl::Status CheckRevision(absl::string_view field, int64_t revision) {
       field, absl::StrCat(revision, " is no revision: 0 or more"));
 }
 
-absl::StatusOr<ExecuteOptions> OptionsOf(const v1::CallOptions& proto) {
+absl::StatusOr<ExecuteOptions> OptionsOf(const v1::CallOptions& proto,
+                                         absl::string_view id,
+                                         absl::string_view peer) {
+  constexpr char kParticipant[] = "options.participant";
   ExecuteOptions options;
+  if (proto.participant().empty()) {
+    options.peer = std::string(peer);
+  } else {
+    FL_ASSIGN_OR_RETURN(ParticipantPath path,
+                        ParticipantPathOf(kParticipant, proto.participant()));
+    if (path.session != id) {
+      return errors::InvalidField(
+          kParticipant, absl::StrCat("is in ", SessionName(path.session),
+                                     ", this call is for ", SessionName(id)));
+    }
+    options.participant = std::move(path.participant);
+  }
   FL_RETURN_IF_ERROR(CheckRequestId(proto.request_id()));
   options.request_id = proto.request_id();
   if (proto.has_expected_revision()) {
@@ -98,6 +159,21 @@ absl::StatusOr<ExecuteOptions> OptionsOf(const v1::CallOptions& proto) {
   FL_ASSIGN_OR_RETURN(options.event_level,
                       EventLevelFromProto(proto.event_level()));
   return options;
+}
+
+std::string PeerOf(absl::string_view peer_uri) {
+  std::string peer;
+  for (size_t i = 0; i < peer_uri.size(); ++i) {
+    const absl::string_view hex = peer_uri.substr(i + 1, 2);
+    if (peer_uri[i] == '%' && hex.size() == 2 && absl::ascii_isxdigit(hex[0]) &&
+        absl::ascii_isxdigit(hex[1])) {
+      peer += absl::HexStringToBytes(hex);
+      i += 2;
+    } else {
+      peer.push_back(peer_uri[i]);
+    }
+  }
+  return ToUtf8(peer);
 }
 
 absl::StatusOr<int> PageSize(int32_t asked, int size_default, int size_max) {

@@ -25,13 +25,30 @@ std::string SessionName(absl::string_view id);
 
 // 1 to 63 of a-z, 0-9 and -, first a letter, last no -.
 absl::Status CheckSessionId(absl::string_view field, absl::string_view id);
+absl::Status CheckParticipantId(absl::string_view field, absl::string_view id);
+absl::Status CheckDisplayName(absl::string_view display_name);
 
 // 1 to 64 printable ASCII characters, or empty.
 absl::Status CheckRequestId(absl::string_view request_id);
 absl::Status CheckRevision(absl::string_view field, int64_t revision);
 
-// Of a call that changes a machine.
-absl::StatusOr<ExecuteOptions> OptionsOf(const v1::CallOptions& options);
+// "sessions/lab-1/participants/ada" taken apart. A name that no participant can
+// have is INVALID_ARGUMENT.
+struct ParticipantPath {
+  std::string session;  // their ids
+  std::string participant;
+};
+absl::StatusOr<ParticipantPath> ParticipantPathOf(absl::string_view field,
+                                                  const std::string& name);
+
+// Of a call from `peer` that changes the machine of session `id`.
+absl::StatusOr<ExecuteOptions> OptionsOf(const v1::CallOptions& options,
+                                         absl::string_view id,
+                                         absl::string_view peer);
+
+// Where a call comes from, "ipv6:[::1]:40112", of what gRPC calls the peer,
+// "ipv6:%5B::1%5D:40112".
+std::string PeerOf(absl::string_view peer_uri);
 
 // 0 is `size_default`, more than `size_max` counts as `size_max`, less than 0
 // is INVALID_ARGUMENT.

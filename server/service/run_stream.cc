@@ -12,16 +12,18 @@
 
 namespace faultline {
 
-RunStream* RunStream::Start(SessionTable& table, DrainList& drain) {
-  auto stream = std::shared_ptr<RunStream>(new RunStream(table, drain));
+RunStream* RunStream::Start(SessionTable& table, DrainList& drain,
+                            std::string peer) {
+  auto stream =
+      std::shared_ptr<RunStream>(new RunStream(table, drain, std::move(peer)));
   stream->self_ = stream;
   drain.Add(stream.get());
   stream->Advance();
   return stream.get();
 }
 
-RunStream::RunStream(SessionTable& table, DrainList& drain)
-    : table_(table), drain_(drain) {}
+RunStream::RunStream(SessionTable& table, DrainList& drain, std::string peer)
+    : table_(table), drain_(drain), peer_(std::move(peer)) {}
 
 void RunStream::Drain() {
   {
@@ -141,7 +143,8 @@ void RunStream::Execute(const v1::RunRequest& request) {
   absl::StatusOr<std::string> session = SessionOf(request);
   if (!session.ok()) return fail(session.status());
   session_ = *session;
-  absl::StatusOr<ExecuteOptions> options = OptionsOf(request.options());
+  absl::StatusOr<ExecuteOptions> options =
+      OptionsOf(request.options(), *session, peer_);
   if (!options.ok()) return fail(options.status());
   absl::StatusOr<std::vector<Command>> commands = BatchFromProto(request);
   if (!commands.ok()) return fail(commands.status());

@@ -32,13 +32,14 @@ class RunStream
       public Drainable {
  public:
   // Starts reading.
-  static RunStream* Start(SessionTable& table, DrainList& drain);
+  static RunStream* Start(SessionTable& table, DrainList& drain,
+                          std::string peer);
 
   // Answers what was read, then ends the stream.
   void Drain() override ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
-  RunStream(SessionTable& table, DrainList& drain);
+  RunStream(SessionTable& table, DrainList& drain, std::string peer);
 
   void OnReadDone(bool ok) override ABSL_LOCKS_EXCLUDED(mutex_);
   void OnWriteDone(bool ok) override ABSL_LOCKS_EXCLUDED(mutex_);
@@ -61,6 +62,7 @@ class RunStream
 
   SessionTable& table_;
   DrainList& drain_;
+  const std::string peer_;
   std::shared_ptr<RunStream> self_;  // until OnDone
   std::atomic<bool> cancelled_{false};
   std::string session_;  // of the batch being executed and those after it

@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "server/codec/config.h"
 #include "server/codec/status_macros.h"
+#include "server/codec/time.h"
 #include "server/codec/utf8.h"
 #include "server/limits.h"
 
@@ -28,13 +29,6 @@ v1::SessionState StateOf(SessionLife life) {
       return v1::SESSION_STATE_PANICKED;
   }
   return v1::SESSION_STATE_UNSPECIFIED;
-}
-
-void TimeToProto(absl::Time time, google::protobuf::Timestamp* proto) {
-  const int64_t seconds = absl::ToUnixSeconds(time);
-  proto->set_seconds(seconds);
-  proto->set_nanos(static_cast<int32_t>(
-      absl::ToInt64Nanoseconds(time - absl::FromUnixSeconds(seconds))));
 }
 
 void InfoToProto(const SessionInfo& info, v1::Session* proto) {
@@ -83,12 +77,7 @@ grpc::ServerUnaryReactor* SessionServiceImpl::CreateSession(
     if (!request->session_id().empty()) {
       FL_RETURN_IF_ERROR(CheckSessionId("session_id", request->session_id()));
     }
-    if (request->display_name().size() > limits::kDisplayNameBytesMax) {
-      return errors::InvalidField(
-          "display_name",
-          absl::StrCat("has ", request->display_name().size(),
-                       " bytes: at most ", limits::kDisplayNameBytesMax));
-    }
+    FL_RETURN_IF_ERROR(CheckDisplayName(request->display_name()));
     FL_ASSIGN_OR_RETURN(MachineConfig config,
                         ConfigFromProto(request->config(), "config"));
     context_.table.Create(request->session_id(), request->display_name(),

@@ -34,6 +34,19 @@ class SessionServiceImpl final : public v1::SessionService::CallbackService {
       const v1::DeleteSessionRequest* request,
       v1::DeleteSessionResponse* response) override;
 
+  grpc::ServerUnaryReactor* JoinSession(
+      grpc::CallbackServerContext* context,
+      const v1::JoinSessionRequest* request,
+      v1::JoinSessionResponse* response) override;
+  grpc::ServerUnaryReactor* LeaveSession(
+      grpc::CallbackServerContext* context,
+      const v1::LeaveSessionRequest* request,
+      v1::LeaveSessionResponse* response) override;
+  grpc::ServerUnaryReactor* ListParticipants(
+      grpc::CallbackServerContext* context,
+      const v1::ListParticipantsRequest* request,
+      v1::ListParticipantsResponse* response) override;
+
  private:
   const ServiceContext context_;
 };

@@ -125,7 +125,38 @@ absl::StatusOr<Replayer> Replayer::Boot(storage::Store& store, SessionInfo info,
   return Replayer(store, std::move(info), runner, std::move(booted.machine));
 }
 
+Replayer Replayer::GoOn(storage::Store& store, SessionInfo info,
+                        const MachineRunner& runner, const Machine& machine,
+                        int64_t revision) {
+  Replayer replayer(store, std::move(info), runner,
+                    std::make_unique<Machine>(machine));
+  replayer.revision_ = revision;
+  return replayer;
+}
+
 absl::Status Replayer::Advance(int64_t to_revision, const Visit& visit) {
+  return Walk(to_revision, [&](const storage::StoredEntry& stored) {
+    return !divergence_ && (!visit || visit(stored.entry));
+  });
+}
+
+absl::Status Replayer::AdvanceObserved(int64_t to_revision,
+                                       const Observe& observe) {
+  event_level_ = EventLevel::kAll;
+  absl::Status status = Walk(to_revision, [&](const storage::StoredEntry&
+                                                  stored) {
+    const bool extra =
+        divergence_ && divergence_->kind == DivergenceKind::kExtra;
+    if (divergence_ && !extra) return false;
+    return observe({stored, command_, panic_ || extra ? nullptr : &outcome_});
+  });
+  event_level_ = EventLevel::kNone;
+  return status;
+}
+
+absl::Status Replayer::Walk(
+    int64_t to_revision,
+    absl::FunctionRef<bool(const storage::StoredEntry&)> after) {
   if (divergence_ || panic_ || revision_ >= to_revision) {
     return absl::OkStatus();
   }
@@ -133,20 +164,19 @@ absl::Status Replayer::Advance(int64_t to_revision, const Visit& visit) {
   const absl::Status read = store_->ReadJournal(
       info_.id, revision_ + 1, [&](const storage::StoredEntry& stored) {
         step = Step(stored.entry);
-        if (!step.ok() || divergence_) return false;
-        const bool more = !visit || visit(stored.entry);
-        return more && !panic_ && revision_ < to_revision;
+        if (!step.ok()) return false;
+        const bool more = after(stored);
+        return more && !divergence_ && !panic_ && revision_ < to_revision;
       });
   if (!step.ok()) return step;
   return read.ok() ? absl::OkStatus() : StorageError(info_.id, read);
 }
 
 absl::Status Replayer::Step(const storage::Entry& entry) {
-  FL_ASSIGN_OR_RETURN(const Command command, CommandOf(info_.id, entry));
+  FL_ASSIGN_OR_RETURN(command_, CommandOf(info_.id, entry));
   FL_ASSIGN_OR_RETURN(const absl::optional<uint64_t> recorded,
                       DigestOf(info_.id, entry));
-  Executed executed =
-      RunCommand(*runner_, *machine_, command, EventLevel::kNone);
+  Executed executed = RunCommand(*runner_, *machine_, command_, event_level_);
   if (executed.ended == Ended::kOutOfMemory) {
     machine_.reset();
     return OutOfMemory();
@@ -161,6 +191,7 @@ absl::Status Replayer::Step(const storage::Entry& entry) {
   const uint64_t digest = panicked ? 0 : executed.outcome.Digest();
   if (!panicked && recorded && *recorded == digest) {
     revision_ = entry.revision;
+    outcome_ = std::move(executed.outcome);
     return absl::OkStatus();
   }
   Divergence divergence;

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -83,6 +84,11 @@ class Replayer {
   static absl::StatusOr<Replayer> Boot(storage::Store& store, SessionInfo info,
                                        const MachineRunner& runner);
 
+  // One that goes on from `machine`, the session's at `revision`.
+  static Replayer GoOn(storage::Store& store, SessionInfo info,
+                       const MachineRunner& runner, const Machine& machine,
+                       int64_t revision);
+
   // Called after each command that was executed as recorded. False: pause.
   using Visit = std::function<bool(const storage::Entry&)>;
 
@@ -90,6 +96,16 @@ class Replayer {
   // divergence, at a command that breaks the simulator, and when `visit` says
   // so. DATA_LOSS when a stored record fails its checks.
   absl::Status Advance(int64_t to_revision, const Visit& visit);
+
+  // The same, with everything that each command gave: `outcome` is null for one
+  // that broke the simulator when it was recorded, whether it does now or not.
+  struct Observed {
+    const storage::StoredEntry& stored;
+    const Command& command;
+    Outcome* outcome;  // with all its events; may be taken
+  };
+  using Observe = std::function<bool(const Observed&)>;
+  absl::Status AdvanceObserved(int64_t to_revision, const Observe& observe);
 
   // The first divergence, once there is one. Nothing is executed after it.
   const absl::optional<Divergence>& divergence() const { return divergence_; }
@@ -110,6 +126,9 @@ class Replayer {
         info_(std::move(info)),
         machine_(std::move(machine)) {}
 
+  // Calls `after` after each command, whatever it did; false: pause.
+  absl::Status Walk(int64_t to_revision,
+                    absl::FunctionRef<bool(const storage::StoredEntry&)> after);
   absl::Status Step(const storage::Entry& entry);
 
   storage::Store* store_;
@@ -119,6 +138,10 @@ class Replayer {
   int64_t revision_ = 0;
   absl::optional<Divergence> divergence_;
   absl::optional<std::string> panic_;
+  // Of the last step, for who observes.
+  EventLevel event_level_ = EventLevel::kNone;
+  Command command_;
+  Outcome outcome_;
 };
 
 // Replays up to `to_revision` (0: all). A divergence is a report, not an error.

@@ -7,6 +7,7 @@
 #include "server/codec/status_macros.h"
 #include "server/limits.h"
 #include "server/session/record.h"
+#include "server/session/watch_table.h"
 
 namespace faultline {
 namespace {
@@ -262,8 +263,9 @@ absl::Status Session::CheckLife() const {
   return absl::OkStatus();
 }
 
-absl::Status Session::CheckRun(const Run& run) const {
+absl::Status Session::CheckRun(const Run& run) {
   FL_RETURN_IF_ERROR(CheckLife());
+  FL_RETURN_IF_ERROR(CheckSender(run));
   const auto& expected = run.options.expected_revision;
   if (expected && *expected != live_->revision) {
     return errors::RevisionMismatch(name_, *expected, live_->revision);
@@ -357,6 +359,10 @@ absl::StatusOr<bool> Session::SameCommands(
 void Session::Execute(Run run, std::vector<std::string> commands) {
   auto record = std::make_shared<InFlight>();
   record->answer = std::move(run.answer);
+  const std::string sender =
+      run.options.participant.empty()
+          ? std::move(run.options.peer)
+          : ParticipantName(id_, run.options.participant);
   std::vector<storage::Entry> entries(commands.size());
   size_t events_room = limits::kEventsPerBatchMax;
   for (size_t i = 0; i < commands.size(); ++i) {
@@ -369,6 +375,7 @@ void Session::Execute(Run run, std::vector<std::string> commands) {
     }
     entries[i].revision = ++live_->revision;
     entries[i].command = std::move(commands[i]);
+    entries[i].sender = sender;
     if (executed.ended != Ended::kWell) {
       record->panic = executed.what.empty() ? "unknown" : executed.what;
       entries.resize(i + 1);
@@ -419,6 +426,7 @@ void Session::Append(std::vector<storage::Entry> entries,
 void Session::Appended(const std::shared_ptr<InFlight>& record,
                        const absl::Status& status) {
   const bool panicked = status.ok() && !record->panic.empty();
+  if (status.ok()) context_.watches.Grew(id_, record->result.revision);
   bool turn = false;
   {
     absl::MutexLock lock(&mutex_);
@@ -457,6 +465,7 @@ void Session::Panicked(const std::shared_ptr<InFlight>& record) {
     turn = TakeTurn();
   }
   if (turn) GiveTurn();
+  context_.watches.Ended(id_);
   AnswerAppended(*record, absl::OkStatus());
 }
 
@@ -531,6 +540,7 @@ void Session::Closed(const Close& close, const absl::Status& status) {
   }
   if (turn) GiveTurn();
   if (!status.ok()) return close.answer(StorageError(id_, status));
+  context_.watches.Ended(id_);
   context_.workers.Submit([self = shared_from_this(), close] {
     close.answer(ReadInfo(self->context_.store, self->id_));
   });
@@ -566,6 +576,7 @@ void Session::Deleted(const Delete& request, const absl::Status& status) {
     turn = TakeTurn();
   }
   if (gone) context_.sessions.Remove(*this);
+  if (gone) context_.watches.Gone(id_);
   if (turn) GiveTurn();
   request.answer(std::move(answer));
 }

@@ -16,12 +16,14 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/types/optional.h"
+#include "server/session/participant.h"
 #include "server/session/replayer.h"
 #include "server/session/session_map.h"
 #include "server/session/session_types.h"
@@ -62,7 +64,15 @@ class Session : public std::enable_shared_from_this<Session> {
   struct Delete {
     std::function<void(absl::Status)> answer;
   };
-  using Request = std::variant<Run, Look, Close, Delete>;
+  struct Join {
+    Participant participant;
+    Answer<Joined> answer;
+  };
+  struct Leave {
+    std::string participant;
+    Answer<Participant> answer;
+  };
+  using Request = std::variant<Run, Look, Close, Delete, Join, Leave>;
 
   Session(SessionContext& context, std::string id);
   Session(const Session&) = delete;
@@ -97,6 +107,8 @@ class Session : public std::enable_shared_from_this<Session> {
     std::unique_ptr<Machine> machine;
     int64_t revision = 0;
     RequestIds request_ids;
+    // Of the participants that are there and have sent something.
+    absl::flat_hash_map<std::string, Role> roles = {};
   };
   struct Waking {
     MachineSlot slot;
@@ -137,8 +149,12 @@ class Session : public std::enable_shared_from_this<Session> {
   void Do(Look look);
   void Do(const Close& close);
   void Do(const Delete& request);
+  void Do(const Join& join);
+  void Do(const Leave& leave);
   absl::Status CheckLife() const ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::Status CheckRun(const Run& run) const ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status CheckRun(const Run& run) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status CheckSender(const Run& run);
+  absl::Status CheckJoin() const;
   bool MayBeRepeated(const Run& run) const;
   // The answer that was given to this request id, if any was.
   absl::StatusOr<absl::optional<BatchResult>> FindAnswer(
@@ -159,6 +175,13 @@ class Session : public std::enable_shared_from_this<Session> {
       ABSL_LOCKS_EXCLUDED(mutex_);
   void Deleted(const Delete& request, const absl::Status& status)
       ABSL_LOCKS_EXCLUDED(mutex_);
+  void HasJoined(const Join& join, const absl::Status& status)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  void HasLeft(const Leave& leave, const absl::Status& status)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // Around a write during which nothing else may happen.
+  void StartChange() ABSL_LOCKS_EXCLUDED(mutex_);
+  void EndChange() ABSL_LOCKS_EXCLUDED(mutex_);
   void AnswerAppended(InFlight& record, const absl::Status& status);
 
   const Outstanding::Token token_;  // first: it ends last

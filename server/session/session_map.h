@@ -23,6 +23,7 @@ namespace faultline {
 
 class Session;
 class SessionMap;
+class WatchTable;
 
 // What a session lives in; outlives all of them.
 struct SessionContext {
@@ -30,8 +31,9 @@ struct SessionContext {
   const MachineRunner runner;
   SessionMap& sessions;
   Outstanding& outstanding;
-  WorkQueue& workers;  // that execute
-  WorkQueue& wakers;   // that rebuild
+  WorkQueue& workers;   // that execute
+  WorkQueue& wakers;    // that rebuild
+  WatchTable& watches;  // rung when a journal has grown
 };
 
 // The right to have a machine in memory.

@@ -30,6 +30,11 @@ std::string ChooseId() {
   return id;
 }
 
+// The store keeps microseconds.
+absl::Time NowAsStored() {
+  return absl::FromUnixMicros(absl::ToUnixMicros(absl::Now()));
+}
+
 absl::Status CheckConfig(const SessionInfo& info) {
   const Booted booted = BootMachine(info.config);
   switch (booted.ended) {
@@ -54,10 +59,16 @@ SessionTable::SessionTable(storage::Store& store, Options options)
     : store_(store),
       options_(WithRunner(std::move(options))),
       sessions_(options_.machines_max),
+      watches_(
+          store_, options_.runner,
+          [this](absl::string_view id, auto answer) {
+            LookInMemory(id, std::move(answer));
+          },
+          options_.watching),
       wakers_(options_.wakers),
       workers_(options_.workers),
-      context_{store_,       options_.runner, sessions_,
-               outstanding_, workers_,        wakers_} {}
+      context_{store_,   options_.runner, sessions_, outstanding_,
+               workers_, wakers_,         watches_} {}
 
 SessionTable::~SessionTable() {
   sessions_.Clear();
@@ -78,8 +89,7 @@ void SessionTable::Create(std::string id, std::string display_name,
   info.id = id.empty() ? ChooseId() : std::move(id);
   info.display_name = std::move(display_name);
   info.config = std::move(config);
-  // The store keeps microseconds.
-  info.create_time = absl::FromUnixMicros(absl::ToUnixMicros(absl::Now()));
+  info.create_time = NowAsStored();
   info.update_time = info.create_time;
   auto token = std::make_shared<Outstanding::Token>(outstanding_);
   workers_.Submit([this, info = std::move(info), answer = std::move(answer),
@@ -117,6 +127,18 @@ void SessionTable::Close(absl::string_view id, Answer<SessionInfo> answer) {
 void SessionTable::Delete(absl::string_view id,
                           std::function<void(absl::Status)> answer) {
   Submit(id, Session::Delete{std::move(answer)});
+}
+
+void SessionTable::Join(absl::string_view id, Participant participant,
+                        Answer<Joined> answer) {
+  if (participant.id.empty()) participant.id = ChooseId();
+  participant.join_time = NowAsStored();
+  Submit(id, Session::Join{std::move(participant), std::move(answer)});
+}
+
+void SessionTable::Leave(absl::string_view id, absl::string_view participant,
+                         Answer<Participant> answer) {
+  Submit(id, Session::Leave{std::string(participant), std::move(answer)});
 }
 
 void SessionTable::Execute(absl::string_view id, Command command,
@@ -166,6 +188,20 @@ absl::StatusOr<std::vector<SessionInfo>> SessionTable::List(
   return infos;
 }
 
+absl::StatusOr<std::vector<Participant>> SessionTable::ListParticipants(
+    absl::string_view id, absl::string_view after_id, WhoLeft who_left,
+    int64_t limit) {
+  const absl::StatusOr<std::vector<storage::ParticipantRecord>> records =
+      store_.ListParticipants(id, after_id, who_left, limit);
+  if (!records.ok()) return StorageError(id, records.status());
+  std::vector<Participant> participants;
+  for (const storage::ParticipantRecord& record : *records) {
+    FL_ASSIGN_OR_RETURN(Participant participant, ParticipantOf(id, record));
+    participants.push_back(std::move(participant));
+  }
+  return participants;
+}
+
 absl::StatusOr<CommandPage> SessionTable::ListCommands(absl::string_view id,
                                                        int64_t start_revision,
                                                        int64_t limit,
@@ -180,11 +216,13 @@ absl::StatusOr<CommandPage> SessionTable::ListCommands(absl::string_view id,
   }
   size_t bytes = 0;
   absl::Status status;
-  const auto take = [&](const storage::Entry& entry) -> absl::Status {
+  const auto take = [&](const storage::StoredEntry& stored) -> absl::Status {
+    const storage::Entry& entry = stored.entry;
     FL_ASSIGN_OR_RETURN(v1::Command command, CommandMessageOf(id, entry));
     FL_ASSIGN_OR_RETURN(const absl::optional<uint64_t> digest,
                         DigestOf(id, entry));
-    page.commands.push_back({entry.revision, std::move(command), digest});
+    page.commands.push_back({entry.revision, std::move(command), digest,
+                             entry.sender, stored.time});
     return absl::OkStatus();
   };
   const absl::Status read = store_.ReadJournal(
@@ -195,7 +233,7 @@ absl::StatusOr<CommandPage> SessionTable::ListCommands(absl::string_view id,
         }
         bytes += stored.entry.command.size();
         if (!page.commands.empty() && bytes > bytes_max) return false;
-        status = take(stored.entry);
+        status = take(stored);
         return status.ok();
       });
   FL_RETURN_IF_ERROR(status);
@@ -203,20 +241,38 @@ absl::StatusOr<CommandPage> SessionTable::ListCommands(absl::string_view id,
   return page;
 }
 
+std::shared_ptr<Watcher> SessionTable::Watch(absl::string_view id,
+                                             WatchRequest request,
+                                             std::shared_ptr<WatchSink> sink) {
+  std::shared_ptr<Watcher> watcher =
+      watches_.Make(id, std::move(request), std::move(sink));
+  auto token = std::make_shared<Outstanding::Token>(outstanding_);
+  workers_.Submit(
+      [this, watcher, token = std::move(token)] { watches_.Open(watcher); });
+  return watcher;
+}
+
+void SessionTable::LookInMemory(
+    absl::string_view id, Answer<std::shared_ptr<const MachineView>> answer) {
+  if (sessions_.Find(id) == nullptr) {
+    return answer(errors::SessionNotFound(ResourceName(id)));
+  }
+  Look(id, absl::nullopt, std::move(answer));
+}
+
 std::shared_ptr<const MachineView> SessionTable::LookIfInMemory(
     absl::string_view id) {
-  if (sessions_.Find(id) == nullptr) return nullptr;
   // Shared: whoever answers may still be in there when we go on.
   struct Waiting {
     absl::Notification answered;
     std::shared_ptr<const MachineView> view;
   };
   auto waiting = std::make_shared<Waiting>();
-  Look(id, absl::nullopt,
-       [waiting](absl::StatusOr<std::shared_ptr<const MachineView>> view) {
-         if (view.ok()) waiting->view = *std::move(view);
-         waiting->answered.Notify();
-       });
+  LookInMemory(
+      id, [waiting](absl::StatusOr<std::shared_ptr<const MachineView>> view) {
+        if (view.ok()) waiting->view = *std::move(view);
+        waiting->answered.Notify();
+      });
   waiting->answered.WaitForNotification();
   return std::move(waiting->view);
 }

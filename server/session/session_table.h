@@ -15,10 +15,13 @@
 #include "server/limits.h"
 #include "server/session/execute.h"
 #include "server/session/outstanding.h"
+#include "server/session/participant.h"
 #include "server/session/replayer.h"
 #include "server/session/session.h"
 #include "server/session/session_map.h"
 #include "server/session/session_types.h"
+#include "server/session/watch.h"
+#include "server/session/watch_table.h"
 #include "server/session/work_queue.h"
 #include "storage/store.h"
 
@@ -32,9 +35,9 @@ namespace faultline {
 // place. What a command did is not shown to anybody, neither as its outcome nor
 // in a view, before it is durable.
 //
-// Execute, ExecuteBatch, Look, Create, Close and Delete never block and take
-// effect, per session, in the order in which they were called. Everything else
-// works on the calling thread, and as long as it says.
+// Execute, ExecuteBatch, Look, Create, Close, Delete, Join and Leave never
+// block and take effect, per session, in the order in which they were called.
+// Everything else works on the calling thread, and as long as it says.
 class SessionTable {
  public:
   struct Options {
@@ -45,7 +48,8 @@ class SessionTable {
     int workers = 2;
     int wakers = 2;
     // Tests break the simulator here; empty is Machine::Apply.
-    MachineRunner runner;
+    MachineRunner runner = {};
+    WatchTable::Options watching = {};
   };
 
   // `store` must outlive the table.
@@ -67,6 +71,12 @@ class SessionTable {
   // Deletes the session and its history, damaged or not.
   void Delete(absl::string_view id, std::function<void(absl::Status)> answer);
 
+  // An empty id: the table chooses one. Errors: those of the rpcs.
+  void Join(absl::string_view id, Participant participant,
+            Answer<Joined> answer);
+  void Leave(absl::string_view id, absl::string_view participant,
+             Answer<Participant> answer);
+
   // Executes; answers when the outcome is durable. A batch is recorded whole or
   // not at all. What the simulated program got wrong is in the outcome. Errors:
   // NOT_FOUND, FAILED_PRECONDITION (closed, panicked), ABORTED (revision,
@@ -84,11 +94,20 @@ class SessionTable {
   void Look(absl::string_view id, absl::optional<int64_t> expected_revision,
             Answer<std::shared_ptr<const MachineView>> answer);
 
+  // Tells `sink` what the commands of a session did. Its start must be 1 or
+  // more, its end not before it. See WatchTable.
+  std::shared_ptr<Watcher> Watch(absl::string_view id, WatchRequest request,
+                                 std::shared_ptr<WatchSink> sink);
+
   // Short reads of the store.
   absl::StatusOr<SessionInfo> Get(absl::string_view id);
   // Up to `limit` sessions with ids after `after_id`, in order. Start with "".
   absl::StatusOr<std::vector<SessionInfo>> List(absl::string_view after_id,
                                                 int64_t limit);
+  // Up to `limit` participants with ids after `after_id`, in order.
+  absl::StatusOr<std::vector<Participant>> ListParticipants(
+      absl::string_view id, absl::string_view after_id, WhoLeft who_left,
+      int64_t limit);
   // Up to `limit` commands from `start_revision` (at least 1) on, and no more
   // than about `bytes_max` of them, but at least one if there is one.
   // OUT_OF_RANGE beyond the session's revision + 1.
@@ -113,17 +132,22 @@ class SessionTable {
 
   // Machines in memory now.
   size_t live_machines() const;
+  size_t watched_sessions() const { return watches_.watched(); }
 
  private:
   void Submit(absl::string_view id, Session::Request request);
   void CreateNow(SessionInfo info, const Answer<SessionInfo>& answer);
-  // A view of the machine, when the session is in memory. Blocks.
+  // As Look, when the session is in memory; else an error.
+  void LookInMemory(absl::string_view id,
+                    Answer<std::shared_ptr<const MachineView>> answer);
+  // The same, null for an error. Blocks.
   std::shared_ptr<const MachineView> LookIfInMemory(absl::string_view id);
 
   storage::Store& store_;
   const Options options_;
   Outstanding outstanding_;
   SessionMap sessions_;
+  WatchTable watches_;
   WorkQueue wakers_;
   WorkQueue workers_;
   SessionContext context_;

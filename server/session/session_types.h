@@ -49,6 +49,10 @@ struct ExecuteOptions {
   // ABORTED when the session is at another revision.
   absl::optional<int64_t> expected_revision;
   EventLevel event_level = EventLevel::kFaults;
+  // Who sends it: the id of a participant, who must be there as a driver;
+  // empty: whoever is at `peer`. One of them is recorded.
+  std::string participant;
+  std::string peer;
   // Asked on a worker just before the work starts: true and nothing is done,
   // the answer is CANCELLED. It must not block. Empty: never.
   std::function<bool()> cancelled;
@@ -76,6 +80,8 @@ struct RecordedCommand {
   v1::Command command;
   // Of its outcome; absent for a command that made the simulator panic.
   absl::optional<uint64_t> digest;
+  std::string sender;  // the name of a participant, or where it came from
+  absl::Time time;     // when it was recorded
 };
 
 struct CommandPage {

@@ -12,6 +12,7 @@
 #include "server/codec/status_macros.h"
 #include "server/session/record.h"
 #include "server/session/session.h"
+#include "server/session/watch_table.h"
 
 namespace faultline {
 namespace {
@@ -109,6 +110,7 @@ absl::Status Session::FinishWaking() {
                          [](const absl::Status&) {})
         .IgnoreError();
     SetLife(Life::kPanicked, *std::move(panic));
+    context_.watches.Ended(id_);
     return absl::OkStatus();
   }
   const int64_t revision = replayer.revision();

@@ -29,6 +29,27 @@ TEST(SessionName, IsRefusedWhereNoSessionCouldHaveIt) {
   EXPECT_FALSE(CheckSessionId("session_id", std::string(64, 'a')).ok());
 }
 
+TEST(ParticipantPath, IsTakenApart) {
+  const auto path =
+      ParticipantPathOf("participant", "sessions/lab-1/participants/ada");
+  ASSERT_TRUE(path.ok()) << path.status();
+  EXPECT_EQ(path->session, "lab-1");
+  EXPECT_EQ(path->participant, "ada");
+  EXPECT_EQ(errors::ReasonOf(ParticipantPathOf("participant", "").status()),
+            "FIELD_MISSING");
+  EXPECT_EQ(errors::ReasonOf(
+                ParticipantPathOf("participant", "sessions/a/b/c").status()),
+            "FIELD_INVALID");
+}
+
+TEST(Peer, IsWhatAPersonWouldWrite) {
+  EXPECT_EQ(PeerOf("ipv4:127.0.0.1:40112"), "ipv4:127.0.0.1:40112");
+  EXPECT_EQ(PeerOf("ipv6:%5B::1%5D:40112"), "ipv6:[::1]:40112");
+  EXPECT_EQ(PeerOf("unix:"), "unix:");
+  EXPECT_EQ(PeerOf("unix:/a%2"), "unix:/a%2");
+  EXPECT_EQ(PeerOf("unix:%FF"), "unix:\xEF\xBF\xBD");
+}
+
 TEST(RequestId, IsPrintableAndShort) {
   EXPECT_TRUE(CheckRequestId("").ok());
   EXPECT_TRUE(CheckRequestId("5a0e8b7e-3f5c-4c5e-9b0a-0c1d2e3f4a5b").ok());

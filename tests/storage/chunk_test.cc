@@ -3,6 +3,9 @@
 #include "storage/chunk.h"
 
 #include <gtest/gtest.h>
+#include <zstd.h>
+
+#include <cstring>
 
 #include "storage/sha256.h"
 #include "tests/storage/storage_testing.h"
@@ -38,10 +41,81 @@ TEST(Sha256Test, MatchesThePublishedVector) {
 TEST(ChunkTest, ReturnsWhatWasPacked) {
   std::vector<Entry> entries = MakeEntries(5, 7);
   entries.push_back(MakeEntry(8, "request-8"));
-  entries.push_back({9, "", std::string("\0\xff", 2), "", ""});
+  entries.push_back({9, "", std::string("\0\xff", 2), "", "", "ada"});
   const auto unpacked = UnpackChunk(kGenesis, Pack(entries));
   ASSERT_TRUE(unpacked.ok()) << unpacked.status();
   EXPECT_EQ(*unpacked, entries);
+}
+
+std::vector<Entry> SentBy(std::vector<Entry> entries,
+                          const std::vector<std::string>& senders) {
+  for (size_t i = 0; i < entries.size(); ++i) {
+    entries[i].sender = senders[i % senders.size()];
+  }
+  return entries;
+}
+
+TEST(ChunkTest, KeepsWhoSentWhich) {
+  for (const std::vector<std::string>& senders :
+       {std::vector<std::string>{"ada"},
+        {""},
+        {"ada", "", "bob"},
+        {"ada", "ada", "bob", "ada", std::string(300, 'c')}}) {
+    const std::vector<Entry> entries = SentBy(MakeEntries(1, 40), senders);
+    const auto unpacked = UnpackChunk(kGenesis, Pack(entries));
+    ASSERT_TRUE(unpacked.ok()) << unpacked.status();
+    EXPECT_EQ(*unpacked, entries) << senders.size() << " senders";
+  }
+}
+
+TEST(ChunkTest, ASenderTakesNextToNothing) {
+  const std::string ada = "sessions/lab-1/participants/ada";
+  const std::string bob = "ipv4:127.0.0.1:40112";
+  const int64_t none = Pack(SentBy(MakeEntries(1, 1000), {""})).unpacked_bytes;
+  const int64_t one = Pack(SentBy(MakeEntries(1, 1000), {ada})).unpacked_bytes;
+  EXPECT_EQ(one - none, static_cast<int64_t>(ada.size()));
+  const int64_t two =
+      Pack(SentBy(MakeEntries(1, 1000), {ada, bob})).unpacked_bytes;
+  EXPECT_EQ(two - one, static_cast<int64_t>(bob.size()) + 1 + 1000);
+}
+
+// A chunk as it was written before entries had senders.
+Chunk OldChunk(const std::string& body, Encoding encoding,
+               int64_t unpacked_bytes) {
+  Chunk chunk;
+  chunk.first_revision = 5;
+  chunk.last_revision = 6;
+  chunk.time = kTime;
+  chunk.encoding = encoding;
+  chunk.unpacked_bytes = unpacked_bytes;
+  chunk.body = body;
+  chunk.hash = ChunkHash(kGenesis, chunk);
+  return chunk;
+}
+
+TEST(ChunkTest, ReadsChunksOlderThanSenders) {
+  const std::vector<Entry> entries = {
+      {5, "", "command", "12345678", "", ""},
+      {6, "id", "other", "87654321", "outcome", ""}};
+  std::string body;
+  for (const char* bytes : {"", "command", "12345678", "",  //
+                            "id", "other", "87654321", "outcome"}) {
+    body.push_back(static_cast<char>(std::strlen(bytes)));
+    body += bytes;
+  }
+  const auto size = static_cast<int64_t>(body.size());
+  const auto plain =
+      UnpackChunk(kGenesis, OldChunk(body, Encoding::kWithoutSenders, size));
+  ASSERT_TRUE(plain.ok()) << plain.status();
+  EXPECT_EQ(*plain, entries);
+
+  std::string compressed(ZSTD_compressBound(body.size()), '\0');
+  compressed.resize(ZSTD_compress(compressed.data(), compressed.size(),
+                                  body.data(), body.size(), 1));
+  const auto packed = UnpackChunk(
+      kGenesis, OldChunk(compressed, Encoding::kWithoutSendersZstd, size));
+  ASSERT_TRUE(packed.ok()) << packed.status();
+  EXPECT_EQ(*packed, entries);
 }
 
 TEST(ChunkTest, CompressesWhatRepeats) {
@@ -99,7 +173,7 @@ TEST(ChunkTest, NoticesEveryChangedField) {
 // A chunk with a right hash and a wrong body can only come from a bug of ours
 // or from malice; it must be an error all the same, never a crash.
 TEST(ChunkTest, RefusesMalformedBodiesWithARightHash) {
-  const Chunk good = Pack(MakeEntries(1, 3));
+  const Chunk good = Pack(SentBy(MakeEntries(1, 3), {"ada", "bob"}));
   const auto status_with = [&good](auto change) {
     Chunk chunk = good;
     change(chunk);
@@ -125,6 +199,9 @@ TEST(ChunkTest, RefusesMalformedBodiesWithARightHash) {
             absl::StatusCode::kDataLoss);
   EXPECT_EQ(status_with([](Chunk& c) { c.encoding = Encoding{9}; }),
             absl::StatusCode::kDataLoss);
+  EXPECT_EQ(status_with([](Chunk& c) { c.body.assign(40, '\0'); }),
+            absl::StatusCode::kDataLoss)
+      << "no sender";
 }
 
 }  // namespace

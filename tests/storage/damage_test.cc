@@ -50,9 +50,9 @@ class DamageTest : public testing::Test {
 };
 
 TEST_F(DamageTest, AFlippedByteInABody) {
-  // It was 0, the length of an empty request id.
+  // It was 1, the number of senders.
   Damage(
-      "UPDATE journal_chunks SET body = CAST(x'01' || substr(body, 2) AS "
+      "UPDATE journal_chunks SET body = CAST(x'02' || substr(body, 2) AS "
       "BLOB) WHERE session_key = 1 AND first_revision = 4");
   ExpectDamage(3, 4, "hash");
 }
