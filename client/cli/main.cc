@@ -29,6 +29,7 @@ constexpr char kFooter[] =
     "  faultline serve --data ~/faultline &      a server that records\n"
     "  faultline run lesson.s --session lab-1    the same, on the server\n"
     "  faultline cat /proc/1/maps --session lab-1\n"
+    "  faultline show lab-1                      draws what happened in it\n"
     "  faultline verify lab-1                    replays what was recorded\n"
     "  faultline import strace ls.strace         re-enacts a real program\n"
     "\n"
@@ -133,6 +134,8 @@ int Main(int argc, char** argv, const Hooks& hooks) {
   AddImport(app, context);
   AddSession(app, context);
   AddCat(app, context);
+  AddShow(app, context);
+  AddExport(app, context);
   AddReplay(app, context);
   AddVerify(app, context);
   try {

@@ -106,7 +106,10 @@ std::string Pictures(const std::vector<ProcessLook>& processes,
         Count(left_out, "more process", "more processes"),
         "; --pid shows any one\n");
   }
-  if (drawn > 0) absl::StrAppend(&text, "\n", PageLegend(request.style));
+  if (drawn == 0) {
+    return "\nNo process is left; --at shows an earlier revision.\n";
+  }
+  absl::StrAppend(&text, "\n", PageLegend(request.style));
   return text;
 }
 

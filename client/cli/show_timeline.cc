@@ -49,16 +49,16 @@ std::string Padded(const std::string& number, size_t columns) {
 
 Timeline::Timeline(Revisions revisions, const PictureStyle& style)
     : revisions_(revisions), style_(style) {
-  columns_ = static_cast<size_t>(
-      std::min<int64_t>(revisions.count(), style.width - kLabelColumns));
+  const auto columns_max = static_cast<int64_t>(style.width - kLabelColumns);
+  per_column_ =
+      std::max<int64_t>((revisions.count() + columns_max - 1) / columns_max, 1);
+  columns_ =
+      static_cast<size_t>((revisions.count() + per_column_ - 1) / per_column_);
   faults_.resize(columns_);
 }
 
 size_t Timeline::ColumnAt(int64_t revision) const {
-  const auto count = static_cast<uint64_t>(revisions_.count());
-  const auto index = static_cast<uint64_t>(revision - revisions_.first);
-  // Revisions stay far below 2^63 / kPictureWidthMax.
-  return static_cast<size_t>(index * columns_ / count);
+  return static_cast<size_t>((revision - revisions_.first) / per_column_);
 }
 
 Timeline::Row& Timeline::RowOf(uint32_t pid) {
@@ -136,8 +136,8 @@ std::string Timeline::Draw() const {
   title.Add("Timeline", Paint::kBold);
   const auto count = static_cast<uint64_t>(revisions_.count());
   title.Add(absl::StrCat("  ", Count(count, "revision")));
-  if (count > columns_) {
-    title.Add(absl::StrCat(", about ", (count + columns_ / 2) / columns_,
+  if (per_column_ > 1) {
+    title.Add(absl::StrCat(", ", per_column_,
                            " a column: the most telling is shown"));
   }
   std::string text = title.Take();

@@ -45,6 +45,7 @@ class Timeline {
 
   Revisions revisions_;
   PictureStyle style_;
+  int64_t per_column_ = 1;  // revisions
   size_t columns_ = 0;
   std::vector<Row> rows_;
   std::map<uint32_t, size_t> row_of_pid_;

@@ -177,6 +177,10 @@ TEST(ShowTest, ColourAddsNothingButColour) {
   }
 }
 
+TEST(ShowTest, SaysThatNoProcessIsLeft) {
+  EXPECT_THAT(Shown("exit\n", Style(80)), HasSubstr("No process is left"));
+}
+
 TEST(ShowTest, TheSameSessionGivesTheSamePicture) {
   EXPECT_EQ(Shown(kPlaces, Style(80)), Shown(kPlaces, Style(80)));
 }
