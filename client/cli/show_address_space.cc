@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "client/cli/terminal.h"
 
 namespace faultline::cli {
 namespace {
@@ -14,6 +15,9 @@ namespace {
 constexpr int kBarMargin = 3;
 // "7ffff7ffb000-7ffff7ffd000": longer ranges push the rest of the line.
 constexpr size_t kRangeColumns = 25;
+// With how many processes a VMA's frames are shared, before they are counted
+// only.
+constexpr size_t kSharersNamedMax = 3;
 
 struct Glyph {
   const char* unicode;
@@ -105,18 +109,17 @@ class Drawing {
     line.Add(FitStart(Printable(maps.name, style_), line.left(), style_));
     out_ += line.Take();
     std::vector<std::string> notes = Notes(vma);
-    for (int row = 0; row < vma.layout.rows; ++row) {
+    // A box is higher than its cells where the notes need it.
+    for (int row = 0; row < vma.layout.rows || !notes.empty(); ++row) {
       PictureLine strip = Strip(vma, row);
       strip.PadTo(columns_ + kBarMargin);
-      const bool last = row + 1 == vma.layout.rows;
-      const std::string text =
-          last ? absl::StrJoin(notes, ", ") : TakeThatFit(strip.left(), &notes);
+      const std::string text = TakeThatFit(strip.left(), &notes);
       strip.Add(FitEnd(text, strip.left(), style_), Paint::kDim);
       out_ += strip.Take();
     }
   }
 
-  // The first notes, as many as fit into a row, but one at least.
+  // The first notes, as many as fit into a row, but one if there are any.
   static std::string TakeThatFit(int columns, std::vector<std::string>* notes) {
     std::string text;
     size_t taken = 0;
@@ -142,10 +145,13 @@ class Drawing {
   PictureLine Strip(const VmaLook& vma, int row) const {
     PictureLine line(style_);
     line.Add(frame_.vertical);
+    // Empty below the cells.
     const int rows_below = vma.layout.rows - 1 - row;
-    const int first = rows_below * columns_;
+    const int first = std::max(rows_below, 0) * columns_;
     const int end =
-        std::min(first + columns_, static_cast<int>(vma.cells.size()));
+        rows_below < 0
+            ? first
+            : std::min(first + columns_, static_cast<int>(vma.cells.size()));
     for (int i = first; i < end; ++i) {
       const PageState state = vma.cells[static_cast<size_t>(i)];
       const Glyph& glyph = kPageGlyphs[static_cast<int>(state)];
@@ -177,6 +183,18 @@ class Drawing {
     return kilobytes << 10;
   }
 
+  static void AddSharing(const VmaLook& vma, std::vector<std::string>* notes) {
+    if (vma.shared_with.size() > kSharersNamedMax) {
+      notes->push_back(absl::StrCat("frames shared with ",
+                                    vma.shared_with.size(), " processes"));
+      return;
+    }
+    for (const auto& [pid, frames] : vma.shared_with) {
+      notes->push_back(
+          absl::StrCat(Count(frames, "frame"), " shared with process ", pid));
+    }
+  }
+
   static std::vector<std::string> Notes(const VmaLook& vma) {
     const MapsLine& maps = vma.smaps.vma;
     std::string size = SizeText(maps.end - maps.start);
@@ -196,13 +214,12 @@ class Drawing {
     const uint64_t resident = Sum(vma, {"Rss"});
     add(resident, bytes, " resident");
     add(Sum(vma, {"Anonymous"}), resident, " anonymous");
-    add(Sum(vma, {"Shared_Clean", "Shared_Dirty"}), resident, " shared");
+    if (vma.shared_with.empty()) {
+      add(Sum(vma, {"Shared_Clean", "Shared_Dirty"}), resident, " shared");
+    }
     add(Sum(vma, {"Swap"}), bytes, " in swap");
     add(Sum(vma, {"Locked"}), resident, " locked");
-    for (const auto& [pid, frames] : vma.shared_with) {
-      notes.push_back(absl::StrCat(frames, frames == 1 ? " frame" : " frames",
-                                   " shared with process ", pid));
-    }
+    AddSharing(vma, &notes);
     return notes;
   }
 

@@ -202,6 +202,16 @@ TEST(ShowTest, ShowsTheMachineAsItWas) {
             "sessions/test has no revision 9; it is at 8");
 }
 
+TEST(ShowTest, SharersAreNamedUpToThreeThenCounted) {
+  const std::string write = "a: mmap 0 2p rw- PRIVATE|ANON\nwrite $a 1\n";
+  const std::string three =
+      Shown(write + "fork\n@0 fork\n@0 fork\n", Style(80));
+  EXPECT_THAT(three, HasSubstr("1 frame shared with process 2, 1 frame"));
+  EXPECT_THAT(three, HasSubstr("1 frame shared with process 4"));
+  EXPECT_THAT(Shown(write + "fork\n@0 fork\n@0 fork\n@0 fork\n", Style(80)),
+              HasSubstr("frames shared with 4 processes"));
+}
+
 TEST(ShowTest, OneProcessIsDrawnAndStillToldWithWhomItShares) {
   RecordedMachine machine(kCopyOnWrite);
   ShowRequest request;
