@@ -108,6 +108,12 @@ absl::StatusOr<std::string> SessionRecording::ReadProcAt(
       return absl::NotFoundError(
           absl::StrCat(path, ": ", ErrnoText(response.error())));
     }
+    if (response.revision() != revision) {
+      return absl::UnimplementedError(
+          absl::StrCat("the server at ", connection_.address(),
+                       " cannot look at revision ", revision, " of ",
+                       session_.name(), ": it is older than this command"));
+    }
     bytes += response.has_text() ? response.text() : response.data();
     if (response.next_offset() == 0) break;
     request.set_offset(response.next_offset());

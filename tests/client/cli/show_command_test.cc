@@ -76,6 +76,19 @@ TEST_F(ShowCommandTest, DrawsASession) {
   EXPECT_THAT(shown.err, IsEmpty());
 }
 
+TEST_F(ShowCommandTest, ThePastIsShownAlsoAfterTheServerDied) {
+  const Finished before = Do({"show", "lab", "--at", "3"});
+  EXPECT_EQ(before.code, kExitOk) << before.err;
+  EXPECT_THAT(before.out, HasSubstr("after revision 3 of 7"));
+  EXPECT_THAT(before.out, HasSubstr("10000000-10004000"));
+  EXPECT_THAT(before.out, Not(HasSubstr("Process 2")));
+  server_.KillAndRestart();
+  EXPECT_EQ(Do({"show", "lab", "--at", "3"}).out, before.out);
+  ASSERT_EQ(Do({"session", "close", "lab"}).code, kExitOk);
+  EXPECT_EQ(Do({"show", "lab", "--at", "3"}).out, before.out);
+  EXPECT_THAT(Do({"show", "lab"}).out, HasSubstr("of 7, closed"));
+}
+
 TEST_F(ShowCommandTest, FollowsTheLocaleTheWidthAndTheWishForColour) {
   columns_ = "100";
   size_t widest = 0;
