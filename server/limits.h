@@ -30,6 +30,7 @@ inline constexpr int kFieldViolationsMax = 8;
 
 // --- Commands.
 inline constexpr uint64_t kAccessCountMax = uint64_t{1} << 24;
+inline constexpr size_t kManyEntriesMax = size_t{1} << 16;  // of AccessMany
 inline constexpr size_t kPathBytesMax = 4095;      // PATH_MAX with its NUL
 inline constexpr size_t kNameBytesMax = 255;       // sysctls, names of VMAs
 inline constexpr size_t kDataBytesMax = 2 * kMiB;  // CreateFile, Write, Read

@@ -37,6 +37,14 @@ bool IsAdministration(const Operation& op) {
          std::holds_alternative<Tick>(op) || std::holds_alternative<Kill>(op);
 }
 
+// Is it a system call? A program's loads and stores and the passing of time are
+// none.
+bool EntersKernel(const Operation& op) {
+  return !std::holds_alternative<Access>(op) &&
+         !std::holds_alternative<AccessMany>(op) &&
+         !std::holds_alternative<Tick>(op);
+}
+
 // Frames that boot keeps for itself.
 Pfn BootPages(Kernel& k, int order) {
   Pfn first = AllocPages(k, gfp::kKernel, order);
@@ -96,10 +104,7 @@ Outcome Machine::Apply(const Command& command, EventLevel level) {
     maj_flt = k_.Current().maj_flt;
   }
   k_.trace.Begin(level);
-  if (!std::holds_alternative<Access>(command.op) &&
-      !std::holds_alternative<Tick>(command.op)) {
-    k_.clock_ns += cost::kSyscall;
-  }
+  if (EntersKernel(command.op)) k_.clock_ns += cost::kSyscall;
   DoSyscall(k_, command.op, &out);
   out.events = k_.trace.End();
   if (self) {
@@ -185,6 +190,8 @@ uint64_t Outcome::Digest() const {
   Hasher h;
   h(value, error, signal, exited, no_process, min_flt, maj_flt, accesses,
     cost_ns, data);
+  // Only where there are any: the digests of old journals stay what they are.
+  if (!faulted.empty()) h(faulted);
   return h.hash();
 }
 
@@ -196,7 +203,7 @@ const char* OperationName(const Operation& op) {
       "clone",       "execve",  "exit",         "wait",        "kill",
       "create_file", "open",    "close",        "read",        "write",
       "truncate",    "fsync",   "setrlimit",    "alloc_pages", "free_pages",
-      "sysctl",      "tick"};
+      "sysctl",      "tick",    "access_many"};
   static_assert(std::size(kNames) == std::variant_size_v<Operation>);
   return kNames[op.index()];
 }

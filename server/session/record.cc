@@ -160,6 +160,7 @@ std::string ResultBytes(const BatchResult& result) {
                   .accesses = outcome.accesses,
                   .cost_ns = outcome.cost_ns,
                   .data = outcome.data,
+                  .faulted = outcome.faulted,
                   .events = {}};
     OutcomeToProto(plain, response.add_outcomes());
   }

@@ -50,6 +50,8 @@ absl::Status CheckDataBytes(const std::vector<Command>& commands) {
       bytes += std::min(read->length, limits::kBatchDataBytesMax + 1);
     } else if (const auto* mincore = std::get_if<Mincore>(&command.op)) {
       bytes += std::min(mincore->length / 4096, limits::kBatchDataBytesMax + 1);
+    } else if (const auto* many = std::get_if<AccessMany>(&command.op)) {
+      bytes += many->data ? AccessesOf(*many) : 0;
     }
   }
   if (bytes <= limits::kBatchDataBytesMax) return absl::OkStatus();

@@ -150,7 +150,7 @@ TEST(Machine, TheEventLevelChangesNoDigest) {
 
 TEST(Machine, TheDigestCoversEveryFieldButTheEvents) {
   Outcome plain;
-  std::vector<Outcome> changed(10);
+  std::vector<Outcome> changed(11);
   changed[0].value = 1;
   changed[1].error = Errno::kENOMEM;
   changed[2].signal.signal = 11;
@@ -161,6 +161,7 @@ TEST(Machine, TheDigestCoversEveryFieldButTheEvents) {
   changed[7].accesses = 1;
   changed[8].cost_ns = 1;
   changed[9].data = "x";
+  changed[10].faulted = {{0, 1, 0}};
   for (const Outcome& out : changed) EXPECT_NE(out.Digest(), plain.Digest());
   Outcome events;
   events.events.push_back({1, MmPageFree{}});
@@ -200,8 +201,8 @@ TEST(Machine, AdministrationNeedsNoProcess) {
 TEST(Machine, CallsOfNobodyDoNothing) {
   Sim s;
   uint64_t before = s.machine().Fingerprint();
-  const Operation ops[] = {Mmap{}, Fork{},   Access{}, Open{},     Wait{},
-                           Exit{}, Execve{}, Brk{},    Setrlimit{}};
+  const Operation ops[] = {Mmap{}, Fork{}, Access{}, AccessMany{}, Open{},
+                           Wait{}, Exit{}, Execve{}, Brk{},        Setrlimit{}};
   for (const Operation& op : ops) {
     for (Pid pid : {0u, 77u, ~0u}) {
       Outcome out = s.Do(op, pid);
@@ -226,6 +227,7 @@ TEST(Machine, OperationsHaveTheirCallsNames) {
   EXPECT_STREQ(OperationName(Mmap{}), "mmap");
   EXPECT_STREQ(OperationName(Access{}), "access");
   EXPECT_STREQ(OperationName(Tick{}), "tick");
+  EXPECT_STREQ(OperationName(AccessMany{}), "access_many");
 }
 
 // Thousands of commands of every kind; the machine verifies after each, and
