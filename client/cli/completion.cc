@@ -107,6 +107,9 @@ Words SpecialArguments(OpKind kind, size_t index) {
       return BootKeys();
     case OpKind::kSysctl:
       return index == 0 ? scenario::SysctlNames() : Words();
+    case OpKind::kAccesses:
+      return index == 0 ? Words{"grow", "read", "readr", "write", "writer"}
+                        : Words();
     case OpKind::kDump:
       return {"all", "maps", "pagemap", "smaps", "status"};
     case OpKind::kExpect:

@@ -187,7 +187,9 @@ OpResult NativeRunner::Execute(const Op& op) {
   }
   const pid_t pid = processes_[op.process]->pid();
   const FaultCounts before = ReadFaults(pid);
-  if (op.kind >= OpKind::kRead && op.kind <= OpKind::kFetch) {
+  if (op.kind == OpKind::kAccesses) {
+    ExecuteAccesses(op, &result);
+  } else if (op.kind >= OpKind::kRead && op.kind <= OpKind::kFetch) {
     ExecuteAccess(op, &result);
   } else if (op.kind >= OpKind::kFtruncate && op.kind <= OpKind::kFsync) {
     ExecuteFileCall(op, &result);
@@ -327,6 +329,17 @@ void NativeRunner::ExecuteAccess(const Op& op, OpResult* result) {
                               ? 1
                               : 0;
   }
+}
+
+// Up to the first that is signalled. Which byte was read is not told, as for
+// `readr`.
+void NativeRunner::ExecuteAccesses(const Op& op, OpResult* result) {
+  for (Op access : op.accesses) {
+    access.process = op.process;
+    ExecuteAccess(access, result);
+    if (result->signal || !IsAlive(op.process)) break;
+  }
+  result->value.reset();
 }
 
 // The tracer makes these calls, on a descriptor of the same mode.

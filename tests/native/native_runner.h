@@ -53,6 +53,7 @@ class NativeRunner {
   void ExecuteMincore(const scenario::Op& op, scenario::OpResult* result);
   void ExecuteFork(scenario::OpResult* result);
   void ExecuteAccess(const scenario::Op& op, scenario::OpResult* result);
+  void ExecuteAccesses(const scenario::Op& op, scenario::OpResult* result);
   void ExecuteFileCall(const scenario::Op& op, scenario::OpResult* result);
   // What every stop has in common: a signal, a death.
   void RecordStop(const Tracee::Stop& stop, scenario::OpResult* result);

@@ -114,6 +114,18 @@ void FillAccess(const Op& op, Values& values, v1::Access* access) {
   access->set_value(static_cast<uint32_t>(values.Of(op.byte, 1) & 0xff));
 }
 
+void FillAccessMany(const Op& op, Values& values, v1::AccessMany* many) {
+  for (const Op& one : op.accesses) {
+    v1::Access access;
+    FillAccess(one, values, &access);
+    many->add_kind(access.kind());
+    many->add_addr(access.addr());
+    many->add_count(access.count());
+    many->add_stride(access.stride());
+    many->mutable_value()->push_back(static_cast<char>(access.value()));
+  }
+}
+
 template <typename Message>
 void FillRange(const Op& op, Values& values, Message* message) {
   message->set_addr(values.Of(op.addr));
@@ -185,6 +197,9 @@ bool FillAccessOrTask(const Op& op, Values& values, v1::Command* command) {
     case OpKind::kGrow:
     case OpKind::kFetch:
       FillAccess(op, values, command->mutable_access());
+      return true;
+    case OpKind::kAccesses:
+      FillAccessMany(op, values, command->mutable_access_many());
       return true;
     case OpKind::kFork:
       command->mutable_fork();

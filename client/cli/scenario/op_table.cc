@@ -114,6 +114,13 @@ std::vector<OpSpec> Accesses() {
        {},
        "ADDR BYTE",
        "Stores one byte with the stack pointer there."},
+      {"accesses",
+       K::kAccesses,
+       {P::kSpecial},
+       {},
+       "ACCESS ARGS [; ACCESS ARGS ...]",
+       "Does several of read, write, readr, writer and grow as one operation; "
+       "stops at the first that is signalled."},
       {"fetch", K::kFetch, {P::kAddr}, {}, "ADDR", "Fetches an instruction."},
       {"ftruncate",
        K::kFtruncate,

@@ -143,6 +143,55 @@ MaybeError ParseTableArguments(const OpSpec& spec,
   return std::nullopt;
 }
 
+bool IsLoadOrStore(OpKind kind) {
+  return kind >= OpKind::kRead && kind <= OpKind::kGrow;
+}
+
+// One access of `accesses`, for example "write $a 7".
+MaybeError ParseAccess(const OpSpec& accesses, int column,
+                       std::vector<Word> words, Op* op) {
+  if (words.empty())
+    return UsageError(accesses, column, "an access is missing");
+  const Word name = words.front();
+  const OpSpec* spec = FindOp(name.text);
+  if (spec == nullptr || !IsLoadOrStore(spec->kind)) {
+    return LineError{name.column,
+                     absl::StrCat("'", name.text,
+                                  "' is none of the accesses read, write, "
+                                  "readr, writer and grow")};
+  }
+  Op& access = op->accesses.emplace_back();
+  access.kind = spec->kind;
+  access.column = name.column;
+  words.erase(words.begin());
+  return ParseTableArguments(*spec, words, &access);
+}
+
+// The accesses between semicolons, which may touch the words beside them.
+MaybeError ParseAccesses(const OpSpec& spec, const std::vector<Word>& words,
+                         Op* op) {
+  std::vector<Word> access;
+  int column = op->column;
+  for (const Word& word : words) {
+    column = word.column;
+    bool first = true;
+    for (absl::string_view part : absl::StrSplit(word.text, ';')) {
+      if (!first) {
+        if (MaybeError error =
+                ParseAccess(spec, column, std::move(access), op)) {
+          return error;
+        }
+        access.clear();
+        ++column;
+      }
+      first = false;
+      if (!part.empty()) access.push_back({std::string(part), column});
+      column += static_cast<int>(part.size());
+    }
+  }
+  return ParseAccess(spec, column, std::move(access), op);
+}
+
 MaybeError ParseArguments(const OpSpec& spec, const std::vector<Word>& words,
                           Op* op) {
   switch (spec.kind) {
@@ -152,6 +201,8 @@ MaybeError ParseArguments(const OpSpec& spec, const std::vector<Word>& words,
       return ParseFile(words, op);
     case OpKind::kExec:
       return ParseExec(words, op);
+    case OpKind::kAccesses:
+      return ParseAccesses(spec, words, op);
     case OpKind::kSysctl:
       return ParseSysctl(words, op);
     case OpKind::kDump:
@@ -205,22 +256,26 @@ MaybeError UnknownOp(const Word& word) {
                                              DidYouMean(word.text, OpNames()))};
 }
 
-// Every $name must be the label of an earlier line, or of this one: a label
+// Every $name must be the label of an earlier line, or this line's own: a label
 // that has returned nothing yet is 0.
-MaybeError CheckSymbols(const Op& op, const std::set<std::string>& labels) {
+MaybeError CheckSymbols(const Op& op, const std::string& own,
+                        const std::set<std::string>& labels) {
   for (const Expr* expr :
        {&op.addr, &op.length, &op.new_length, &op.new_addr, &op.offset,
         &op.byte, &op.count, &op.stride, &op.expect.value}) {
     for (const Term& term : expr->terms) {
       const std::string& name = term.symbol;
       if (name.empty() || name == "brk" || name == "stk") continue;
-      if (labels.count(name) > 0 || name == op.label) continue;
+      if (labels.count(name) > 0 || name == own) continue;
       std::vector<std::string> known(labels.begin(), labels.end());
       known.insert(known.end(), {"brk", "stk"});
       return LineError{term.column,
                        absl::StrCat("no line above is labelled '", name, ":'",
                                     DidYouMean(name, known))};
     }
+  }
+  for (const Op& access : op.accesses) {
+    if (MaybeError error = CheckSymbols(access, own, labels)) return error;
   }
   return std::nullopt;
 }
@@ -250,7 +305,7 @@ absl::StatusOr<std::optional<Op>> Parser::ParseLine(absl::string_view line) {
   op.text = std::string(absl::StripAsciiWhitespace(code));
   op.process = process_;
   MaybeError error = ParseWords(std::move(words), &op);
-  if (!error) error = CheckSymbols(op, labels_);
+  if (!error) error = CheckSymbols(op, op.label, labels_);
   if (!error && op.kind == OpKind::kBoot && seen_op_) {
     error = LineError{op.column, "'boot' must be the first line"};
   }

@@ -31,6 +31,7 @@ bool IsAccess(OpKind kind) {
     case OpKind::kReadRange:
     case OpKind::kWriteRange:
     case OpKind::kGrow:
+    case OpKind::kAccesses:
     case OpKind::kFetch:
       return true;
     default:

@@ -42,6 +42,7 @@ enum class OpKind {
   kReadRange,
   kWriteRange,
   kGrow,
+  kAccesses,  // Several of those above, as one operation.
   kFetch,
   // Calls on a declared file.
   kFtruncate,
@@ -158,6 +159,7 @@ struct Op {
   std::vector<std::string> words;  // exec: path and arguments. cat: the path.
                                    // gfp: its names. sysctl: name, value.
   std::string name;                // A slab cache, a module, a device node.
+  std::vector<Op> accesses;        // Of kAccesses.
 
   Boot boot;
   FileDeclaration file;

@@ -75,6 +75,21 @@ TEST(Parser, ExecOfAnAddressIsAFetch) {
   EXPECT_EQ(exec.words, (std::vector<std::string>{"/bin/ls", "-l"}));
 }
 
+TEST(Parser, AccessesAreSeparatedBySemicolons) {
+  const Op op =
+      Line("accesses read $brk; write 0x1000 7 ;readr 0 9;grow $stk 1");
+  EXPECT_EQ(op.kind, OpKind::kAccesses);
+  ASSERT_EQ(op.accesses.size(), 4u);
+  EXPECT_EQ(op.accesses[0].kind, OpKind::kRead);
+  EXPECT_EQ(op.accesses[0].addr.terms[0].symbol, "brk");
+  EXPECT_EQ(op.accesses[1].kind, OpKind::kWrite);
+  EXPECT_EQ(op.accesses[1].column, 21);
+  EXPECT_EQ(ConstantValue(op.accesses[1].byte), 7u);
+  EXPECT_EQ(op.accesses[2].kind, OpKind::kReadRange);
+  EXPECT_EQ(op.accesses[2].column, 37);
+  EXPECT_EQ(op.accesses[3].kind, OpKind::kGrow);
+}
+
 TEST(Parser, AProcessHoldsUntilTheNextIsNamed) {
   auto script = ParseScript("s", "fork\n@1 read $brk\nread $stk\n@0 exit\n");
   ASSERT_TRUE(script.ok()) << script.status();
@@ -200,6 +215,15 @@ INSTANTIATE_TEST_SUITE_P(
         BadLine{"area: mmap 0 1p r PRIVATE|ANON\nread $aera", "2:6",
                 "did you mean 'area'?"},
         BadLine{"write 0 256", "1:9", "'256' is not a byte"},
+        BadLine{"accesses", "1:1", "an access is missing"},
+        BadLine{"accesses read 0;", "1:17", "an access is missing"},
+        BadLine{"accesses read 0 ;; read 1", "1:18", "an access is missing"},
+        BadLine{"accesses read 0; mmap 0 1p", "1:18",
+                "'mmap' is none of the accesses read, write"},
+        BadLine{"accesses read 0; write 1", "1:18",
+                "too few arguments: 'write' takes ADDR BYTE"},
+        BadLine{"accesses read 0; write $b 1", "1:24",
+                "no line above is labelled 'b:'"},
         BadLine{"@x read 0", "1:1", "'@x' is not a process"},
         BadLine{"@0", "1:1", "the line names no op"},
         BadLine{"brk: mmap 0 1p r PRIVATE|ANON", "1:1", "cannot be a label"},
