@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include "absl/types/optional.h"
+
 namespace faultline::client {
 namespace {
 
@@ -17,6 +19,17 @@ template <class Column>
 void Shorten(Column* column) {
   if (column->empty() || !AllAre(*column, *column->begin())) return;
   column->erase(column->begin() + 1, column->end());
+}
+
+// What a load would store does not matter.
+void ShortenValues(v1::AccessMany* many) {
+  absl::optional<char> only;
+  for (int i = 0; i < many->addr_size(); ++i) {
+    if (many->kind(i) != v1::ACCESS_KIND_WRITE) continue;
+    if (only.value_or(many->value()[i]) != many->value()[i]) return;
+    only = many->value()[i];
+  }
+  many->set_value(std::string(1, only.value_or('\0')));
 }
 
 }  // namespace
@@ -57,10 +70,10 @@ v1::Command AccessList::CommandOf(uint32_t pid) const {
   if (many.addr().empty()) return command;
   many.set_base(*std::min_element(many.addr().begin(), many.addr().end()));
   for (uint64_t& addr : *many.mutable_addr()) addr -= many.base();
-  Shorten(many.mutable_kind());
   Shorten(many.mutable_count());
   Shorten(many.mutable_stride());
-  Shorten(many.mutable_value());
+  ShortenValues(&many);
+  Shorten(many.mutable_kind());
   // What an empty column stands for.
   if (AllAre(many.count(), 1)) many.clear_count();
   if (AllAre(many.stride(), kPageBytes)) many.clear_stride();

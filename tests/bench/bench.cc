@@ -16,6 +16,7 @@
 #include "tests/bench/comparison.h"
 #include "tests/bench/native_mm.h"
 #include "tests/bench/our_mm.h"
+#include "tests/bench/run_accesses.h"
 #include "tests/bench/service_access.h"
 
 namespace faultline::bench {
@@ -85,6 +86,10 @@ bool RunService(const std::vector<std::string>& only,
     if (!IsChosen(only, measurement.name)) continue;
     all_met = Report(Compare(measurement, limits)) && all_met;
   }
+  for (const RunMeasurement& measurement : RunMeasurements()) {
+    if (!IsChosen(only, measurement.name)) continue;
+    all_met = Report(Compare(measurement, limits)) && all_met;
+  }
   return all_met;
 }
 
@@ -104,6 +109,9 @@ int main(int argc, char** argv) {
     names.emplace_back(measurement.name);
   }
   for (const auto& measurement : AccessMeasurements()) {
+    names.emplace_back(measurement.name);
+  }
+  for (const auto& measurement : RunMeasurements()) {
     names.emplace_back(measurement.name);
   }
   app.add_option("--only", only, "Measure only these")

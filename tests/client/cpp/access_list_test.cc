@@ -39,8 +39,14 @@ TEST(AccessList, KeepsAColumnOfDifferences) {
                           v1::ACCESS_KIND_FETCH));
   EXPECT_THAT(many.count(), ElementsAre(8, 2, 1));
   EXPECT_THAT(many.stride(), ElementsAre(64, 4096, 4096));
-  EXPECT_EQ(many.value(), std::string("\0\x9\0", 3));
+  EXPECT_EQ(many.value(), "\x9") << "a load stores nothing";
   EXPECT_TRUE(many.data());
+}
+
+TEST(AccessList, KeepsTheValuesThatStoresStore) {
+  const v1::AccessMany many =
+      AccessList().Store(0, 7).Load(0).Store(0, 0).CommandOf(1).access_many();
+  EXPECT_EQ(many.value(), std::string("\7\0\0", 3));
 }
 
 TEST(AccessList, KeepsAValueThatIsNotTheDefault) {
