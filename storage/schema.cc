@@ -51,8 +51,18 @@ CREATE TABLE purges (
 ) STRICT;
 )sql";
 
+constexpr char kVersion4[] = R"sql(
+CREATE TABLE journal_bodies (
+  body_key INTEGER PRIMARY KEY,
+  body     BLOB    NOT NULL
+) STRICT;
+
+ALTER TABLE journal_chunks ADD COLUMN body_key INTEGER NOT NULL DEFAULT 0;
+)sql";
+
 constexpr Migration kMigrations[] = {
     {1, kVersion1},
+    {4, kVersion4},
 };
 
 constexpr char kApplicationIdQuery[] = "PRAGMA application_id";

@@ -79,6 +79,16 @@ SELECT session_key
  LIMIT 1
 )sql";
 
+// Those of the rows that kPurgeChunks finds.
+constexpr char kPurgeBodies[] = R"sql(
+DELETE FROM journal_bodies
+ WHERE body_key IN (SELECT body_key
+                      FROM journal_chunks
+                     WHERE session_key = ?1
+                     ORDER BY first_revision
+                     LIMIT ?2)
+)sql";
+
 constexpr char kPurgeChunks[] = R"sql(
 DELETE FROM journal_chunks
  WHERE session_key = ?1
@@ -219,7 +229,7 @@ absl::StatusOr<bool> Purge(Database& database, int64_t rows_max) {
   if (!any) return false;
   const int64_t key = select.Int64(0);
   select.Reset();
-  for (const char* sql : {kPurgeChunks, kPurgeRequests}) {
+  for (const char* sql : {kPurgeBodies, kPurgeChunks, kPurgeRequests}) {
     FAULTLINE_ASSIGN_OR_RETURN(const int64_t rows,
                                PurgeRows(database, sql, key, rows_max));
     if (rows > 0) return true;

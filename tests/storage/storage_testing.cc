@@ -84,6 +84,17 @@ std::vector<Entry> MakeEntries(int64_t first, int64_t last) {
   return entries;
 }
 
+Entry MakeLongEntry(int64_t revision, size_t bytes) {
+  Entry entry = MakeEntry(revision);
+  entry.command.clear();
+  auto state = static_cast<uint64_t>(revision);
+  while (entry.command.size() < bytes) {
+    state = state * 6364136223846793005 + 1442695040888963407;
+    entry.command.push_back(static_cast<char>(state >> 56));
+  }
+  return entry;
+}
+
 void PrintTo(const Entry& entry, std::ostream* out) {
   *out << entry.revision << " \"" << entry.request_id << "\" \""
        << entry.command.substr(0, 40) << "\"";

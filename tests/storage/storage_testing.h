@@ -44,6 +44,8 @@ absl::Status Delete(Store& store, const std::string& id);
 // An entry whose contents follow from its revision.
 Entry MakeEntry(int64_t revision, std::string request_id = "");
 std::vector<Entry> MakeEntries(int64_t first, int64_t last);
+// One whose `bytes` bytes cannot be compressed.
+Entry MakeLongEntry(int64_t revision, size_t bytes);
 
 // For messages of GoogleTest.
 void PrintTo(const Entry& entry, std::ostream* out);
