@@ -23,7 +23,7 @@ absl::Status ProcError(const std::string& path, Errno error) {
       absl::StrCat(path, ": ", std::string(ErrnoName(error))));
 }
 
-class LocalMachine final : public cli::Target {
+class LocalMachine final : public scenario::Target {
  public:
   explicit LocalMachine(const MachineConfig& config) : machine_(config) {}
 
@@ -66,7 +66,7 @@ class LocalMachine final : public cli::Target {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<cli::Target>> MakeLocalMachine(
+absl::StatusOr<std::unique_ptr<scenario::Target>> MakeLocalMachine(
     const v1::MachineConfig& config) {
   FL_ASSIGN_OR_RETURN(const MachineConfig decoded,
                       ConfigFromProto(config, "config"));

@@ -5,13 +5,13 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "client/cli/target.h"
 #include "faultline/v1/session.pb.h"
+#include "server/scenario/target.h"
 
 namespace faultline {
 
 // INVALID_ARGUMENT for a configuration that a server would refuse as well.
-absl::StatusOr<std::unique_ptr<cli::Target>> MakeLocalMachine(
+absl::StatusOr<std::unique_ptr<scenario::Target>> MakeLocalMachine(
     const v1::MachineConfig& config);
 
 }  // namespace faultline

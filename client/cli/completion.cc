@@ -5,8 +5,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "client/cli/scenario/names.h"
-#include "client/cli/scenario/op_table.h"
+#include "server/scenario/names.h"
+#include "server/scenario/op_table.h"
 
 namespace faultline::cli {
 namespace {

@@ -13,8 +13,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
-#include "client/cli/scenario/suggest.h"
 #include "client/cli/subcommands.h"
+#include "server/scenario/suggest.h"
 
 namespace faultline::cli {
 namespace {

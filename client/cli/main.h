@@ -6,7 +6,7 @@
 
 #include <functional>
 
-#include "client/cli/target.h"
+#include "server/scenario/target.h"
 
 namespace CLI {
 class App;
@@ -21,7 +21,7 @@ struct Hooks {
   std::function<std::function<int()>(CLI::App& serve)> serve;
   // Makes a machine in this process, for `run` and `repl` without a server.
   // Empty: they need one.
-  TargetFactory local_machine;
+  scenario::TargetFactory local_machine;
 };
 
 // Parses the command line, does what it says, and gives the exit status

@@ -24,11 +24,6 @@ bool WantsColor(FILE* stream) {
   return isatty(fileno(stream)) == 1;
 }
 
-std::string Style::Wrap(const char* code, absl::string_view text) const {
-  if (!color_) return std::string(text);
-  return absl::StrCat("\033[", code, "m", text, "\033[0m");
-}
-
 Progress::Progress(std::string what, std::string unit, uint64_t total)
     : what_(std::move(what)),
       unit_(std::move(unit)),
@@ -62,13 +57,6 @@ void Progress::Update(uint64_t done) {
   }
   std::fflush(stderr);
   drawn_ = true;
-}
-
-std::string Count(uint64_t n, absl::string_view noun,
-                  absl::string_view plural) {
-  if (n == 1) return absl::StrCat("1 ", noun);
-  if (!plural.empty()) return absl::StrCat(n, " ", plural);
-  return absl::StrCat(n, " ", noun, "s");
 }
 
 }  // namespace faultline::cli

@@ -48,6 +48,7 @@ AGGREGATES = (
 )
 TO_MM = TO_HW + (M + "mm/",) + AGGREGATES
 TO_TASK_FS = TO_MM + (M + "task/", M + "fs/")
+SCENARIO = "server/scenario/"
 SERVICE = (
     "server/session/",
     "server/grading/",
@@ -72,6 +73,7 @@ LAYERS = (
     Layer(M + "personality.", (M + "base/", M + "command.h")),
     Layer(M + "config_error.h"),
     Layer("server/limits.h"),
+    Layer(SCENARIO, (), ("absl", "messages")),
     Layer("server/codec/", (M, "server/limits.h"), ("absl", "messages")),
     Layer("server/grading/", (M,), ("absl",)),
     Layer(
@@ -89,7 +91,7 @@ LAYERS = (
     Layer("storage/", (), ("absl", "sqlite", "zstd", "openssl", "system")),
     Layer(
         "client/",
-        ("client/",),
+        ("client/", SCENARIO),
         ("absl", "messages", "grpc", "system", "cli", "editline"),
     ),
     Layer(

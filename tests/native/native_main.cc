@@ -10,7 +10,7 @@
 #include <iostream>
 #include <string>
 
-#include "client/cli/scenario/parser.h"
+#include "server/scenario/parser.h"
 #include "tests/native/native_runner.h"
 
 namespace {

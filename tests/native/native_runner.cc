@@ -14,7 +14,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "client/cli/scenario/expect.h"
+#include "server/scenario/expect.h"
 #include "tests/native/proc_pid.h"
 
 namespace faultline::native {

@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "client/cli/scenario/json_lines.h"
-#include "client/cli/scenario/script.h"
+#include "server/scenario/json_lines.h"
+#include "server/scenario/script.h"
 #include "tests/native/process_dump.h"
 #include "tests/native/scenario_files.h"
 #include "tests/native/tracee.h"

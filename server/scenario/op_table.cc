@@ -1,0 +1,367 @@
+#include "server/scenario/op_table.h"
+
+namespace faultline::scenario {
+namespace {
+
+using P = Param;
+using K = OpKind;
+
+std::vector<OpSpec> SystemCalls() {
+  return {
+      {"mmap",
+       K::kMmap,
+       {P::kAddr, P::kLength, P::kProt, P::kMmapFlags},
+       {P::kFileOrNone, P::kOffset},
+       "ADDR LEN PROT FLAGS [FILE|- [PGOFF]]",
+       "Maps memory; the offset is in pages."},
+      {"munmap",
+       K::kMunmap,
+       {P::kAddr, P::kLength},
+       {},
+       "ADDR LEN",
+       "Unmaps a range."},
+      {"mprotect",
+       K::kMprotect,
+       {P::kAddr, P::kLength, P::kProt},
+       {},
+       "ADDR LEN PROT",
+       "Changes the protection of a range."},
+      {"mremap",
+       K::kMremap,
+       {P::kAddr, P::kLength, P::kNewLength, P::kMremapFlags},
+       {P::kNewAddr},
+       "ADDR OLD_LEN NEW_LEN FLAGS [NEW_ADDR]",
+       "Resizes or moves a mapping."},
+      {"brk", K::kBrk, {P::kAddr}, {}, "ADDR", "Sets the end of the heap."},
+      {"madvise",
+       K::kMadvise,
+       {P::kAddr, P::kLength, P::kAdvice},
+       {},
+       "ADDR LEN ADVICE",
+       "Says how a range will be used."},
+      {"mlock",
+       K::kMlock,
+       {P::kAddr, P::kLength},
+       {},
+       "ADDR LEN",
+       "Locks a range into memory."},
+      {"mlock2",
+       K::kMlock2,
+       {P::kAddr, P::kLength, P::kMlock2Flags},
+       {},
+       "ADDR LEN FLAGS",
+       "Locks a range, maybe only as it is touched."},
+      {"munlock",
+       K::kMunlock,
+       {P::kAddr, P::kLength},
+       {},
+       "ADDR LEN",
+       "Unlocks a range."},
+      {"mlockall",
+       K::kMlockall,
+       {P::kMlockallFlags},
+       {},
+       "FLAGS",
+       "Locks everything, now or in future."},
+      {"munlockall", K::kMunlockall, {}, {}, "", "Unlocks everything."},
+      {"msync",
+       K::kMsync,
+       {P::kAddr, P::kLength, P::kMsyncFlags},
+       {},
+       "ADDR LEN FLAGS",
+       "Writes changes of a file mapping back."},
+      {"mincore",
+       K::kMincore,
+       {P::kAddr, P::kLength},
+       {},
+       "ADDR LEN",
+       "Asks which pages are in memory."},
+      {"fork", K::kFork, {}, {}, "", "Copies the process."},
+      {"exit", K::kExit, {}, {}, "", "Ends the process."},
+      {"exec",
+       K::kExec,
+       {P::kSpecial},
+       {},
+       "PATH [ARG ...] | ADDR",
+       "Runs another image; with an address, fetches an instruction there."},
+  };
+}
+
+std::vector<OpSpec> Accesses() {
+  return {
+      {"read", K::kRead, {P::kAddr}, {}, "ADDR", "Loads one byte."},
+      {"write",
+       K::kWrite,
+       {P::kAddr, P::kByte},
+       {},
+       "ADDR BYTE",
+       "Stores one byte."},
+      {"readr",
+       K::kReadRange,
+       {P::kAddr, P::kCount},
+       {P::kStride},
+       "ADDR COUNT [STRIDE]",
+       "Loads COUNT bytes, STRIDE apart."},
+      {"writer",
+       K::kWriteRange,
+       {P::kAddr, P::kCount},
+       {P::kStride, P::kByte},
+       "ADDR COUNT [STRIDE [BYTE]]",
+       "Stores COUNT bytes, STRIDE apart."},
+      {"grow",
+       K::kGrow,
+       {P::kAddr, P::kByte},
+       {},
+       "ADDR BYTE",
+       "Stores one byte with the stack pointer there."},
+      {"fetch", K::kFetch, {P::kAddr}, {}, "ADDR", "Fetches an instruction."},
+      {"ftruncate",
+       K::kFtruncate,
+       {P::kFile, P::kLength},
+       {},
+       "FILE SIZE",
+       "Sets the size of a file."},
+      {"pwrite",
+       K::kPwrite,
+       {P::kFile, P::kOffset, P::kByte},
+       {},
+       "FILE OFFSET BYTE",
+       "Writes one byte of a file."},
+      {"pread",
+       K::kPread,
+       {P::kFile, P::kOffset},
+       {},
+       "FILE OFFSET",
+       "Reads one byte of a file."},
+      {"fsync", K::kFsync, {P::kFile}, {}, "FILE", "Writes a file back."},
+  };
+}
+
+std::vector<OpSpec> PageCalls() {
+  return {
+      {"alloc_pages",
+       K::kAllocPages,
+       {P::kGfp, P::kCount},
+       {},
+       "GFP ORDER",
+       "Takes 2^ORDER page frames; returns the first one's number."},
+      {"alloc_page",
+       K::kAllocPage,
+       {P::kGfp},
+       {},
+       "GFP",
+       "Takes one page frame; returns its number."},
+      {"get_free_pages",
+       K::kGetFreePages,
+       {P::kGfp, P::kCount},
+       {},
+       "GFP ORDER",
+       "Takes 2^ORDER page frames; returns their address."},
+      {"get_zeroed_page",
+       K::kGetZeroedPage,
+       {P::kGfp},
+       {},
+       "GFP",
+       "Takes one zeroed page; returns its address."},
+      {"free_pages",
+       K::kFreePages,
+       {P::kAddr, P::kCount},
+       {},
+       "ADDR ORDER",
+       "Gives page frames back."},
+      {"free_page",
+       K::kFreePage,
+       {P::kAddr},
+       {},
+       "ADDR",
+       "Gives one page frame back."},
+      {"page_address",
+       K::kPageAddress,
+       {P::kAddr},
+       {},
+       "PFN",
+       "The kernel's address of a page frame."},
+      {"kmap",
+       K::kKmap,
+       {P::kAddr},
+       {},
+       "PFN",
+       "Maps a page frame into the kernel's address space."},
+      {"kunmap", K::kKunmap, {P::kAddr}, {}, "PFN", "Ends a kmap."},
+  };
+}
+
+std::vector<OpSpec> SlabAndModuleCalls() {
+  return {
+      {"kmalloc",
+       K::kKmalloc,
+       {P::kLength, P::kGfp},
+       {},
+       "SIZE GFP",
+       "Allocates kernel memory from the slabs."},
+      {"kzalloc",
+       K::kKzalloc,
+       {P::kLength, P::kGfp},
+       {},
+       "SIZE GFP",
+       "Allocates zeroed kernel memory from the slabs."},
+      {"kfree", K::kKfree, {P::kAddr}, {}, "ADDR", "Frees kmalloc's memory."},
+      {"vmalloc",
+       K::kVmalloc,
+       {P::kLength},
+       {},
+       "SIZE",
+       "Allocates virtually contiguous kernel memory."},
+      {"vzalloc",
+       K::kVzalloc,
+       {P::kLength},
+       {},
+       "SIZE",
+       "Allocates zeroed, virtually contiguous kernel memory."},
+      {"vfree", K::kVfree, {P::kAddr}, {}, "ADDR", "Frees vmalloc's memory."},
+      {"kmem_cache_create",
+       K::kKmemCacheCreate,
+       {P::kName, P::kLength},
+       {P::kStride},
+       "NAME SIZE [ALIGN]",
+       "Makes a slab cache."},
+      {"kmem_cache_alloc",
+       K::kKmemCacheAlloc,
+       {P::kName, P::kGfp},
+       {},
+       "NAME GFP",
+       "Takes one object from a slab cache."},
+      {"kmem_cache_free",
+       K::kKmemCacheFree,
+       {P::kName, P::kAddr},
+       {},
+       "NAME ADDR",
+       "Gives one object back to its slab cache."},
+      {"kmem_cache_shrink",
+       K::kKmemCacheShrink,
+       {P::kName},
+       {},
+       "NAME",
+       "Frees the empty slabs of a cache."},
+      {"kmem_cache_destroy",
+       K::kKmemCacheDestroy,
+       {P::kName},
+       {},
+       "NAME",
+       "Ends a slab cache."},
+      {"insmod",
+       K::kInsmod,
+       {P::kName, P::kLength},
+       {},
+       "NAME SIZE",
+       "Loads a kernel module."},
+      {"rmmod", K::kRmmod, {P::kName}, {}, "NAME", "Unloads a module."},
+      {"mknod",
+       K::kMknod,
+       {P::kName, P::kWord, P::kCount, P::kOffset},
+       {},
+       "PATH b|c MAJOR MINOR",
+       "Makes a device node."},
+  };
+}
+
+std::vector<OpSpec> StageAndAdministration() {
+  return {
+      {"boot",
+       K::kBoot,
+       {P::kSpecial},
+       {},
+       "KEY=VALUE ...",
+       "Chooses the machine. First line."},
+      {"file",
+       K::kFile,
+       {P::kSpecial},
+       {},
+       "N SIZE [r|w|h|c]",
+       "Declares a file: r read-only, w write-only, h a hole, c cold."},
+      {"sysctl",
+       K::kSysctl,
+       {P::kSpecial},
+       {},
+       "NAME[=VALUE]",
+       "Shows or sets a knob of the kernel."},
+      {"swapon",
+       K::kSwapon,
+       {P::kLength},
+       {P::kCount},
+       "SIZE [PRIORITY]",
+       "Adds a swap area."},
+      {"swapoff",
+       K::kSwapoff,
+       {},
+       {P::kCount},
+       "[AREA]",
+       "Empties and removes a swap area."},
+      {"drop_caches",
+       K::kDropCaches,
+       {},
+       {P::kCount},
+       "[1|2|3]",
+       "Drops clean page cache (1), slabs (2), both (3)."},
+      {"sync", K::kSync, {}, {}, "", "Writes all dirty pages back."},
+      {"tick",
+       K::kTick,
+       {},
+       {P::kCount},
+       "[N]",
+       "Lets N timer ticks pass (default 1)."},
+      {"cat", K::kCat, {P::kWord}, {}, "PATH", "Prints a /proc file."},
+      {"dump",
+       K::kDump,
+       {P::kSpecial},
+       {},
+       "all|maps,smaps,pagemap,status",
+       "One JSON line for each live process."},
+      {"expect",
+       K::kExpect,
+       {P::kSpecial},
+       {},
+       "SUBJECT [CMP] VALUE",
+       "Ends the run with exit code 1 unless this holds."},
+  };
+}
+
+std::vector<OpSpec> BuildTable() {
+  std::vector<OpSpec> table = StageAndAdministration();
+  for (auto part :
+       {SystemCalls(), Accesses(), PageCalls(), SlabAndModuleCalls()}) {
+    table.insert(table.end(), part.begin(), part.end());
+  }
+  return table;
+}
+
+}  // namespace
+
+const std::vector<OpSpec>& OpTable() {
+  static const auto& table = *new std::vector<OpSpec>(BuildTable());
+  return table;
+}
+
+const OpSpec* FindOp(absl::string_view name) {
+  for (const OpSpec& spec : OpTable()) {
+    if (name == spec.name) return &spec;
+  }
+  return nullptr;
+}
+
+std::vector<std::string> OpNames() {
+  std::vector<std::string> names;
+  for (const OpSpec& spec : OpTable()) names.emplace_back(spec.name);
+  return names;
+}
+
+bool IsDeclaration(OpKind kind) {
+  return kind == OpKind::kBoot || kind == OpKind::kFile;
+}
+
+bool IsNumbered(OpKind kind) {
+  return !IsDeclaration(kind) && kind != OpKind::kDump &&
+         kind != OpKind::kExpect;
+}
+
+}  // namespace faultline::scenario
