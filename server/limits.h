@@ -79,6 +79,33 @@ inline constexpr size_t kEventsPerBatchMax = size_t{1} << 17;
 // Batches read and not yet answered, per stream.
 inline constexpr int kBatchesInFlightMax = 8;
 
+// --- Exercises and grades.
+inline constexpr size_t kExerciseIdBytesMax = 40;  // of a session's 63
+inline constexpr size_t kExerciseBytesMax = 256 * kKiB;
+inline constexpr size_t kYamlDepthMax = 16;
+inline constexpr int kExpressionDepthMax = 64;
+inline constexpr int kExpressionNodesMax = 256;
+inline constexpr size_t kFilledTextBytesMax = 64 * kKiB;
+inline constexpr int kVariablesMax = 64;
+inline constexpr int kChecksMax = 64;  // questions or goals
+inline constexpr double kPointsMax = 1000;
+inline constexpr int kAttemptsPerStudentMax = 100;
+inline constexpr size_t kStudentBytesMax = 128;
+inline constexpr size_t kSecretBytesMax = 64;
+inline constexpr size_t kAnswerBytesMax = 16 * kKiB;
+// Draws that `require` may refuse before there is no such variant.
+inline constexpr int kDrawsMax = 1000;
+// Variants that CreateExercise and `faultline exercise lint` try.
+inline constexpr int kLintSeeds = 20;
+// What grading executes for one submission: a set-up is one batch, and nobody
+// solves an exercise with more commands than fit into another.
+inline constexpr size_t kSetupCommandsMax = 1024;
+inline constexpr int64_t kAttemptCommandsMax = 4096;
+inline constexpr uint64_t kTrialAccessesMax = uint64_t{1} << 20;
+inline constexpr size_t kTrialEventsMax = size_t{1} << 17;
+inline constexpr int64_t kExercisesMax = 10'000;
+inline constexpr int64_t kAttemptsMax = 1'000'000;
+
 // --- Pages of lists.
 inline constexpr int kSessionPageDefault = 50;
 inline constexpr int kSessionPageMax = 1000;
@@ -86,6 +113,10 @@ inline constexpr int kCommandPageDefault = 100;
 inline constexpr int kCommandPageMax = 10000;
 inline constexpr int kVmaPageDefault = 1000;
 inline constexpr int kVmaPageMax = 10000;
+inline constexpr int kExercisePageDefault = 50;
+inline constexpr int kExercisePageMax = 1000;
+inline constexpr int kGradePageDefault = 50;
+inline constexpr int kGradePageMax = 1000;
 inline constexpr size_t kPageTokenBytesMax = 256;
 
 // --- Time.
