@@ -78,6 +78,7 @@ look() {
   needs_library libzstd libzstd-dev "Zstandard (1.5)"
   needs_library nlohmann_json nlohmann-json3-dev "nlohmann JSON (3.11)"
   needs_library libcrypto libssl-dev "OpenSSL (3.0)"
+  needs_library yaml-cpp libyaml-cpp-dev "yaml-cpp (0.7)"
   if [[ $want_lint = yes ]]; then
     needs_command clang-format-14
     needs_command shellcheck

@@ -269,11 +269,21 @@ absl::StatusOr<std::optional<Op>> Parser::ParseLine(absl::string_view line) {
       absl::StrCat(prefix, line_, ":", error->column, ": ", error->message));
 }
 
+void Parser::Continue(std::string file_name) {
+  file_name_ = std::move(file_name);
+  line_ = 0;
+  process_ = 0;
+}
+
 absl::StatusOr<Script> ParseScript(const std::string& file_name,
                                    absl::string_view text) {
-  Script script;
-  script.file_name = file_name;
   Parser parser(file_name);
+  return ParseScript(parser, text);
+}
+
+absl::StatusOr<Script> ParseScript(Parser& parser, absl::string_view text) {
+  Script script;
+  script.file_name = parser.file_name();
   std::vector<std::string> errors;
   size_t more = 0;
   for (absl::string_view line : absl::StrSplit(text, '\n')) {
@@ -291,11 +301,11 @@ absl::StatusOr<Script> ParseScript(const std::string& file_name,
   return absl::InvalidArgumentError(absl::StrJoin(errors, "\n"));
 }
 
-absl::StatusOr<Script> ReadScript(const std::string& path) {
+absl::StatusOr<std::string> ReadFile(const std::string& path) {
   std::stringstream text;
   if (path == "-") {
     text << std::cin.rdbuf();
-    return ParseScript("<stdin>", text.str());
+    return text.str();
   }
   errno = 0;
   std::ifstream file(path, std::ios::binary);
@@ -304,11 +314,17 @@ absl::StatusOr<Script> ReadScript(const std::string& path) {
       file && (file.peek() != std::ifstream::traits_type::eof() || errno == 0);
   if (!readable) {
     return absl::ErrnoToStatus(errno == 0 ? EIO : errno,
-                               absl::StrCat("cannot read the scenario ", path));
+                               absl::StrCat("cannot read ", path));
   }
   file.clear();
   text << file.rdbuf();
-  return ParseScript(path, text.str());
+  return text.str();
+}
+
+absl::StatusOr<Script> ReadScript(const std::string& path) {
+  absl::StatusOr<std::string> text = ReadFile(path);
+  if (!text.ok()) return text.status();
+  return ParseScript(path == "-" ? "<stdin>" : path, *text);
 }
 
 }  // namespace faultline::scenario

@@ -29,6 +29,12 @@ class Parser {
   // parser can go on with the line after it.
   absl::StatusOr<std::optional<Op>> ParseLine(absl::string_view line);
 
+  // The lines that follow are of another file, which may use the labels and
+  // the files of the lines before. It begins in process 0.
+  void Continue(std::string file_name);
+
+  const std::string& file_name() const { return file_name_; }
+
  private:
   std::string file_name_;
   int line_ = 0;
@@ -42,9 +48,14 @@ class Parser {
 // line of the message (the first 20).
 absl::StatusOr<Script> ParseScript(const std::string& file_name,
                                    absl::string_view text);
+// The same of a text that `parser` is at the beginning of.
+absl::StatusOr<Script> ParseScript(Parser& parser, absl::string_view text);
 
-// Reads and parses a file; "-" is standard input. NOT_FOUND or
-// PERMISSION_DENIED when it cannot be read.
+// The bytes of a file; "-" is standard input. NOT_FOUND or PERMISSION_DENIED
+// when it cannot be read.
+absl::StatusOr<std::string> ReadFile(const std::string& path);
+
+// Reads and parses a file.
 absl::StatusOr<Script> ReadScript(const std::string& path);
 
 }  // namespace faultline::scenario

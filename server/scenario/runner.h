@@ -41,6 +41,11 @@ class Runner {
   // All lines; stops at the first failure.
   absl::Status Run(const Script& script);
 
+  // What the lines to come are of, for messages.
+  void set_file_name(std::string file_name) {
+    file_name_ = std::move(file_name);
+  }
+
   const Summary& summary() const { return summary_; }
   // Nothing before the first line.
   Target* target() { return target_.get(); }

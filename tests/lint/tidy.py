@@ -75,7 +75,17 @@ LAYERS = (
     Layer("server/limits.h"),
     Layer(SCENARIO, (), ("absl", "messages")),
     Layer("server/codec/", (M, "server/limits.h"), ("absl", "messages")),
-    Layer("server/grading/", (M,), ("absl",)),
+    Layer(
+        "server/local_machine.",
+        (M, "server/codec/", SCENARIO),
+        ("absl", "messages"),
+    ),
+    Layer(
+        "server/grading/",
+        (M, "server/codec/", SCENARIO, "server/local_machine.h")
+        + ("server/limits.h",),
+        ("absl", "messages", "openssl", "yaml"),
+    ),
     Layer(
         "server/session/",
         (M, "server/codec/", "storage/", "server/limits.h"),
@@ -117,6 +127,7 @@ LIBRARIES = (
     ("zstd", re.compile(r"(zstd|zstd_errors|zdict)\.h$")),
     ("openssl", re.compile(r"openssl/")),
     ("cli", re.compile(r"CLI/")),
+    ("yaml", re.compile(r"yaml-cpp/")),
     ("editline", re.compile(r"editline/|histedit\.h$")),
     ("googletest", re.compile(r"(gtest|gmock)/")),
     ("json", re.compile(r"nlohmann/")),
