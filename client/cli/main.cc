@@ -31,6 +31,7 @@ constexpr char kFooter[] =
     "  faultline cat /proc/1/maps --session lab-1\n"
     "  faultline verify lab-1                    replays what was recorded\n"
     "  faultline import strace ls.strace         re-enacts a real program\n"
+    "  faultline grade cow.yaml answers.yaml --student ada@x.edu\n"
     "\n"
     "Exit status: 0 done; 1 it ran, and an expectation, a comparison or a\n"
     "verification failed; 2 it could not be done; 3 wrong usage.\n"
@@ -135,6 +136,7 @@ int Main(int argc, char** argv, const Hooks& hooks) {
   AddCat(app, context);
   AddReplay(app, context);
   AddVerify(app, context);
+  if (hooks.more) hooks.more(app, &context.exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp& help) {

@@ -19,6 +19,8 @@ struct Hooks {
   // what runs the server; its result is the exit status. Empty: no such
   // subcommand.
   std::function<std::function<int()>(CLI::App& serve)> serve;
+  // Declares further subcommands; each sets the exit status when it has run.
+  std::function<void(CLI::App& app, int* exit_code)> more;
   // Makes a machine in this process, for `run` and `repl` without a server.
   // Empty: they need one.
   scenario::TargetFactory local_machine;
