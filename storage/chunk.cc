@@ -12,6 +12,7 @@ namespace faultline::storage {
 namespace {
 
 constexpr absl::string_view kGenesisTag = "faultline journal 1";
+constexpr absl::string_view kBasedGenesisTag = "faultline journal 2";
 constexpr size_t kCompressFromBytes = 256;
 constexpr int kCompressionLevel = 1;
 // Nobody writes chunks near this size; a larger number is damage, and must not
@@ -115,9 +116,10 @@ size_t EntryBytes(const Entry& entry) {
 }
 
 std::string GenesisHash(absl::string_view session_id, absl::Time create_time,
-                        absl::string_view config) {
+                        absl::string_view config, absl::string_view base) {
   return std::move(Sha256()
-                       .Add(kGenesisTag)
+                       .Add(base.empty() ? kGenesisTag : kBasedGenesisTag)
+                       .Add(base)
                        .AddInt(static_cast<int64_t>(session_id.size()))
                        .Add(session_id)
                        .AddInt(absl::ToUnixMicros(create_time))

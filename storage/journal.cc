@@ -48,6 +48,15 @@ SELECT revision
    AND request_id = ?
 )sql";
 
+constexpr char kSelectRequestIds[] = R"sql(
+SELECT request_id
+  FROM journal_requests
+ WHERE session_key = ?
+   AND request_id > ?
+ ORDER BY request_id
+ LIMIT ?
+)sql";
+
 constexpr char kSelectGenesis[] = R"sql(
 SELECT genesis
   FROM sessions
@@ -187,6 +196,20 @@ absl::StatusOr<absl::optional<int64_t>> FindRevision(
   FAULTLINE_ASSIGN_OR_RETURN(const bool found, select.Step());
   if (!found) return absl::optional<int64_t>();
   return absl::optional<int64_t>(select.Int64(0));
+}
+
+absl::StatusOr<std::vector<std::string>> ReadRequestIds(
+    Database& database, const JournalHead& head, absl::string_view after_id,
+    int64_t limit) {
+  FAULTLINE_ASSIGN_OR_RETURN(Statement select,
+                             database.Prepare(kSelectRequestIds));
+  select.Bind(1, head.session_key).BindText(2, after_id).Bind(3, limit);
+  std::vector<std::string> ids;
+  while (true) {
+    FAULTLINE_ASSIGN_OR_RETURN(const bool row, select.Step());
+    if (!row) return ids;
+    ids.emplace_back(select.Bytes(0));
+  }
 }
 
 absl::StatusOr<JournalCursor> JournalCursor::Open(Database& database,

@@ -23,10 +23,16 @@ std::string Golden(const std::string& name) {
   return text.str();
 }
 
-// What tests/storage/golden/v1.sql holds: session "golden" with the config
+// Of the snapshot in the goldens: four blocks, the last two compressed.
+std::string GoldenBytes() {
+  return MakeBytes(2, 9'000) + std::string(30'000, 'x');
+}
+
+// What tests/storage/golden/vN.sql holds: session "golden" with the config
 // "config", entries 1 to 40 in one chunk and entry 41 with a request id; and
-// session "closed", which has no entries.
-void ExpectGolden(Store& store) {
+// session "closed", which has no entries. From version 2 on also snapshot
+// "snap" of "golden" at revision 40, and session "restored" from it.
+void ExpectGolden(Store& store, int64_t version) {
   const auto session = store.GetSession("golden");
   ASSERT_TRUE(session.ok()) << session.status();
   EXPECT_EQ(session->config, "config");
@@ -38,11 +44,19 @@ void ExpectGolden(Store& store) {
   EXPECT_EQ(journal.entries, entries);
   EXPECT_EQ((*store.FindRequest("golden", "request"))->entry, entries.back());
   EXPECT_EQ(store.GetSession("closed")->state, SessionState::kClosed);
+  if (version < 2) return;
+  const auto snapshot = store.GetSnapshot("golden", "snap");
+  ASSERT_TRUE(snapshot.ok()) << snapshot.status();
+  EXPECT_EQ(snapshot->revision, 40);
+  EXPECT_EQ(snapshot->display_name, "named snap");
+  EXPECT_EQ(*ReadSnapshot(store, "golden", "snap"), GoldenBytes());
+  EXPECT_EQ(store.GetSession("restored")->base->origin, "from golden");
+  EXPECT_EQ(*ReadBase(store, "restored"), GoldenBytes());
 }
 
 class GoldenTest : public testing::TestWithParam<int64_t> {};
 
-INSTANTIATE_TEST_SUITE_P(Versions, GoldenTest, testing::Values(1),
+INSTANTIATE_TEST_SUITE_P(Versions, GoldenTest, testing::Values(1, 2),
                          testing::PrintToStringParamName());
 
 TEST_P(GoldenTest, OpensAndReadsAndGoesOn) {
@@ -53,9 +67,12 @@ TEST_P(GoldenTest, OpensAndReadsAndGoesOn) {
   Store::Options options;
   options.path = directory.data();
   auto store = MustOpen(options);
-  ExpectGolden(*store);
+  ExpectGolden(*store, GetParam());
   EXPECT_TRUE(Append(*store, "golden", MakeEntry(42)).ok());
   EXPECT_EQ(*store->LastRevision("golden"), 42);
+  EXPECT_TRUE(Snapshot(*store, "golden", "bytes", {.id = "new"}).ok());
+  Purge(*store);
+  ExpectBlocksAddUp(directory.database());
 }
 
 // The newest version must have its golden, too.
