@@ -63,6 +63,27 @@ inline constexpr size_t kLiveMachinesMax = 1024;
 // Commands of one session that were received and not yet executed.
 inline constexpr size_t kQueuedCommandsPerSessionMax = 4096;
 
+// --- Snapshots. Automatic ones are taken after so many commands, or bytes in
+// the journal: what waking a session replays at most, tens of milliseconds. A
+// machine of kSnapshotWorthBytes costs about as much to save as these commands
+// to replay; of a machine n times as large it is n times as many.
+inline constexpr int64_t kSnapshotCommands = 10'000;
+inline constexpr int64_t kSnapshotBytes = 16 * kMiB;
+inline constexpr int64_t kSnapshotWorthBytes = 4 * kMiB;
+// Of one session: automatic ones, thinned so that they spread over its history,
+// and those of users, who are told.
+inline constexpr int64_t kAutomaticSnapshotsMax = 16;
+inline constexpr int64_t kUserSnapshotsMax = 256;
+// Copies of machines that wait to be saved; more are not taken.
+inline constexpr size_t kSnapshotsWaitingMax = 64;
+// Damaged ones that are passed over before a history is replayed from its start.
+inline constexpr int64_t kSnapshotTriesMax = 4;
+// Machines of past revisions that are kept for the next look.
+inline constexpr size_t kPastMachinesMax = 8;
+// A look at the past also keeps the machine this many revisions before, for one
+// who steps back.
+inline constexpr int64_t kPastStepsBack = 64;
+
 // --- Calls of one connection at a time.
 inline constexpr int kStreamsPerConnectionMax = 1000;
 
@@ -82,6 +103,8 @@ inline constexpr int kBatchesInFlightMax = 8;
 // --- Pages of lists.
 inline constexpr int kSessionPageDefault = 50;
 inline constexpr int kSessionPageMax = 1000;
+inline constexpr int kSnapshotPageDefault = 50;
+inline constexpr int kSnapshotPageMax = 1000;
 inline constexpr int kCommandPageDefault = 100;
 inline constexpr int kCommandPageMax = 10000;
 inline constexpr int kVmaPageDefault = 1000;

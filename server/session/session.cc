@@ -386,7 +386,15 @@ void Session::Execute(Run run, std::vector<std::string> commands) {
     }
     entries.back().request_id = std::move(run.options.request_id);
   }
+  for (const storage::Entry& entry : entries) live_->pace->Add(entry);
   Append(std::move(entries), record);
+  TakeSnapshotIfDue();
+}
+
+// As somebody who looks would: the copy waits until what it shows is durable.
+void Session::TakeSnapshotIfDue() {
+  if (live_ == nullptr || !context_.snapshots.Due(*live_->pace)) return;
+  Do(Look{absl::nullopt, context_.snapshots.Begin(id_, live_->pace)});
 }
 
 void Session::Append(std::vector<storage::Entry> entries,
@@ -486,8 +494,10 @@ void Session::Do(Look look) {
                                       live_->revision);
   }
   if (!status.ok()) return look.answer(std::move(status));
+  std::unique_ptr<Machine> machine = CopyMachine(*live_->machine);
+  if (machine == nullptr) return look.answer(OutOfMemory());
   auto view = std::make_shared<const MachineView>(
-      MachineView{*live_->machine, live_->revision});
+      MachineView{std::move(*machine), live_->revision, live_->session_key});
   bool stale = false;
   {
     absl::MutexLock lock(&mutex_);

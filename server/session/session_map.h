@@ -21,6 +21,7 @@
 
 namespace faultline {
 
+class AutomaticSnapshots;
 class Session;
 class SessionMap;
 
@@ -32,6 +33,7 @@ struct SessionContext {
   Outstanding& outstanding;
   WorkQueue& workers;  // that execute
   WorkQueue& wakers;   // that rebuild
+  AutomaticSnapshots& snapshots;
 };
 
 // The right to have a machine in memory.
