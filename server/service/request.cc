@@ -1,11 +1,13 @@
 #include "server/service/request.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "server/codec/errors.h"
 #include "server/codec/outcome.h"
@@ -17,14 +19,23 @@ namespace {
 
 constexpr char kPrefix[] = "sessions/";
 
-bool IsSessionIdChar(char c) {
+bool IsIdChar(char c) {
   return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '-';
 }
 
-bool IsSessionId(absl::string_view id) {
+bool IsId(absl::string_view id) {
   return !id.empty() && id.size() <= limits::kSessionIdBytesMax &&
          absl::ascii_islower(id.front()) && id.back() != '-' &&
-         std::all_of(id.begin(), id.end(), IsSessionIdChar);
+         std::all_of(id.begin(), id.end(), IsIdChar);
+}
+
+absl::Status CheckId(absl::string_view field, absl::string_view id,
+                     absl::string_view what) {
+  if (IsId(id)) return absl::OkStatus();
+  return errors::InvalidField(
+      field,
+      absl::StrCat(what, " is called by 1 to ", limits::kSessionIdBytesMax,
+                   " of a-z, 0-9 and -, first a letter, last no -"));
 }
 
 std::string TokenHead(absl::string_view kind, absl::string_view scope) {
@@ -61,11 +72,38 @@ std::string SessionName(absl::string_view id) {
 }
 
 absl::Status CheckSessionId(absl::string_view field, absl::string_view id) {
-  if (IsSessionId(id)) return absl::OkStatus();
+  return CheckId(field, id, "a session");
+}
+
+absl::StatusOr<SnapshotIds> SnapshotIdsOf(const std::string& snapshot) {
+  if (snapshot.empty()) {
+    return errors::MissingField("snapshot",
+                                "is required: the name of a snapshot, "
+                                "sessions/{session}/snapshots/{snapshot}");
+  }
+  const std::vector<std::string> parts = absl::StrSplit(snapshot, '/');
+  if (parts.size() != 4 || parts[0] != "sessions" || parts[2] != "snapshots" ||
+      !IsId(parts[1]) || !IsId(parts[3])) {
+    return errors::InvalidField(
+        "snapshot",
+        "must be a name of the form sessions/{session}/snapshots/{snapshot}, "
+        "as CreateSnapshot and ListSnapshots return it");
+  }
+  return SnapshotIds{parts[1], parts[3]};
+}
+
+absl::Status CheckSnapshotId(absl::string_view field, absl::string_view id) {
+  return CheckId(field, id, "a snapshot");
+}
+
+absl::Status CheckDisplayName(absl::string_view display_name) {
+  if (display_name.size() <= limits::kDisplayNameBytesMax) {
+    return absl::OkStatus();
+  }
   return errors::InvalidField(
-      field,
-      absl::StrCat("a session is called by 1 to ", limits::kSessionIdBytesMax,
-                   " of a-z, 0-9 and -, first a letter, last no -"));
+      "display_name",
+      absl::StrCat("has ", display_name.size(), " bytes: at most ",
+                   limits::kDisplayNameBytesMax));
 }
 
 absl::Status CheckRequestId(absl::string_view request_id) {

@@ -1,0 +1,17 @@
+// Sessions and times as messages.
+#ifndef FAULTLINE_SERVER_SERVICE_SESSION_MESSAGE_H_
+#define FAULTLINE_SERVER_SERVICE_SESSION_MESSAGE_H_
+
+#include "absl/time/time.h"
+#include "faultline/v1/session.pb.h"
+#include "google/protobuf/timestamp.pb.h"
+#include "server/session/session_types.h"
+
+namespace faultline {
+
+void TimeToProto(absl::Time time, google::protobuf::Timestamp* proto);
+void InfoToProto(const SessionInfo& info, v1::Session* proto);
+
+}  // namespace faultline
+
+#endif  // FAULTLINE_SERVER_SERVICE_SESSION_MESSAGE_H_
