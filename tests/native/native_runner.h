@@ -60,6 +60,7 @@ class NativeRunner {
   std::string CheckExpect(const scenario::Op& op) const;
   std::string ReadProc(const std::string& path, int process) const;
 
+  void DrainBatches();
   void DumpAll(const scenario::DumpParts& parts);
 
   const scenario::Script& script_;
@@ -72,6 +73,7 @@ class NativeRunner {
   std::map<std::string, uint64_t> labels_;
   scenario::OpResult last_;
   int number_ = 0;
+  bool peak_is_ours_ = false;  // mincore's vector may have raised VmPeak
 };
 
 }  // namespace faultline::native

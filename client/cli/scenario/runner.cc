@@ -236,7 +236,7 @@ void Runner::Remember(const Op& op, const OpResult& result,
   if (result.ret) value = *result.ret;
   if (result.file_ret) value = static_cast<uint64_t>(*result.file_ret);
   if (result.error) value = static_cast<uint64_t>(-int64_t{*result.error});
-  if (result.skip) value = static_cast<uint64_t>(int64_t{-kEsrch});
+  if (result.skip) value = 0;  // nothing was called
   labels_[op.label] = value;
 }
 
