@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "server/machine/mm/filemap.h"
 #include "server/machine/mm/gup.h"
@@ -154,6 +155,7 @@ Errno ColdOrPageout(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
   const Mm& mm = k.mms[vma.mm];
   const bool clear_young = advice == kCold || k.quirks.pageout_clears_young;
   bool flush = false;
+  std::vector<Pfn> out;
   ForEachPte(k, mm, start, end, [&](VirtAddr, uint64_t& entry) {
     Pte pte(entry);
     if (!pte.present() || pte.special()) return;
@@ -164,8 +166,10 @@ Errno ColdOrPageout(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
       flush = true;
     }
     page.flags &= ~(page_flag::kReferenced | page_flag::kActive);
+    if (advice == kPageout) out.push_back(pte.pfn());
   });
   if (flush) FlushTlbRange(k, mm, start, end);
+  for (Pfn pfn : out) ReclaimFilePage(k, pfn);
   return Errno::kOk;
 }
 

@@ -78,7 +78,7 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"AfterFsyncAWriteFaultsAgain",
             "map 0 rw shared fd7; write 0 +1; fsync 7; write 0 +1"},
         Row{"AnUncachedPageIsAMajorFault",
-            "map 0-2 r fd5; read 0 =1 +0 !1; read 1 =8 +1 !0"},
+            "map 0-2 r fd5; read 0 =1 +0 !1; read 1 =8 +0 !0"},
         Row{"ReadAroundBringsThirtyTwoPages",
             "map 0-256 r fd5; read 100 !1; read 84-100 !0; read 115 !0;"
             "read 116 !1"},
