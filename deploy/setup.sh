@@ -1,32 +1,36 @@
 #!/usr/bin/env bash
 # Installs what Faultline is built and tested with, from Debian's packages
-# (and buf from npm). Runs again at no cost: what is there is left alone.
+# (and buf and the Node client's packages from npm). Runs again at no cost: what
+# is there is left alone.
 set -euo pipefail
 # shellcheck source=deploy/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 BUF_VERSION=1.75.0
 BUF_HOME=$ROOT/build/tools/buf
+NODE_HOME=$ROOT/build/tools/typescript
 
 help() {
   cat <<'END'
-usage: deploy/setup.sh [--lint] [--tidy] [--check]
+usage: deploy/setup.sh [--lint] [--node] [--tidy] [--check]
 
 Installs what is missing of the tools and libraries that Faultline needs, with
 apt-get, as root or through sudo. Made for Debian 12 (bookworm); elsewhere it
 says what is missing.
 
   --lint    also what the lint needs: clang-format, shellcheck, and buf (npm)
+  --node    also what the Node client needs: node, npm, and its npm packages
   --tidy    also clang and clang-tidy, for the preset `tidy` (large)
   --check   install nothing; say what is missing, with status 1
   --help    this text
 END
 }
 
-want_lint=no want_tidy=no only_check=no
+want_lint=no want_node=no want_tidy=no only_check=no
 while (($#)); do
   case $1 in
     --lint) want_lint=yes ;;
+    --node) want_node=yes ;;
     --tidy) want_tidy=yes ;;
     --check) only_check=yes ;;
     -h | --help) help && exit 0 ;;
@@ -52,6 +56,11 @@ needs() {
 has_command() { command -v "$1"; }
 has_library() { pkg-config --exists "$1"; }
 needs_command() { needs "${2:-$1}" "the command $1" has_command "$1"; }
+# The interpreter that has it need not be the first on the path.
+has_python_module() {
+  python3 -c "import $1" || /usr/bin/python3 -c "import $1"
+}
+needs_module() { needs "$2" "the Python module $1" has_python_module "$1"; }
 needs_library() { needs "$2" "the library $3" has_library "$1"; }
 
 look() {
@@ -64,6 +73,8 @@ look() {
   needs_command git
   needs_command pkg-config pkgconf
   needs_command python3
+  needs_module grpc python3-grpcio
+  needs_module google.protobuf python3-protobuf
   needs_command strace
   needs_command protoc protobuf-compiler
   needs_command grpc_cpp_plugin protobuf-compiler-grpc
@@ -78,9 +89,12 @@ look() {
   needs_library libzstd libzstd-dev "Zstandard (1.5)"
   needs_library nlohmann_json nlohmann-json3-dev "nlohmann JSON (3.11)"
   needs_library libcrypto libssl-dev "OpenSSL (3.0)"
+  needs_library yaml-cpp libyaml-cpp-dev "yaml-cpp (0.7)"
   if [[ $want_lint = yes ]]; then
     needs_command clang-format-14
     needs_command shellcheck
+  fi
+  if [[ $want_lint = yes || $want_node = yes ]]; then
     needs_command node nodejs
     needs_command npm
     needs ca-certificates "root certificates for HTTPS" \
@@ -178,6 +192,28 @@ install_buf() {
     die "@bufbuild/buf@$BUF_VERSION is installed in $BUF_HOME but does not run"
 }
 
+# Are the packages those that the Node client's lock file names?
+node_packages_are_there() {
+  [[ -d $NODE_HOME/node_modules ]] &&
+    cmp -s "$ROOT/client/typescript/package-lock.json" \
+      "$NODE_HOME/installed-lock.json"
+}
+
+install_node_packages() {
+  say "setup: installing the packages of the Node client from npm"
+  mkdir -p "$NODE_HOME"
+  rm -f "$NODE_HOME/installed-lock.json"
+  cp "$ROOT"/client/typescript/package{,-lock}.json "$NODE_HOME"
+  if ! (cd "$NODE_HOME" && npm ci --ignore-scripts --no-audit --no-fund \
+    --loglevel=error --prefer-offline) >"$NODE_HOME/npm.log" 2>&1 </dev/null; then
+    tail -n 15 "$NODE_HOME/npm.log" >&2
+    die "npm could not install the packages of client/typescript" \
+      "its output is in $NODE_HOME/npm.log; is the npm registry within reach?" \
+      "without them, deploy/test.sh --quick tests everything but the Node client"
+  fi
+  cp "$NODE_HOME/package-lock.json" "$NODE_HOME/installed-lock.json"
+}
+
 look
 if [[ $only_check = yes ]]; then
   if ((${#missing[@]})); then
@@ -186,6 +222,10 @@ if [[ $only_check = yes ]]; then
   fi
   if [[ $want_lint = yes ]] && ! buf_is_there; then
     echo "missing: buf $BUF_VERSION (npm package @bufbuild/buf)"
+    exit 1
+  fi
+  if [[ $want_node = yes ]] && ! node_packages_are_there; then
+    echo "missing: the npm packages of client/typescript/package-lock.json"
     exit 1
   fi
   ((${#missing[@]} == 0)) || exit 1
@@ -201,4 +241,7 @@ if ((${#missing[@]})); then
 fi
 if [[ $want_lint = yes ]] && ! buf_is_there; then
   install_buf
+fi
+if [[ $want_node = yes ]] && ! node_packages_are_there; then
+  install_node_packages
 fi

@@ -11,8 +11,8 @@ usage: deploy/test.sh [--quick] [--preset NAME] [--jobs N] [--match REGEX]
 Installs what is missing, builds, and runs every test: unit, end to end, and
 the lint. The last lines are ctest's count of them.
 
-  --quick         leave out the tests labelled `slow`, and install no lint
-                  tools (a lint whose tool is missing is then skipped)
+  --quick         leave out the tests labelled `slow`, and install nothing for
+                  the lint and the Node client (what is missing is skipped)
   --preset NAME   dev (the default), release, asan or tsan
   --jobs N        how many compilers and tests run at once (default: cores)
   --match REGEX   only the tests whose name matches, as in ctest -R
@@ -48,7 +48,7 @@ setup=() leave_out=()
 if [[ $quick = yes ]]; then
   leave_out=(--label-exclude '^slow$')
 else
-  setup=(--lint)
+  setup=(--lint --node)
 fi
 
 "$ROOT/deploy/setup.sh" "${setup[@]}"

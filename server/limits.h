@@ -30,6 +30,7 @@ inline constexpr int kFieldViolationsMax = 8;
 
 // --- Commands.
 inline constexpr uint64_t kAccessCountMax = uint64_t{1} << 24;
+inline constexpr size_t kManyEntriesMax = size_t{1} << 16;  // of AccessMany
 inline constexpr size_t kPathBytesMax = 4095;      // PATH_MAX with its NUL
 inline constexpr size_t kNameBytesMax = 255;       // sysctls, names of VMAs
 inline constexpr size_t kDataBytesMax = 2 * kMiB;  // CreateFile, Write, Read
@@ -66,6 +67,28 @@ inline constexpr size_t kLiveMachinesMax = 1024;
 inline constexpr int64_t kParticipantsPerSessionMax = 10'000;
 // Commands of one session that were received and not yet executed.
 inline constexpr size_t kQueuedCommandsPerSessionMax = 4096;
+
+// --- Snapshots. Automatic ones are taken after so many commands, or bytes in
+// the journal: what waking a session replays at most, tens of milliseconds. A
+// machine of kSnapshotWorthBytes costs about as much to save as these commands
+// to replay; of a machine n times as large it is n times as many.
+inline constexpr int64_t kSnapshotCommands = 10'000;
+inline constexpr int64_t kSnapshotBytes = 16 * kMiB;
+inline constexpr int64_t kSnapshotWorthBytes = 4 * kMiB;
+// Of one session: automatic ones, thinned so that they spread over its history,
+// and those of users, who are told.
+inline constexpr int64_t kAutomaticSnapshotsMax = 16;
+inline constexpr int64_t kUserSnapshotsMax = 256;
+// Copies of machines that wait to be saved; more are not taken.
+inline constexpr size_t kSnapshotsWaitingMax = 64;
+// Damaged ones that are passed over before a history is replayed from its
+// start.
+inline constexpr int64_t kSnapshotTriesMax = 4;
+// Machines of past revisions that are kept for the next look.
+inline constexpr size_t kPastMachinesMax = 8;
+// A look at the past also keeps the machine this many revisions before, for one
+// who steps back.
+inline constexpr int64_t kPastStepsBack = 64;
 
 // --- Calls of one connection at a time.
 inline constexpr int kStreamsPerConnectionMax = 1000;
@@ -110,15 +133,48 @@ inline constexpr size_t kWatchAheadBytesMax = 4 * kMiB;
 inline constexpr size_t kReplicasPerSessionMax = 4;
 inline constexpr int64_t kReplicaSkipMax = 1024;
 
+// --- Exercises and grades.
+inline constexpr size_t kExerciseIdBytesMax = 40;  // of a session's 63
+inline constexpr size_t kExerciseBytesMax = 256 * kKiB;
+inline constexpr size_t kYamlDepthMax = 16;
+inline constexpr int kExpressionDepthMax = 64;
+inline constexpr int kExpressionNodesMax = 256;
+inline constexpr size_t kFilledTextBytesMax = 64 * kKiB;
+inline constexpr int kVariablesMax = 64;
+inline constexpr int kChecksMax = 64;  // questions or goals
+inline constexpr double kPointsMax = 1000;
+inline constexpr int kAttemptsPerStudentMax = 100;
+inline constexpr size_t kStudentBytesMax = 128;
+inline constexpr size_t kSecretBytesMax = 64;
+inline constexpr size_t kAnswerBytesMax = 16 * kKiB;
+// Draws that `require` may refuse before there is no such variant.
+inline constexpr int kDrawsMax = 1000;
+// Variants that CreateExercise and `faultline exercise lint` try.
+inline constexpr int kLintSeeds = 20;
+// What grading executes for one submission: a set-up is one batch, and nobody
+// solves an exercise with more commands than fit into another.
+inline constexpr size_t kSetupCommandsMax = 1024;
+inline constexpr int64_t kAttemptCommandsMax = 4096;
+inline constexpr uint64_t kTrialAccessesMax = uint64_t{1} << 20;
+inline constexpr size_t kTrialEventsMax = size_t{1} << 17;
+inline constexpr int64_t kExercisesMax = 10'000;
+inline constexpr int64_t kAttemptsMax = 1'000'000;
+
 // --- Pages of lists.
 inline constexpr int kSessionPageDefault = 50;
 inline constexpr int kSessionPageMax = 1000;
 inline constexpr int kParticipantPageDefault = 50;
 inline constexpr int kParticipantPageMax = 1000;
+inline constexpr int kSnapshotPageDefault = 50;
+inline constexpr int kSnapshotPageMax = 1000;
 inline constexpr int kCommandPageDefault = 100;
 inline constexpr int kCommandPageMax = 10000;
 inline constexpr int kVmaPageDefault = 1000;
 inline constexpr int kVmaPageMax = 10000;
+inline constexpr int kExercisePageDefault = 50;
+inline constexpr int kExercisePageMax = 1000;
+inline constexpr int kGradePageDefault = 50;
+inline constexpr int kGradePageMax = 1000;
 inline constexpr size_t kPageTokenBytesMax = 256;
 
 // --- Time.

@@ -22,7 +22,6 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "server/limits.h"
-#include "server/session/session_table.h"
 
 namespace faultline {
 namespace {
@@ -30,13 +29,16 @@ namespace {
 using Durability = storage::Store::Durability;
 
 constexpr char kServeFooter[] =
-    "A session that nobody uses costs nothing but its journal. SIGTERM or\n"
+    "A session that nobody uses costs nothing but its journal and its\n"
+    "snapshots, of which the server keeps a few of each. SIGTERM or\n"
     "Ctrl-C stops the server after it has answered what it accepted; a second\n"
     "one stops it at once, and what was acknowledged is kept all the same.\n"
     "\n"
     "Examples:\n"
     "  faultline serve                                here, on port 50051\n"
     "  faultline serve --data /srv/faultline --durability power\n"
+    "  faultline serve --snapshot-commands 1000       wakes sooner, writes "
+    "more\n"
     "  faultline serve --listen 127.0.0.1:0           any free port, which\n"
     "                                                 the first line tells\n"
     "  faultline serve --listen unix:/run/faultline.sock\n"
@@ -118,7 +120,7 @@ int Serve(const ServeOptions& options) {
     Log("%s", std::string(store.status().message()));
     return kServeDataBad;
   }
-  SessionTable table(**store);
+  SessionTable table(**store, options.table);
   absl::StatusOr<std::unique_ptr<Server>> server =
       Server::Start(table, options.server);
   if (!server.ok()) {
@@ -172,6 +174,22 @@ std::function<int()> AddServe(CLI::App& serve) {
         return absl::StrCat("'", word, "' is neither 'process' nor 'power'");
       })
       ->default_str("process");
+  AutomaticSnapshots::Options& snapshots = options->table.snapshots;
+  serve
+      .add_option("--snapshot-commands", snapshots.commands,
+                  "Keep a snapshot of a session's machine after so many "
+                  "commands, so that it wakes without replaying them all; 0: "
+                  "not because of commands")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("N")
+      ->capture_default_str();
+  serve
+      .add_option("--snapshot-bytes", snapshots.bytes,
+                  "The same, after so many bytes of commands; 0: not because "
+                  "of bytes")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("BYTES")
+      ->capture_default_str();
   serve
       .add_flag("--reflection,!--no-reflection", options->server.reflection,
                 "Tell clients like grpcurl what methods there are")

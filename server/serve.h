@@ -7,6 +7,7 @@
 #include <string>
 
 #include "server/service/server.h"
+#include "server/session/session_table.h"
 #include "storage/store.h"
 
 namespace CLI {
@@ -27,6 +28,7 @@ enum ServeExit {
 struct ServeOptions {
   Server::Options server;
   storage::Store::Options store;
+  SessionTable::Options table;
 };
 
 // Serves until SIGTERM or SIGINT. Says on stdout where it listens, once it

@@ -50,8 +50,9 @@ struct Chunk {
 };
 
 // The hash that stands before the first chunk: what the session started from.
+// `base` is a hash of what it started from besides its config, or empty.
 std::string GenesisHash(absl::string_view session_id, absl::Time create_time,
-                        absl::string_view config);
+                        absl::string_view config, absl::string_view base = "");
 
 // The hash `chunk` must carry when `previous` is the hash before it.
 std::string ChunkHash(absl::string_view previous, const Chunk& chunk);

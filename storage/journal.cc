@@ -13,6 +13,9 @@ namespace {
 
 // A page of a cursor ends after the chunk that reaches this.
 constexpr size_t kPageBytes = 1 << 20;
+// What is longer lies in journal_bodies: SQLite reads the whole of a row that
+// does not fit into a page of an index (1002 bytes) whenever it looks for one.
+constexpr size_t kInlineBytesMax = 896;
 
 constexpr char kSelectHead[] = R"sql(
 SELECT h.session_key, h.last_revision, h.hash
@@ -24,8 +27,14 @@ SELECT h.session_key, h.last_revision, h.hash
 constexpr char kInsertChunk[] = R"sql(
 INSERT INTO journal_chunks
   (session_key, first_revision, last_revision, time_us, encoding,
-   unpacked_bytes, hash, body)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+   unpacked_bytes, hash, body, body_key)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+)sql";
+
+constexpr char kInsertBody[] = R"sql(
+INSERT INTO journal_bodies (body)
+VALUES (?)
+RETURNING body_key
 )sql";
 
 constexpr char kInsertRequest[] = R"sql(
@@ -46,6 +55,15 @@ SELECT revision
   FROM journal_requests
  WHERE session_key = ?
    AND request_id = ?
+)sql";
+
+constexpr char kSelectRequestIds[] = R"sql(
+SELECT request_id
+  FROM journal_requests
+ WHERE session_key = ?
+   AND request_id > ?
+ ORDER BY request_id
+ LIMIT ?
 )sql";
 
 constexpr char kSelectGenesis[] = R"sql(
@@ -75,7 +93,12 @@ SELECT hash
 
 constexpr char kSelectChunks[] = R"sql(
 SELECT first_revision, last_revision, time_us, encoding, unpacked_bytes, hash,
-       body
+       CASE body_key
+         WHEN 0 THEN body
+         ELSE (SELECT b.body
+                 FROM journal_bodies AS b
+                WHERE b.body_key = journal_chunks.body_key)
+       END
   FROM journal_chunks
  WHERE session_key = ?
    AND first_revision >= ?
@@ -83,7 +106,22 @@ SELECT first_revision, last_revision, time_us, encoding, unpacked_bytes, hash,
  ORDER BY first_revision
 )sql";
 
+// Writes a body apart from its row; its key.
+absl::StatusOr<int64_t> InsertBody(Database& database, absl::string_view body) {
+  FAULTLINE_ASSIGN_OR_RETURN(Statement insert, database.Prepare(kInsertBody));
+  insert.BindBlob(1, body);
+  FAULTLINE_RETURN_IF_ERROR(insert.Step().status());
+  const int64_t key = insert.Int64(0);
+  FAULTLINE_RETURN_IF_ERROR(insert.Step().status());  // to its end
+  return key;
+}
+
 absl::Status InsertChunk(Database& database, int64_t key, const Chunk& chunk) {
+  const bool is_inline = chunk.body.size() <= kInlineBytesMax;
+  int64_t body_key = 0;
+  if (!is_inline) {
+    FAULTLINE_ASSIGN_OR_RETURN(body_key, InsertBody(database, chunk.body));
+  }
   FAULTLINE_ASSIGN_OR_RETURN(Statement insert, database.Prepare(kInsertChunk));
   return insert.Bind(1, key)
       .Bind(2, chunk.first_revision)
@@ -92,7 +130,8 @@ absl::Status InsertChunk(Database& database, int64_t key, const Chunk& chunk) {
       .Bind(5, static_cast<int64_t>(chunk.encoding))
       .Bind(6, chunk.unpacked_bytes)
       .BindBlob(7, chunk.hash)
-      .BindBlob(8, chunk.body)
+      .BindBlob(8, is_inline ? absl::string_view(chunk.body) : "")
+      .Bind(9, body_key)
       .Run();
 }
 
@@ -187,6 +226,20 @@ absl::StatusOr<absl::optional<int64_t>> FindRevision(
   FAULTLINE_ASSIGN_OR_RETURN(const bool found, select.Step());
   if (!found) return absl::optional<int64_t>();
   return absl::optional<int64_t>(select.Int64(0));
+}
+
+absl::StatusOr<std::vector<std::string>> ReadRequestIds(
+    Database& database, const JournalHead& head, absl::string_view after_id,
+    int64_t limit) {
+  FAULTLINE_ASSIGN_OR_RETURN(Statement select,
+                             database.Prepare(kSelectRequestIds));
+  select.Bind(1, head.session_key).BindText(2, after_id).Bind(3, limit);
+  std::vector<std::string> ids;
+  while (true) {
+    FAULTLINE_ASSIGN_OR_RETURN(const bool row, select.Step());
+    if (!row) return ids;
+    ids.emplace_back(select.Bytes(0));
+  }
 }
 
 absl::StatusOr<JournalCursor> JournalCursor::Open(Database& database,

@@ -43,6 +43,11 @@ absl::Status AppendEntries(Database& database, absl::string_view session,
 absl::StatusOr<absl::optional<int64_t>> FindRevision(
     Database& database, const JournalHead& head, absl::string_view request_id);
 
+// Up to `limit` request ids after `after_id`, in order.
+absl::StatusOr<std::vector<std::string>> ReadRequestIds(
+    Database& database, const JournalHead& head, absl::string_view after_id,
+    int64_t limit);
+
 // An entry as it was read back.
 struct StoredEntry {
   Entry entry;

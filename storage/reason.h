@@ -21,6 +21,12 @@
 //   ENTRY_TOO_LARGE
 //   SESSION_NOT_FOUND, SESSION_EXISTS, REQUEST_ID_EXISTS
 //   PARTICIPANT_NOT_FOUND, PARTICIPANT_EXISTS
+//   SNAPSHOT_NOT_FOUND, SNAPSHOT_EXISTS
+//   SNAPSHOT_CORRUPT              its row or one of its blocks is damaged
+//   SNAPSHOTS_LIMIT               the session has as many as the caller allows
+//   REVISION_NOT_RECORDED         a snapshot of a revision that is not there
+//   SESSION_NOT_ACTIVE            closed or panicked, and it must not be
+//   BLOCK_GONE                    internal: a block has to be sent after all
 #ifndef FAULTLINE_STORAGE_REASON_H_
 #define FAULTLINE_STORAGE_REASON_H_
 

@@ -51,6 +51,67 @@ CREATE TABLE purges (
 ) STRICT;
 )sql";
 
+constexpr char kVersion2[] = R"sql(
+CREATE TABLE blocks (
+  block_key INTEGER PRIMARY KEY,
+  hash      BLOB    NOT NULL UNIQUE,
+  refs      INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE block_bodies (
+  block_key      INTEGER PRIMARY KEY,
+  encoding       INTEGER NOT NULL,
+  unpacked_bytes INTEGER NOT NULL,
+  body           BLOB    NOT NULL
+) STRICT;
+
+CREATE TABLE images (
+  image_key INTEGER PRIMARY KEY,
+  bytes     INTEGER NOT NULL,
+  blocks    INTEGER NOT NULL,
+  hash      BLOB    NOT NULL
+) STRICT;
+
+CREATE TABLE image_blocks (
+  image_key INTEGER NOT NULL,
+  position  INTEGER NOT NULL,
+  block_key INTEGER NOT NULL,
+  PRIMARY KEY (image_key, position)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE image_purges (
+  image_key INTEGER NOT NULL PRIMARY KEY
+) STRICT;
+
+CREATE TABLE snapshots (
+  session_key    INTEGER NOT NULL,
+  id             TEXT    NOT NULL,
+  kind           INTEGER NOT NULL,
+  revision       INTEGER NOT NULL,
+  display_name   TEXT    NOT NULL,
+  create_time_us INTEGER NOT NULL,
+  state_version  INTEGER NOT NULL,
+  fingerprint    INTEGER NOT NULL,
+  image_key      INTEGER NOT NULL,
+  stored_bytes   INTEGER NOT NULL,
+  hash           BLOB    NOT NULL,
+  PRIMARY KEY (session_key, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX snapshots_by_revision ON snapshots (session_key, revision, id);
+CREATE INDEX snapshots_by_image ON snapshots (image_key);
+
+CREATE TABLE session_bases (
+  session_key   INTEGER NOT NULL PRIMARY KEY,
+  image_key     INTEGER NOT NULL,
+  state_version INTEGER NOT NULL,
+  fingerprint   INTEGER NOT NULL,
+  origin        BLOB    NOT NULL
+) STRICT;
+
+CREATE INDEX session_bases_by_image ON session_bases (image_key);
+)sql";
+
 constexpr char kVersion3[] = R"sql(
 CREATE TABLE participants (
   session_key   INTEGER NOT NULL,
@@ -64,9 +125,20 @@ CREATE TABLE participants (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
+constexpr char kVersion4[] = R"sql(
+CREATE TABLE journal_bodies (
+  body_key INTEGER PRIMARY KEY,
+  body     BLOB    NOT NULL
+) STRICT;
+
+ALTER TABLE journal_chunks ADD COLUMN body_key INTEGER NOT NULL DEFAULT 0;
+)sql";
+
 constexpr Migration kMigrations[] = {
     {1, kVersion1},
+    {2, kVersion2},
     {3, kVersion3},
+    {4, kVersion4},
 };
 
 constexpr char kApplicationIdQuery[] = "PRAGMA application_id";

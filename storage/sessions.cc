@@ -5,6 +5,8 @@
 #include "absl/strings/str_cat.h"
 #include "storage/chunk.h"
 #include "storage/reason.h"
+#include "storage/sha256.h"
+#include "storage/snapshots.h"
 #include "storage/status_macros.h"
 
 namespace faultline::storage {
@@ -25,17 +27,23 @@ SELECT session_key, 0, create_time_us, genesis
 
 constexpr char kSelectSession[] = R"sql(
 SELECT s.id, s.state, s.state_detail, s.create_time_us, s.config, s.genesis,
-       h.last_revision, h.update_time_us
+       h.last_revision, h.update_time_us, s.session_key,
+       b.session_key IS NOT NULL, ifnull(b.state_version, 0),
+       ifnull(b.fingerprint, 0), ifnull(b.origin, x'')
   FROM sessions AS s
   JOIN journal_heads AS h USING (session_key)
+  LEFT JOIN session_bases AS b USING (session_key)
  WHERE s.id = ?
 )sql";
 
 constexpr char kSelectSessions[] = R"sql(
 SELECT s.id, s.state, s.state_detail, s.create_time_us, s.config, s.genesis,
-       h.last_revision, h.update_time_us
+       h.last_revision, h.update_time_us, s.session_key,
+       b.session_key IS NOT NULL, ifnull(b.state_version, 0),
+       ifnull(b.fingerprint, 0), ifnull(b.origin, x'')
   FROM sessions AS s
   JOIN journal_heads AS h USING (session_key)
+  LEFT JOIN session_bases AS b USING (session_key)
  WHERE s.id > ?
  ORDER BY s.id
  LIMIT ?
@@ -79,6 +87,16 @@ SELECT session_key
  LIMIT 1
 )sql";
 
+// Those of the rows that kPurgeChunks finds.
+constexpr char kPurgeBodies[] = R"sql(
+DELETE FROM journal_bodies
+ WHERE body_key IN (SELECT body_key
+                      FROM journal_chunks
+                     WHERE session_key = ?1
+                     ORDER BY first_revision
+                     LIMIT ?2)
+)sql";
+
 constexpr char kPurgeChunks[] = R"sql(
 DELETE FROM journal_chunks
  WHERE session_key = ?1
@@ -120,6 +138,19 @@ absl::Status RunWithId(Database& database, const char* sql,
   return statement.BindText(1, id).Run();
 }
 
+std::string GenesisOf(const SessionRecord& session) {
+  std::string base;
+  if (session.base.has_value()) {
+    base =
+        std::move(Sha256()
+                      .AddInt(session.base->state_version)
+                      .AddInt(static_cast<int64_t>(session.base->fingerprint))
+                      .Add(session.base->origin))
+            .Digest();
+  }
+  return GenesisHash(session.id, session.create_time, session.config, base);
+}
+
 absl::StatusOr<SessionRecord> SessionOfRow(const Statement& row) {
   SessionRecord session;
   session.id = std::string(row.Bytes(0));
@@ -129,10 +160,12 @@ absl::StatusOr<SessionRecord> SessionOfRow(const Statement& row) {
   session.config = std::string(row.Bytes(4));
   session.last_revision = row.Int64(6);
   session.update_time = absl::FromUnixMicros(row.Int64(7));
-  if (GenesisHash(session.id, session.create_time, session.config) ==
-      row.Bytes(5)) {
-    return session;
+  session.key = row.Int64(8);
+  if (row.Int64(9) != 0) {
+    session.base = SessionBase{std::string(row.Bytes(12)), row.Int64(10),
+                               static_cast<uint64_t>(row.Int64(11))};
   }
+  if (GenesisOf(session) == row.Bytes(5)) return session;
   return ErrorWithReason(
       absl::StatusCode::kDataLoss, "JOURNAL_CORRUPT",
       absl::StrCat("session \"", session.id,
@@ -158,8 +191,7 @@ absl::Status SessionNotFound(absl::string_view id) {
 }
 
 absl::Status InsertSession(Database& database, const SessionRecord& session) {
-  const std::string genesis =
-      GenesisHash(session.id, session.create_time, session.config);
+  const std::string genesis = GenesisOf(session);
   FAULTLINE_ASSIGN_OR_RETURN(Statement insert,
                              database.Prepare(kInsertSession));
   insert.BindText(1, session.id)
@@ -223,17 +255,21 @@ absl::Status RemoveSession(Database& database, absl::string_view id) {
   return RunWithId(database, kDeleteSession, id);
 }
 
-absl::StatusOr<bool> Purge(Database& database, int64_t rows_max) {
+absl::StatusOr<bool> PurgeSessions(Database& database, int64_t rows_max) {
   FAULTLINE_ASSIGN_OR_RETURN(Statement select, database.Prepare(kSelectPurge));
   FAULTLINE_ASSIGN_OR_RETURN(const bool any, select.Step());
   if (!any) return false;
   const int64_t key = select.Int64(0);
   select.Reset();
-  for (const char* sql : {kPurgeChunks, kPurgeRequests, kPurgeParticipants}) {
+  for (const char* sql :
+       {kPurgeBodies, kPurgeChunks, kPurgeRequests, kPurgeParticipants}) {
     FAULTLINE_ASSIGN_OR_RETURN(const int64_t rows,
                                PurgeRows(database, sql, key, rows_max));
     if (rows > 0) return true;
   }
+  FAULTLINE_ASSIGN_OR_RETURN(const bool snapshots,
+                             PurgeSnapshots(database, key, rows_max));
+  if (snapshots) return true;
   FAULTLINE_ASSIGN_OR_RETURN(Statement done, database.Prepare(kDeletePurge));
   FAULTLINE_RETURN_IF_ERROR(done.Bind(1, key).Run());
   return true;

@@ -73,17 +73,34 @@ Store::Store(absl::optional<DirectoryLock> lock,
 
 Store::~Store() = default;
 
-absl::Status Store::Submit(Write write) {
-  if (writer_ != nullptr) return writer_->Submit(std::move(write));
+absl::Status Store::CheckWritable() const {
+  if (writer_ != nullptr) return absl::OkStatus();
   return ErrorWithReason(
       absl::StatusCode::kFailedPrecondition, "STORE_READ_ONLY",
       "the data directory was opened read-only; open it for writing");
 }
 
+absl::Status Store::Submit(Write write) {
+  FAULTLINE_RETURN_IF_ERROR(CheckWritable());
+  return writer_->Submit(std::move(write));
+}
+
 absl::Status Store::CreateSession(SessionRecord session, Done done) {
   std::string id = session.id;
-  return Submit(
-      {std::move(id), CreateWrite{std::move(session)}, std::move(done)});
+  session.base.reset();
+  return Submit({std::move(id), CreateWrite{std::move(session), "", ""},
+                 std::move(done)});
+}
+
+absl::Status Store::RestoreSession(SessionRecord session,
+                                   absl::string_view source_session,
+                                   absl::string_view source_snapshot,
+                                   Done done) {
+  std::string id = session.id;
+  return Submit({std::move(id),
+                 CreateWrite{std::move(session), std::string(source_session),
+                             std::string(source_snapshot)},
+                 std::move(done)});
 }
 
 absl::Status Store::SetSessionState(absl::string_view id, SessionState state,
@@ -220,6 +237,87 @@ absl::StatusOr<absl::optional<StoredEntry>> Store::FindRequest(
                    "\" is recorded for revision ", *revision,
                    ", whose entry does not carry it; restore the database from "
                    "a backup"));
+}
+
+absl::StatusOr<std::vector<std::string>> Store::ListRequestIds(
+    absl::string_view session, absl::string_view after_id, int64_t limit) {
+  FAULTLINE_ASSIGN_OR_RETURN(const Connections::Lease database,
+                             connections_->BorrowReader());
+  FAULTLINE_ASSIGN_OR_RETURN(const JournalHead head,
+                             ReadJournalHead(*database, session));
+  return ReadRequestIds(*database, head, after_id, limit);
+}
+
+absl::StatusOr<std::unique_ptr<SnapshotWriter>> Store::WriteSnapshot() {
+  FAULTLINE_RETURN_IF_ERROR(CheckWritable());
+  if (next_image_key_ == 0) {
+    FAULTLINE_ASSIGN_OR_RETURN(const Connections::Lease database,
+                               connections_->BorrowReader());
+    FAULTLINE_ASSIGN_OR_RETURN(const int64_t first, NextImageKey(*database));
+    int64_t unknown = 0;
+    next_image_key_.compare_exchange_strong(unknown, first);
+  }
+  return std::make_unique<SnapshotWriter>(*writer_, *connections_,
+                                          next_image_key_++);
+}
+
+absl::Status Store::DeleteSnapshot(absl::string_view session,
+                                   absl::string_view id, Done done) {
+  return Submit({std::string(session), SnapshotDeleteWrite{std::string(id)},
+                 std::move(done)});
+}
+
+absl::StatusOr<SnapshotRecord> Store::GetSnapshot(absl::string_view session,
+                                                  absl::string_view id) {
+  FAULTLINE_ASSIGN_OR_RETURN(const Connections::Lease database,
+                             connections_->BorrowReader());
+  FAULTLINE_ASSIGN_OR_RETURN(StoredSnapshot stored,
+                             storage::ReadSnapshot(*database, session, id));
+  return std::move(stored.record);
+}
+
+absl::StatusOr<std::vector<SnapshotRecord>> Store::ListSnapshots(
+    absl::string_view session, int64_t after_revision,
+    absl::string_view after_id, int64_t limit) {
+  FAULTLINE_ASSIGN_OR_RETURN(const Connections::Lease database,
+                             connections_->BorrowReader());
+  return ReadSnapshots(*database, session, after_revision, after_id, limit);
+}
+
+absl::StatusOr<std::vector<SnapshotRecord>> Store::ListSnapshotsBefore(
+    absl::string_view session, int64_t revision, int64_t state_version,
+    int64_t limit) {
+  FAULTLINE_ASSIGN_OR_RETURN(const Connections::Lease database,
+                             connections_->BorrowReader());
+  return ReadSnapshotsBefore(*database, session, revision, state_version,
+                             limit);
+}
+
+absl::StatusOr<ImageReader> Store::ReadSnapshot(absl::string_view session,
+                                                absl::string_view id) {
+  FAULTLINE_ASSIGN_OR_RETURN(const Connections::Lease database,
+                             connections_->BorrowReader());
+  FAULTLINE_ASSIGN_OR_RETURN(StoredSnapshot stored,
+                             storage::ReadSnapshot(*database, session, id));
+  return ImageReader(*connections_, writer_.get(), stored.image_key,
+                     std::move(stored.seal),
+                     {std::string(session), std::string(id)});
+}
+
+absl::StatusOr<absl::optional<ImageReader>> Store::ReadBase(
+    absl::string_view session) {
+  FAULTLINE_ASSIGN_OR_RETURN(const Connections::Lease database,
+                             connections_->BorrowReader());
+  int64_t image_key = 0;
+  ImageSeal seal;
+  FAULTLINE_ASSIGN_OR_RETURN(
+      const bool based, ReadBaseImage(*database, session, image_key, seal));
+  absl::optional<ImageReader> reader;
+  if (based) {
+    reader.emplace(*connections_, writer_.get(), image_key, std::move(seal),
+                   ImageReader::Errors{std::string(session), ""});
+  }
+  return reader;
 }
 
 }  // namespace faultline::storage

@@ -6,6 +6,7 @@
 #ifndef FAULTLINE_STORAGE_STORE_H_
 #define FAULTLINE_STORAGE_STORE_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -20,9 +21,12 @@
 #include "storage/chunk.h"
 #include "storage/connections.h"
 #include "storage/data_directory.h"
+#include "storage/image_reader.h"
 #include "storage/journal.h"
 #include "storage/participants.h"
 #include "storage/sessions.h"
+#include "storage/snapshot_writer.h"
+#include "storage/snapshots.h"
 #include "storage/writer.h"
 
 namespace faultline::storage {
@@ -59,10 +63,18 @@ class Store {
 
   // Sessions. An id is whatever the caller finds right.
   [[nodiscard]] absl::Status CreateSession(SessionRecord session, Done done);
+  // The same, but it starts from a snapshot, whose bytes it then has a share
+  // in. SNAPSHOT_NOT_FOUND also when the snapshot is not the one that
+  // `session.base` describes. REQUIRES: `session` has a base.
+  [[nodiscard]] absl::Status RestoreSession(SessionRecord session,
+                                            absl::string_view source_session,
+                                            absl::string_view source_snapshot,
+                                            Done done);
   [[nodiscard]] absl::Status SetSessionState(absl::string_view id,
                                              SessionState state,
                                              std::string detail, Done done);
-  // Also removes its journal. The space is given back bit by bit afterwards.
+  // Also removes its journal and its snapshots. The space is given back bit by
+  // bit afterwards.
   [[nodiscard]] absl::Status DeleteSession(absl::string_view id, Done done);
   absl::StatusOr<SessionRecord> GetSession(absl::string_view id);
   // Up to `limit` sessions with ids after `after_id`, in order. Start with "".
@@ -109,16 +121,44 @@ class Store {
   // The entry that was written with `request_id`.
   absl::StatusOr<absl::optional<StoredEntry>> FindRequest(
       absl::string_view session, absl::string_view request_id);
+  // Up to `limit` request ids of the session after `after_id`, in order.
+  absl::StatusOr<std::vector<std::string>> ListRequestIds(
+      absl::string_view session, absl::string_view after_id, int64_t limit);
+
+  // Snapshots: bytes of the caller's, kept beside the journal. What they have
+  // in common is stored once. Taking one in: see SnapshotWriter.
+  absl::StatusOr<std::unique_ptr<SnapshotWriter>> WriteSnapshot();
+  [[nodiscard]] absl::Status DeleteSnapshot(absl::string_view session,
+                                            absl::string_view id, Done done);
+  // NOT_FOUND; DATA_LOSS, reason SNAPSHOT_CORRUPT.
+  absl::StatusOr<SnapshotRecord> GetSnapshot(absl::string_view session,
+                                             absl::string_view id);
+  // Up to `limit`, by revision and id, after the given ones. Start with -1, "".
+  absl::StatusOr<std::vector<SnapshotRecord>> ListSnapshots(
+      absl::string_view session, int64_t after_revision,
+      absl::string_view after_id, int64_t limit);
+  // Up to `limit` at or before `revision`, the newest first; no damaged ones.
+  absl::StatusOr<std::vector<SnapshotRecord>> ListSnapshotsBefore(
+      absl::string_view session, int64_t revision, int64_t state_version,
+      int64_t limit);
+  // Their bytes, and those that a restored session started from (nullopt of any
+  // other). The reader's errors are theirs.
+  absl::StatusOr<ImageReader> ReadSnapshot(absl::string_view session,
+                                           absl::string_view id);
+  absl::StatusOr<absl::optional<ImageReader>> ReadBase(
+      absl::string_view session);
 
  private:
   Store(absl::optional<DirectoryLock> lock,
         std::unique_ptr<Connections> connections, Access access);
 
+  absl::Status CheckWritable() const;
   absl::Status Submit(Write write);
 
   const absl::optional<DirectoryLock> lock_;
   const std::unique_ptr<Connections> connections_;
-  const std::unique_ptr<Writer> writer_;  // null when read-only
+  std::atomic<int64_t> next_image_key_{0};  // 0: the database has to say
+  const std::unique_ptr<Writer> writer_;    // null when read-only
 };
 
 }  // namespace faultline::storage

@@ -1,7 +1,9 @@
 #include "storage/write.h"
 
+#include <type_traits>
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
 #include "storage/reason.h"
 #include "storage/status_macros.h"
@@ -11,10 +13,12 @@ namespace {
 
 // Errors found before anything was changed: they concern one write alone.
 bool ConcernsOneWrite(const absl::Status& status) {
-  const std::string reason = ReasonOf(status);
-  return reason == "SESSION_NOT_FOUND" || reason == "SESSION_EXISTS" ||
-         reason == "JOURNAL_GAP" || reason == "PARTICIPANT_EXISTS" ||
-         reason == "PARTICIPANT_NOT_FOUND";
+  static constexpr absl::string_view kReasons[] = {
+      "SESSION_NOT_FOUND",  "SESSION_EXISTS",        "JOURNAL_GAP",
+      "SNAPSHOT_NOT_FOUND", "SNAPSHOT_EXISTS",       "SNAPSHOT_CORRUPT",
+      "SNAPSHOTS_LIMIT",    "REVISION_NOT_RECORDED", "SESSION_NOT_ACTIVE",
+      "BLOCK_GONE",         "PARTICIPANT_EXISTS",    "PARTICIPANT_NOT_FOUND"};
+  return absl::c_linear_search(kReasons, ReasonOf(status));
 }
 
 absl::Status Gap(absl::string_view session, int64_t revision, int64_t last) {
@@ -67,24 +71,77 @@ absl::Status WriteGroup::Accept(const std::string& session,
 
 absl::Status WriteGroup::Change(const Write& write) {
   FAULTLINE_RETURN_IF_ERROR(Flush(write.session));
-  if (const auto* create = std::get_if<CreateWrite>(&write.what)) {
-    return InsertSession(database_, create->record);
+  return std::visit(
+      [&](const auto& what) -> absl::Status {
+        if constexpr (std::is_same_v<decltype(what), const AppendWrite&>) {
+          return absl::InternalError("an append is no change");
+        } else {
+          return Do(write.session, what);
+        }
+      },
+      write.what);
+}
+
+absl::Status WriteGroup::Do(const std::string& session,
+                            const CreateWrite& create) {
+  if (!create.record.base.has_value()) {
+    return InsertSession(database_, create.record);
   }
-  if (const auto* state = std::get_if<StateWrite>(&write.what)) {
-    return UpdateSessionState(database_, write.session, state->state,
-                              state->detail, now_);
+  const SessionBase& base = *create.record.base;
+  FAULTLINE_ASSIGN_OR_RETURN(
+      const StoredSnapshot source,
+      ReadSnapshot(database_, create.base_session, create.base_snapshot));
+  if (source.record.fingerprint != base.fingerprint ||
+      source.record.state_version != base.state_version) {
+    return SnapshotNotFound(create.base_session, create.base_snapshot);
   }
-  if (const auto* join = std::get_if<JoinWrite>(&write.what)) {
-    return InsertParticipant(database_, write.session, join->participant);
-  }
-  if (const auto* leave = std::get_if<LeaveWrite>(&write.what)) {
-    return SetLeaveTime(database_, write.session, leave->participant,
-                        leave->time);
-  }
-  FAULTLINE_RETURN_IF_ERROR(RemoveSession(database_, write.session));
-  pending_.erase(write.session);
-  removed_.insert(write.session);
+  FAULTLINE_RETURN_IF_ERROR(InsertSession(database_, create.record));
+  return InsertBase(database_, session, base, source.image_key);
+}
+
+absl::Status WriteGroup::Do(const std::string& session,
+                            const StateWrite& state) {
+  return UpdateSessionState(database_, session, state.state, state.detail,
+                            now_);
+}
+
+absl::Status WriteGroup::Do(const std::string& session, const JoinWrite& join) {
+  return InsertParticipant(database_, session, join.participant);
+}
+
+absl::Status WriteGroup::Do(const std::string& session,
+                            const LeaveWrite& leave) {
+  return SetLeaveTime(database_, session, leave.participant, leave.time);
+}
+
+absl::Status WriteGroup::Do(const std::string& session, const DeleteWrite&) {
+  FAULTLINE_RETURN_IF_ERROR(RemoveSession(database_, session));
+  pending_.erase(session);
+  removed_.insert(session);
   return absl::OkStatus();
+}
+
+absl::Status WriteGroup::Do(const std::string&, const BlocksWrite& blocks) {
+  FAULTLINE_ASSIGN_OR_RETURN(
+      *blocks.stored_bytes, InsertBlocks(database_, blocks.image_key,
+                                         blocks.first_position, blocks.blocks));
+  return absl::OkStatus();
+}
+
+absl::Status WriteGroup::Do(const std::string&,
+                            const BlockDamagedWrite& block) {
+  return SetBlockApart(database_, block.hash);
+}
+
+absl::Status WriteGroup::Do(const std::string& session,
+                            const SnapshotWrite& snapshot) {
+  return InsertSnapshot(database_, session, snapshot.record, snapshot.rules,
+                        snapshot.image_key, snapshot.seal);
+}
+
+absl::Status WriteGroup::Do(const std::string& session,
+                            const SnapshotDeleteWrite& remove) {
+  return RemoveSnapshot(database_, session, remove.id);
 }
 
 absl::Status WriteGroup::Flush(const std::string& session) {

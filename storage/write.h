@@ -3,6 +3,7 @@
 #define FAULTLINE_STORAGE_WRITE_H_
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
@@ -14,9 +15,11 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "storage/database.h"
+#include "storage/images.h"
 #include "storage/journal.h"
 #include "storage/participants.h"
 #include "storage/sessions.h"
+#include "storage/snapshots.h"
 
 namespace faultline::storage {
 
@@ -27,8 +30,12 @@ using Done = std::function<void(absl::Status)>;
 struct AppendWrite {
   std::vector<Entry> entries;
 };
+// With a base in the record it is that of a snapshot, which must still be the
+// one with this fingerprint.
 struct CreateWrite {
   SessionRecord record;
+  std::string base_session;
+  std::string base_snapshot;
 };
 struct StateWrite {
   SessionState state;
@@ -42,11 +49,32 @@ struct LeaveWrite {
   std::string participant;
   absl::Time time;
 };
+// A part of a draft image; of no session yet.
+struct BlocksWrite {
+  int64_t image_key = 0;
+  int64_t first_position = 0;
+  std::vector<Block> blocks;
+  std::shared_ptr<int64_t> stored_bytes;  // set before `done`
+};
+// A damaged block was read.
+struct BlockDamagedWrite {
+  std::string hash;
+};
+struct SnapshotWrite {
+  SnapshotRecord record;
+  SnapshotRules rules;
+  int64_t image_key = 0;
+  ImageSeal seal;
+};
+struct SnapshotDeleteWrite {
+  std::string id;
+};
 
 struct Write {
   std::string session;
   std::variant<AppendWrite, CreateWrite, StateWrite, DeleteWrite, JoinWrite,
-               LeaveWrite>
+               LeaveWrite, BlocksWrite, BlockDamagedWrite, SnapshotWrite,
+               SnapshotDeleteWrite>
       what;
   Done done;
 };
@@ -81,6 +109,16 @@ class WriteGroup {
 
   absl::Status Accept(const std::string& session, const AppendWrite& append);
   absl::Status Change(const Write& write);
+  absl::Status Do(const std::string& session, const CreateWrite& create);
+  absl::Status Do(const std::string& session, const StateWrite& state);
+  absl::Status Do(const std::string& session, const DeleteWrite& remove);
+  absl::Status Do(const std::string& session, const JoinWrite& join);
+  absl::Status Do(const std::string& session, const LeaveWrite& leave);
+  absl::Status Do(const std::string& session, const BlocksWrite& blocks);
+  absl::Status Do(const std::string& session, const BlockDamagedWrite& block);
+  absl::Status Do(const std::string& session, const SnapshotWrite& snapshot);
+  absl::Status Do(const std::string& session,
+                  const SnapshotDeleteWrite& remove);
   absl::Status Flush(const std::string& session);
   absl::Status FlushAll();
   absl::StatusOr<JournalHead> HeadOf(const std::string& session);

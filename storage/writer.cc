@@ -15,6 +15,7 @@ namespace {
 constexpr size_t kHeadsMax = 1 << 14;
 // Small enough that no append notices a session being removed.
 constexpr int64_t kPurgeRows = 256;
+constexpr int64_t kPurgeBlocks = 64;
 
 size_t EntriesOf(const Write& write) {
   const auto* append = std::get_if<AppendWrite>(&write.what);
@@ -27,8 +28,17 @@ size_t BytesOf(const Write& write) {
     for (const Entry& entry : append->entries) bytes += EntryBytes(entry);
   } else if (const auto* create = std::get_if<CreateWrite>(&write.what)) {
     bytes += create->record.config.size();
+  } else if (const auto* part = std::get_if<BlocksWrite>(&write.what)) {
+    for (const Block& block : part->blocks) {
+      bytes += sizeof(Block) + block.body.size();
+    }
   }
   return bytes;
+}
+
+bool LeavesRows(const Write& write) {
+  return std::holds_alternative<DeleteWrite>(write.what) ||
+         std::holds_alternative<SnapshotDeleteWrite>(write.what);
 }
 
 absl::Status CheckEntrySizes(const Write& write) {
@@ -119,7 +129,7 @@ void Writer::Commit(absl::Span<const Write> writes) {
     results = CommitEach(writes);
   }
   for (size_t i = 0; i < writes.size(); ++i) {
-    if (std::holds_alternative<DeleteWrite>(writes[i].what)) {
+    if (LeavesRows(writes[i])) {
       absl::MutexLock lock(&mutex_);
       purging_ = true;
     }
@@ -164,22 +174,43 @@ std::vector<absl::Status> Writer::CommitEach(absl::Span<const Write> writes) {
   return results;
 }
 
+void Writer::HoldImage(int64_t image_key) {
+  absl::MutexLock lock(&mutex_);
+  held_images_.insert(image_key);
+}
+
+void Writer::LetGoOfImage(int64_t image_key) {
+  absl::MutexLock lock(&mutex_);
+  held_images_.erase(image_key);
+  purging_ = true;  // it may have been given up
+}
+
 void Writer::PurgeSome() {
-  const auto purge = [this]() -> absl::StatusOr<bool> {
+  absl::flat_hash_set<int64_t> held;
+  {
+    absl::MutexLock lock(&mutex_);
+    held = held_images_;
+    purging_ = false;  // unless there is more, or becomes more meanwhile
+  }
+  const auto purge = [&]() -> absl::StatusOr<bool> {
     const Connections::Lease database = connections_.BorrowWriter();
     FAULTLINE_ASSIGN_OR_RETURN(
         Transaction transaction,
         Transaction::Begin(*database, Transaction::Mode::kWrite));
-    FAULTLINE_ASSIGN_OR_RETURN(const bool more, Purge(*database, kPurgeRows));
+    FAULTLINE_ASSIGN_OR_RETURN(bool more, PurgeSessions(*database, kPurgeRows));
+    if (!more) {
+      FAULTLINE_ASSIGN_OR_RETURN(more,
+                                 PurgeImages(*database, held, kPurgeBlocks));
+    }
     FAULTLINE_RETURN_IF_ERROR(transaction.Commit());
     return more;
   };
   // After an error the rows wait for the next removal or the next start: they
   // only take space.
   const absl::StatusOr<bool> more = purge();
-  if (more.ok() && *more) return;
+  if (!more.ok() || !*more) return;
   absl::MutexLock lock(&mutex_);
-  purging_ = false;
+  purging_ = true;
 }
 
 }  // namespace faultline::storage

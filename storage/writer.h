@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
@@ -44,6 +45,10 @@ class Writer {
   // an expensive step rarely finds the queue full after it.
   absl::Status CheckRoom() const ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Keeps a draft image from being removed as garbage, and no longer.
+  void HoldImage(int64_t image_key) ABSL_LOCKS_EXCLUDED(mutex_);
+  void LetGoOfImage(int64_t image_key) ABSL_LOCKS_EXCLUDED(mutex_);
+
  private:
   struct Load {
     size_t entries = 0;
@@ -64,8 +69,9 @@ class Writer {
   mutable absl::Mutex mutex_;
   std::vector<Write> queue_ ABSL_GUARDED_BY(mutex_);
   Load load_ ABSL_GUARDED_BY(mutex_);
-  // Removed sessions may have left rows; true at first, for those of a process
-  // that died.
+  absl::flat_hash_set<int64_t> held_images_ ABSL_GUARDED_BY(mutex_);
+  // Removed sessions and snapshots may have left rows; true at first, for those
+  // of a process that died.
   bool purging_ ABSL_GUARDED_BY(mutex_) = true;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
 

@@ -5,8 +5,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "client/cli/scenario/names.h"
-#include "client/cli/scenario/op_table.h"
+#include "server/scenario/names.h"
+#include "server/scenario/op_table.h"
 
 namespace faultline::cli {
 namespace {
@@ -107,6 +107,9 @@ Words SpecialArguments(OpKind kind, size_t index) {
       return BootKeys();
     case OpKind::kSysctl:
       return index == 0 ? scenario::SysctlNames() : Words();
+    case OpKind::kAccesses:
+      return index == 0 ? Words{"grow", "read", "readr", "write", "writer"}
+                        : Words();
     case OpKind::kDump:
       return {"all", "maps", "pagemap", "smaps", "status"};
     case OpKind::kExpect:

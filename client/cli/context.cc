@@ -10,7 +10,7 @@
 namespace faultline::cli {
 namespace {
 
-class SessionTarget : public Target {
+class SessionTarget : public scenario::Target {
  public:
   explicit SessionTarget(client::Session session)
       : session_(std::move(session)) {}
@@ -76,12 +76,12 @@ void AddServerOption(CLI::App& command, std::string* server) {
       ->type_name("ADDR");
 }
 
-std::unique_ptr<Target> MakeSessionTarget(client::Session session) {
+std::unique_ptr<scenario::Target> MakeSessionTarget(client::Session session) {
   return std::make_unique<SessionTarget>(std::move(session));
 }
 
-TargetFactory FactoryFor(const Place& place, const Context& context,
-                         std::string* session_name) {
+scenario::TargetFactory FactoryFor(const Place& place, const Context& context,
+                                   std::string* session_name) {
   if (place.server.empty() && place.session.empty()) {
     if (context.hooks->local_machine) return context.hooks->local_machine;
     return [](const v1::MachineConfig&) {
@@ -90,7 +90,7 @@ TargetFactory FactoryFor(const Place& place, const Context& context,
     };
   }
   return [place, session_name](const v1::MachineConfig& config)
-             -> absl::StatusOr<std::unique_ptr<Target>> {
+             -> absl::StatusOr<std::unique_ptr<scenario::Target>> {
     auto session = OpenOrCreate(place, config);
     if (!session.ok()) return session.status();
     *session_name = session->name();

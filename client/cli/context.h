@@ -11,8 +11,8 @@
 #include "absl/status/statusor.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/main.h"
-#include "client/cli/target.h"
 #include "client/cpp/client.h"
+#include "server/scenario/target.h"
 
 namespace faultline::cli {
 
@@ -40,11 +40,11 @@ void AddServerOption(CLI::App& command, std::string* server);
 // server nor a session; else a new session, or the one that exists by that
 // name, unless a configuration is asked for, which such a session has already
 // (ALREADY_EXISTS). `session_name` learns the session's name.
-TargetFactory FactoryFor(const Place& place, const Context& context,
-                         std::string* session_name);
+scenario::TargetFactory FactoryFor(const Place& place, const Context& context,
+                                   std::string* session_name);
 
 // A session as a target.
-std::unique_ptr<Target> MakeSessionTarget(client::Session session);
+std::unique_ptr<scenario::Target> MakeSessionTarget(client::Session session);
 
 // "host:port" of a server, with the defaults filled in.
 inline constexpr char kDefaultServer[] = "localhost:50051";

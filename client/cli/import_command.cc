@@ -15,9 +15,9 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "client/cli/import_strace.h"
-#include "client/cli/scenario/report.h"
 #include "client/cli/subcommands.h"
 #include "client/cli/terminal.h"
+#include "server/scenario/report.h"
 
 namespace faultline::cli {
 namespace {

@@ -23,12 +23,12 @@ bool ShapesMemory(uint64_t resource) {
 
 // A line as it is compared: shared anonymous memory has an inode that depends
 // on what else the real system did.
-std::string Comparable(MapsLine line) {
+std::string Comparable(scenario::MapsLine line) {
   if (line.name == "/dev/zero (deleted)") {
     line.device = "00:01";
     line.inode = 0;
   }
-  return FormatMapsLine(line);
+  return scenario::FormatMapsLine(line);
 }
 
 }  // namespace
@@ -39,7 +39,7 @@ bool ImportReport::agrees() const {
                      [](const MapsComparison& m) { return m.equal(); });
 }
 
-Reenactor::Reenactor(Target& target, ImportOptions options)
+Reenactor::Reenactor(scenario::Target& target, ImportOptions options)
     : target_(target),
       options_(std::move(options)),
       tree_(options_.root, options_.heads) {}
@@ -237,9 +237,9 @@ uint64_t Reenactor::ToOurs(uint64_t address) {
 absl::Status Reenactor::LearnExecutable(uint64_t real) {
   absl::StatusOr<std::string> text = Maps(*task_);
   if (!text.ok()) return text.status();
-  auto lines = ParseMaps(*text);
+  auto lines = scenario::ParseMaps(*text);
   if (!lines.ok()) return lines.status();
-  for (const MapsLine& line : *lines) {
+  for (const scenario::MapsLine& line : *lines) {
     if (line.name == task_->space->executable && line.perms[1] == 'w') {
       task_->space->layout.LearnExecutable(real, line.start);
       return absl::OkStatus();
@@ -411,21 +411,21 @@ absl::Status Reenactor::CompareMaps(const Task& task, const std::string& name) {
   const std::string path = absl::StrCat(options_.maps_dir, "/", name, ".maps");
   std::error_code error;
   if (!fs::exists(path, error)) return absl::OkStatus();
-  auto theirs = ParseMaps(ReadText(path));
+  auto theirs = scenario::ParseMaps(ReadText(path));
   if (!theirs.ok()) {
     return absl::Status(theirs.status().code(),
                         absl::StrCat(path, ": ", theirs.status().message()));
   }
   absl::StatusOr<std::string> text = Maps(task);
   if (!text.ok()) return text.status();
-  auto ours = ParseMaps(*text);
+  auto ours = scenario::ParseMaps(*text);
   if (!ours.ok()) return ours.status();
   MapsComparison comparison;
   comparison.name = name;
-  for (const MapsLine& line : *ours) {
+  for (const scenario::MapsLine& line : *ours) {
     if (line.name != "[vsyscall]") comparison.ours.push_back(Comparable(line));
   }
-  for (MapsLine line : *theirs) {
+  for (scenario::MapsLine line : *theirs) {
     if (line.name == "[vsyscall]") continue;
     const uint64_t length = line.end - line.start;
     line.start = task.space->layout.ToOurs(line.start);

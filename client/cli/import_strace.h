@@ -23,9 +23,9 @@
 #include "absl/strings/string_view.h"
 #include "client/cli/elf_image.h"
 #include "client/cli/layout.h"
-#include "client/cli/proc_text.h"
 #include "client/cli/strace/reader.h"
-#include "client/cli/target.h"
+#include "server/scenario/proc_text.h"
+#include "server/scenario/target.h"
 
 namespace faultline::cli {
 
@@ -82,7 +82,7 @@ struct ImportReport {
 // Re-enacts one recording on one fresh machine.
 class Reenactor {
  public:
-  Reenactor(Target& target, ImportOptions options);
+  Reenactor(scenario::Target& target, ImportOptions options);
   ~Reenactor();
 
   // Reads to the end. Not OK: the machine could not be asked, or the recording
@@ -199,7 +199,7 @@ class Reenactor {
   absl::StatusOr<std::string> Maps(const Task& task);
   void LoadIdentities();
 
-  Target& target_;
+  scenario::Target& target_;
   ImportOptions options_;
   FileTree tree_;
   ImportReport report_;

@@ -48,9 +48,9 @@ void Reenactor::LoadIdentities() {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(options_.maps_dir, error)) {
     if (entry.path().extension() != ".maps") continue;
-    auto lines = ParseMaps(ReadText(entry.path().string()));
+    auto lines = scenario::ParseMaps(ReadText(entry.path().string()));
     if (!lines.ok()) continue;
-    for (const MapsLine& line : *lines) {
+    for (const scenario::MapsLine& line : *lines) {
       const std::vector<std::string> device = absl::StrSplit(line.device, ':');
       Identity identity;
       if (line.inode == 0 || device.size() != 2 ||

@@ -13,8 +13,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
-#include "client/cli/scenario/suggest.h"
 #include "client/cli/subcommands.h"
+#include "server/scenario/suggest.h"
 
 namespace faultline::cli {
 namespace {
@@ -29,8 +29,10 @@ constexpr char kFooter[] =
     "  faultline serve --data ~/faultline &      a server that records\n"
     "  faultline run lesson.s --session lab-1    the same, on the server\n"
     "  faultline cat /proc/1/maps --session lab-1\n"
+    "  faultline show lab-1                      draws what happened in it\n"
     "  faultline verify lab-1                    replays what was recorded\n"
     "  faultline import strace ls.strace         re-enacts a real program\n"
+    "  faultline grade cow.yaml answers.yaml --student ada@x.edu\n"
     "\n"
     "Exit status: 0 done; 1 it ran, and an expectation, a comparison or a\n"
     "verification failed; 2 it could not be done; 3 wrong usage.\n"
@@ -133,8 +135,11 @@ int Main(int argc, char** argv, const Hooks& hooks) {
   AddImport(app, context);
   AddSession(app, context);
   AddCat(app, context);
+  AddShow(app, context);
+  AddExport(app, context);
   AddReplay(app, context);
   AddVerify(app, context);
+  if (hooks.more) hooks.more(app, &context.exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp& help) {

@@ -6,7 +6,7 @@
 
 #include <functional>
 
-#include "client/cli/target.h"
+#include "server/scenario/target.h"
 
 namespace CLI {
 class App;
@@ -19,9 +19,11 @@ struct Hooks {
   // what runs the server; its result is the exit status. Empty: no such
   // subcommand.
   std::function<std::function<int()>(CLI::App& serve)> serve;
+  // Declares further subcommands; each sets the exit status when it has run.
+  std::function<void(CLI::App& app, int* exit_code)> more;
   // Makes a machine in this process, for `run` and `repl` without a server.
   // Empty: they need one.
-  TargetFactory local_machine;
+  scenario::TargetFactory local_machine;
 };
 
 // Parses the command line, does what it says, and gives the exit status

@@ -5,9 +5,9 @@
 namespace faultline::cli {
 namespace {
 
-class ProgressTarget : public Target {
+class ProgressTarget : public scenario::Target {
  public:
-  ProgressTarget(std::unique_ptr<Target> target, Progress& progress)
+  ProgressTarget(std::unique_ptr<scenario::Target> target, Progress& progress)
       : target_(std::move(target)), progress_(progress) {}
 
   absl::StatusOr<v1::Outcome> Apply(const v1::Command& command) override {
@@ -28,21 +28,22 @@ class ProgressTarget : public Target {
   std::string Describe() const override { return target_->Describe(); }
 
  private:
-  std::unique_ptr<Target> target_;
+  std::unique_ptr<scenario::Target> target_;
   Progress& progress_;
   uint64_t done_ = 0;
 };
 
 }  // namespace
 
-TargetFactory WithProgress(TargetFactory factory, Progress& progress) {
-  return
-      [factory = std::move(factory), &progress](const v1::MachineConfig& config)
-          -> absl::StatusOr<std::unique_ptr<Target>> {
-        absl::StatusOr<std::unique_ptr<Target>> target = factory(config);
-        if (!target.ok()) return target.status();
-        return std::make_unique<ProgressTarget>(*std::move(target), progress);
-      };
+scenario::TargetFactory WithProgress(scenario::TargetFactory factory,
+                                     Progress& progress) {
+  return [factory = std::move(factory),
+          &progress](const v1::MachineConfig& config)
+             -> absl::StatusOr<std::unique_ptr<scenario::Target>> {
+    absl::StatusOr<std::unique_ptr<scenario::Target>> target = factory(config);
+    if (!target.ok()) return target.status();
+    return std::make_unique<ProgressTarget>(*std::move(target), progress);
+  };
 }
 
 }  // namespace faultline::cli

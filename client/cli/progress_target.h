@@ -3,13 +3,14 @@
 #ifndef FAULTLINE_CLIENT_CLI_PROGRESS_TARGET_H_
 #define FAULTLINE_CLIENT_CLI_PROGRESS_TARGET_H_
 
-#include "client/cli/target.h"
 #include "client/cli/terminal.h"
+#include "server/scenario/target.h"
 
 namespace faultline::cli {
 
 // `progress` must outlive the targets that the factory makes.
-TargetFactory WithProgress(TargetFactory factory, Progress& progress);
+scenario::TargetFactory WithProgress(scenario::TargetFactory factory,
+                                     Progress& progress);
 
 }  // namespace faultline::cli
 

@@ -13,13 +13,14 @@
 #include "absl/strings/strip.h"
 #include "client/cli/completion.h"
 #include "client/cli/line_editor.h"
-#include "client/cli/scenario/op_table.h"
-#include "client/cli/scenario/parser.h"
-#include "client/cli/scenario/report.h"
-#include "client/cli/scenario/runner.h"
-#include "client/cli/scenario/suggest.h"
 #include "client/cli/subcommands.h"
 #include "client/cli/terminal.h"
+#include "client/cpp/error.h"
+#include "server/scenario/op_table.h"
+#include "server/scenario/parser.h"
+#include "server/scenario/report.h"
+#include "server/scenario/runner.h"
+#include "server/scenario/suggest.h"
 
 namespace faultline::cli {
 namespace {
@@ -94,7 +95,7 @@ class Repl {
 
   void Complain(const absl::Status& status) {
     std::cout.flush();
-    absl::FPrintF(stderr, "%s\n", status.message());
+    absl::FPrintF(stderr, "%s\n", client::Explain(status));
     if (!absl::IsAborted(status)) {
       exit_code_ = kExitCannot;
     } else if (exit_code_ == kExitOk) {

@@ -8,11 +8,11 @@
 
 #include "absl/strings/str_format.h"
 #include "client/cli/progress_target.h"
-#include "client/cli/scenario/parser.h"
-#include "client/cli/scenario/report.h"
-#include "client/cli/scenario/runner.h"
 #include "client/cli/subcommands.h"
 #include "client/cli/terminal.h"
+#include "server/scenario/parser.h"
+#include "server/scenario/report.h"
+#include "server/scenario/runner.h"
 
 namespace faultline::cli {
 namespace {

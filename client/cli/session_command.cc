@@ -11,9 +11,9 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
-#include "client/cli/scenario/commands.h"
-#include "client/cli/scenario/parser.h"
 #include "client/cli/subcommands.h"
+#include "server/scenario/commands.h"
+#include "server/scenario/parser.h"
 
 namespace faultline::cli {
 namespace {

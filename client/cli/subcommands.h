@@ -13,6 +13,8 @@ void AddRepl(CLI::App& app, Context& context);
 void AddImport(CLI::App& app, Context& context);
 void AddSession(CLI::App& app, Context& context);
 void AddCat(CLI::App& app, Context& context);
+void AddShow(CLI::App& app, Context& context);
+void AddExport(CLI::App& app, Context& context);
 void AddReplay(CLI::App& app, Context& context);
 void AddVerify(CLI::App& app, Context& context);
 

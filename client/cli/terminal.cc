@@ -1,9 +1,13 @@
 #include "client/cli/terminal.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cstdlib>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
@@ -24,9 +28,27 @@ bool WantsColor(FILE* stream) {
   return isatty(fileno(stream)) == 1;
 }
 
-std::string Style::Wrap(const char* code, absl::string_view text) const {
-  if (!color_) return std::string(text);
-  return absl::StrCat("\033[", code, "m", text, "\033[0m");
+bool IsUtf8Locale() {
+  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    const char* value = std::getenv(name);
+    if (value == nullptr || value[0] == '\0') continue;
+    const std::string lower = absl::AsciiStrToLower(value);
+    return absl::StrContains(lower, "utf-8") ||
+           absl::StrContains(lower, "utf8");
+  }
+  return false;
+}
+
+int WidthOf(FILE* stream) {
+  winsize size = {};
+  if (ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
+    return size.ws_col;
+  }
+  int columns = 0;
+  const char* value = std::getenv("COLUMNS");
+  return value != nullptr && absl::SimpleAtoi(value, &columns) && columns > 0
+             ? columns
+             : 80;
 }
 
 Progress::Progress(std::string what, std::string unit, uint64_t total)
@@ -62,13 +84,6 @@ void Progress::Update(uint64_t done) {
   }
   std::fflush(stderr);
   drawn_ = true;
-}
-
-std::string Count(uint64_t n, absl::string_view noun,
-                  absl::string_view plural) {
-  if (n == 1) return absl::StrCat("1 ", noun);
-  if (!plural.empty()) return absl::StrCat(n, " ", plural);
-  return absl::StrCat(n, " ", noun, "s");
 }
 
 }  // namespace faultline::cli

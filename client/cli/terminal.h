@@ -9,6 +9,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "server/scenario/style.h"
 
 namespace faultline::cli {
 
@@ -16,22 +17,15 @@ namespace faultline::cli {
 // not "dumb" (https://no-color.org).
 bool WantsColor(FILE* stream);
 
-// Wraps text in the terminal's escape sequences, or leaves it alone.
-class Style {
- public:
-  explicit Style(bool color) : color_(color) {}
+// Whether text may be UTF-8: what LC_ALL, LC_CTYPE or LANG says, the first of
+// them that is set, whether or not the system has that locale.
+bool IsUtf8Locale();
 
-  std::string Bold(absl::string_view text) const { return Wrap("1", text); }
-  std::string Dim(absl::string_view text) const { return Wrap("2", text); }
-  std::string Good(absl::string_view text) const { return Wrap("32", text); }
-  std::string Bad(absl::string_view text) const { return Wrap("31", text); }
-  std::string Note(absl::string_view text) const { return Wrap("36", text); }
+// The columns of the terminal that `stream` is; else $COLUMNS, else 80.
+int WidthOf(FILE* stream);
 
- private:
-  std::string Wrap(const char* code, absl::string_view text) const;
-
-  bool color_;
-};
+using scenario::Count;
+using scenario::Style;
 
 // Says on stderr how far a long job is. Silent for the first second; then on a
 // terminal one line that is rewritten ten times a second, elsewhere a new line
@@ -58,10 +52,6 @@ class Progress {
   Clock::time_point start_;
   Clock::time_point next_;
 };
-
-// "1 fault", "2 faults". `plural` empty: the noun plus "s".
-std::string Count(uint64_t n, absl::string_view noun,
-                  absl::string_view plural = "");
 
 }  // namespace faultline::cli
 

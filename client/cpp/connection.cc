@@ -41,19 +41,6 @@ uint64_t RandomWord() {
   return generator();
 }
 
-// Doubled per attempt, varied by a fifth, and not below what the server asked
-// for.
-absl::Duration Backoff(int attempt, const absl::Status& status) {
-  const absl::Duration base = kFirstBackoff * (1 << attempt);
-  const double factor =
-      0.8 + 0.4 * static_cast<double>(RandomWord() % 1000) / 1000.0;
-  absl::Duration wait = base * factor;
-  if (const auto details = DetailsOf(status)) {
-    wait = std::max(wait, details->retry_delay.value_or(wait));
-  }
-  return wait;
-}
-
 }  // namespace
 
 Connection::Connection(std::string address)
@@ -81,6 +68,19 @@ absl::Status Connection::Call(
     if (absl::Now() + wait >= end) return status;
     absl::SleepFor(wait);
   }
+}
+
+// Doubled per attempt, varied by a fifth, and not below what the server asked
+// for.
+absl::Duration Connection::Backoff(int attempt, const absl::Status& status) {
+  const absl::Duration base = kFirstBackoff * (1 << attempt);
+  const double factor =
+      0.8 + 0.4 * static_cast<double>(RandomWord() % 1000) / 1000.0;
+  absl::Duration wait = base * factor;
+  if (const auto details = DetailsOf(status)) {
+    wait = std::max(wait, details->retry_delay.value_or(wait));
+  }
+  return wait;
 }
 
 std::string Connection::NewRequestId() {

@@ -55,6 +55,9 @@ class Connection {
       absl::Duration deadline, Repeat repeat,
       const std::function<grpc::Status(grpc::ClientContext&)>& attempt);
 
+  // How long to wait after attempt `attempt`, from 0, failed with `status`.
+  static absl::Duration Backoff(int attempt, const absl::Status& status);
+
   // A request_id that no other call has: random per connection, then counted.
   std::string NewRequestId();
 

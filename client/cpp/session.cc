@@ -94,6 +94,7 @@ absl::StatusOr<v1::Outcome> Session::Call(const v1::Command& command,
     FAULTLINE_CALL(Mincore, mincore);
     FAULTLINE_CALL(SetVmaName, set_vma_name);
     FAULTLINE_CALL(Access, access);
+    FAULTLINE_CALL(AccessMany, access_many);
     FAULTLINE_CALL(Fork, fork);
     FAULTLINE_CALL(Clone, clone);
     FAULTLINE_CALL(Execve, execve);

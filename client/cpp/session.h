@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "client/cpp/connection.h"
+#include "client/cpp/runner.h"
 
 namespace faultline::client {
 
@@ -59,6 +60,11 @@ class Session {
   absl::StatusOr<v1::Outcome> Store(uint32_t pid, uint64_t addr, uint8_t value);
   absl::StatusOr<v1::Outcome> Fork(uint32_t pid);
   absl::StatusOr<v1::Outcome> Exit(uint32_t pid, int status);
+
+  // A stream of batches, for speed; revision() does not follow it.
+  Runner Run(const RunSettings& settings = {}) const {
+    return Runner(connection_, name_, settings);
+  }
 
   // A /proc file, whole, read at one revision. NOT_FOUND when the simulated
   // kernel has none of that name; the message says what it answered.

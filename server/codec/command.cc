@@ -12,6 +12,7 @@ namespace faultline {
 namespace {
 
 using limits::kDataBytesMax;
+using limits::kManyEntriesMax;
 using limits::kNameBytesMax;
 using limits::kPathBytesMax;
 
@@ -98,6 +99,15 @@ FL_FIELDS(Access) {
   FL_FIELD(count, AtMost{limits::kAccessCountMax});
   FL_FIELD(stride);
   FL_FIELD(value, AtMost{limits::kByteMax});
+}
+FL_FIELDS(AccessMany) {
+  FL_FIELD(base);
+  FL_NUMBERS(addr);
+  FL_ENUMS(kind, AccessKind::kFetch);
+  FL_NUMBERS(count);
+  FL_NUMBERS(stride);
+  FL_FIELD(value, RawBytes{{kManyEntriesMax}});
+  FL_FIELD(data);
 }
 FL_NO_FIELDS(Fork)
 FL_FIELDS(Clone) { FL_FIELD(flags); }
@@ -192,6 +202,43 @@ void Complete(Decoder& c, Execve& s, const v1::Execve&) {
             absl::StrCat("and envp have ", strings, " texts and ", bytes,
                          " bytes: at most ", limits::kExecStringsMax, " and ",
                          limits::kExecBytesMax));
+}
+
+// A column has one value for all entries or one for each. The machine relies on
+// it, wherever the command comes from.
+void CheckColumn(Decoder& c, const char* name, size_t size, size_t entries) {
+  if (size <= 1 || size == entries) return;
+  c.Violate(name, absl::StrCat("has ", size, " values and addr ", entries,
+                               ": give one for all or one for each"));
+}
+
+void CheckAccesses(Decoder& c, const AccessMany& s) {
+  const uint64_t most = s.data ? kDataBytesMax : limits::kAccessCountMax;
+  if (AccessesOf(s) <= most) return;
+  c.Violate("count",
+            absl::StrCat("makes more than ", most, " accesses together",
+                         s.data ? ", which is the most with data" : "",
+                         ": send several commands"));
+}
+
+void Complete(Decoder& c, AccessMany& s, const v1::AccessMany&) {
+  const size_t entries = s.addr.size();
+  CheckColumn(c, "kind", s.kind.size(), entries);
+  CheckColumn(c, "count", s.count.size(), entries);
+  CheckColumn(c, "stride", s.stride.size(), entries);
+  CheckColumn(c, "value", s.value.size(), entries);
+  if (!c.checks()) return;
+  if (s.kind.empty()) {
+    c.Violate("kind", "is required: one for all entries, or one for each",
+              true);
+  }
+  if (entries == 0) {
+    c.Violate("addr", "is required: the address of each entry", true);
+  } else if (entries > kManyEntriesMax) {
+    c.Violate("addr", absl::StrCat("has ", entries, " entries: at most ",
+                                   kManyEntriesMax, "; send several commands"));
+  }
+  CheckAccesses(c, s);
 }
 
 void Complete(Decoder&, CreateFile& s, const v1::CreateFile& p) {

@@ -198,6 +198,17 @@ absl::Status ParticipantNotFound(absl::string_view participant) {
   return status;
 }
 
+absl::Status SnapshotNotFound(absl::string_view snapshot) {
+  absl::Status status =
+      Make(absl::StatusCode::kNotFound,
+           absl::StrCat("there is no snapshot ", Quote(snapshot),
+                        ": ListSnapshots shows those there are, CreateSnapshot "
+                        "takes one"),
+           "SNAPSHOT_NOT_FOUND", {{"snapshot", std::string(snapshot)}});
+  SetResource(status, "Snapshot", snapshot, "not found");
+  return status;
+}
+
 absl::Status SessionAlreadyExists(absl::string_view session) {
   absl::Status status =
       Make(absl::StatusCode::kAlreadyExists,
@@ -232,6 +243,17 @@ absl::Status ParticipantIsObserver(absl::string_view participant) {
   return status;
 }
 
+absl::Status SnapshotAlreadyExists(absl::string_view snapshot) {
+  absl::Status status =
+      Make(absl::StatusCode::kAlreadyExists,
+           absl::StrCat("there is a snapshot ", Quote(snapshot),
+                        " already: choose another snapshot_id, leave it empty, "
+                        "or delete that one"),
+           "SNAPSHOT_ALREADY_EXISTS", {{"snapshot", std::string(snapshot)}});
+  SetResource(status, "Snapshot", snapshot, "already exists");
+  return status;
+}
+
 absl::Status SessionClosed(absl::string_view session) {
   absl::Status status =
       Make(absl::StatusCode::kFailedPrecondition,
@@ -254,6 +276,24 @@ absl::Status SessionPanicked(absl::string_view session,
       "SESSION_PANICKED",
       {{"session", std::string(session)}, {"panic", std::string(what)}});
   SetPrecondition(status, "SESSION_STATE", session, "must be open");
+  return status;
+}
+
+absl::Status StateVersionMismatch(absl::string_view name, int64_t version,
+                                  int64_t our_version) {
+  absl::Status status =
+      Make(absl::StatusCode::kFailedPrecondition,
+           absl::StrCat(
+               "the machine that ", Quote(name), " keeps is of state version ",
+               version, ", this server knows version ", our_version,
+               ": take a snapshot of that revision anew from the recorded "
+               "commands, or use a server of that version"),
+           "STATE_VERSION_MISMATCH",
+           {{"name", std::string(name)},
+            {"state-version", absl::StrCat(version)},
+            {"server-state-version", absl::StrCat(our_version)}});
+  SetPrecondition(status, "STATE_VERSION", name,
+                  absl::StrCat("must be of state version ", our_version));
   return status;
 }
 
@@ -327,6 +367,19 @@ absl::Status MachinesLimit(int64_t machines_max) {
            "MACHINES_LIMIT", {{"machines-max", absl::StrCat(machines_max)}});
   SetQuota(status, "server",
            absl::StrCat("at most ", machines_max, " machines in memory"));
+  return status;
+}
+
+absl::Status SnapshotsLimit(absl::string_view session, int64_t snapshots_max) {
+  absl::Status status =
+      Make(absl::StatusCode::kResourceExhausted,
+           absl::StrCat(Quote(session), " may have at most ", snapshots_max,
+                        " snapshots: delete one with DeleteSnapshot"),
+           "SNAPSHOTS_LIMIT",
+           {{"session", std::string(session)},
+            {"snapshots-max", absl::StrCat(snapshots_max)}});
+  SetQuota(status, session,
+           absl::StrCat("at most ", snapshots_max, " snapshots"));
   return status;
 }
 
@@ -427,6 +480,20 @@ absl::Status HistoryCorrupt(absl::string_view session, absl::string_view why) {
            "HISTORY_CORRUPT",
            {{"session", std::string(session)}, {"cause", std::string(why)}});
   SetResource(status, "Session", session, "history is damaged");
+  return status;
+}
+
+absl::Status SnapshotCorrupt(absl::string_view snapshot,
+                             absl::string_view why) {
+  absl::Status status =
+      Make(absl::StatusCode::kDataLoss,
+           absl::StrCat("the stored machine of ", Quote(snapshot),
+                        " fails its checks (", Quote(why),
+                        "): delete the snapshot and take it again, the "
+                        "recorded commands are kept apart from it"),
+           "SNAPSHOT_CORRUPT",
+           {{"snapshot", std::string(snapshot)}, {"cause", std::string(why)}});
+  SetResource(status, "Snapshot", snapshot, "is damaged");
   return status;
 }
 

@@ -45,14 +45,20 @@ absl::Status ProcessNotFound(absl::string_view session, uint32_t pid);
 absl::Status PageNotFound(absl::string_view session, uint64_t pfn);
 // `participant` is the resource name, "sessions/lab-1/participants/ada".
 absl::Status ParticipantNotFound(absl::string_view participant);
+// `snapshot` is the resource name, "sessions/lab-1/snapshots/before".
+absl::Status SnapshotNotFound(absl::string_view snapshot);
 // ALREADY_EXISTS.
 absl::Status SessionAlreadyExists(absl::string_view session);
 absl::Status ParticipantAlreadyExists(absl::string_view participant);
+absl::Status SnapshotAlreadyExists(absl::string_view snapshot);
 // PERMISSION_DENIED.
 absl::Status ParticipantIsObserver(absl::string_view participant);
 // FAILED_PRECONDITION.
 absl::Status SessionClosed(absl::string_view session);
 absl::Status SessionPanicked(absl::string_view session, absl::string_view what);
+// `name` of a snapshot, or of a session that was restored from one.
+absl::Status StateVersionMismatch(absl::string_view name, int64_t version,
+                                  int64_t our_version);
 // ABORTED.
 absl::Status RevisionMismatch(absl::string_view session, int64_t expected,
                               int64_t actual);
@@ -65,6 +71,7 @@ absl::Status RevisionOutOfRange(absl::string_view session,
 // RESOURCE_EXHAUSTED.
 absl::Status SessionsLimit(int64_t sessions_max);
 absl::Status MachinesLimit(int64_t machines_max);
+absl::Status SnapshotsLimit(absl::string_view session, int64_t snapshots_max);
 absl::Status QueueLimit(absl::string_view session, int64_t commands_max);
 absl::Status WorkLimit(int64_t requests_max);
 absl::Status WatchersLimit(int64_t watchers_max);
@@ -76,6 +83,7 @@ absl::Status ShuttingDown();
 absl::Status JournalUnavailable(absl::string_view why);
 // DATA_LOSS.
 absl::Status HistoryCorrupt(absl::string_view session, absl::string_view why);
+absl::Status SnapshotCorrupt(absl::string_view snapshot, absl::string_view why);
 // INTERNAL: the simulator broke one of its own rules.
 absl::Status SimulatorBug(absl::string_view session, absl::string_view what);
 // CANCELLED, DEADLINE_EXCEEDED: work that was not started, or stopped half way.

@@ -52,6 +52,7 @@ FL_FIELDS(FaultResolved) {
   FL_FIELD(pfn);
   FL_FIELD(major);
   FL_FIELD(pages);
+  FL_FIELD(copied_pfn);
 }
 FL_FIELDS(FaultRefused) {
   FL_FIELD(address);

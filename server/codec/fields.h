@@ -13,6 +13,7 @@
 #ifndef FAULTLINE_SERVER_CODEC_FIELDS_H_
 #define FAULTLINE_SERVER_CODEC_FIELDS_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <string>
@@ -47,6 +48,18 @@
       #name, s.name, p,                                               \
       [](const auto& fl_m) -> decltype(auto) { return fl_m.name(); }, \
       [](auto& fl_m) { return fl_m.mutable_##name(); })
+
+// The same for a repeated number, and for a repeated enum that has a value.
+#define FL_NUMBERS(name)                                              \
+  c.Numbers(                                                          \
+      s.name, p,                                                      \
+      [](const auto& fl_m) -> decltype(auto) { return fl_m.name(); }, \
+      [](auto& fl_m) { return fl_m.mutable_##name(); })
+#define FL_ENUMS(name, last)                                          \
+  c.Enums(                                                            \
+      #name, s.name, p,                                               \
+      [](const auto& fl_m) -> decltype(auto) { return fl_m.name(); }, \
+      [](auto& fl_m) { return fl_m.mutable_##name(); }, last)
 
 // The same for an enum: `last` is the greatest enumerator of ours.
 #define FL_ENUM(name, last, ...) \
@@ -133,6 +146,29 @@ class Decoder {
     value.assign(raw.begin(), raw.end());
   }
 
+  template <class T, class P, class Get, class Mutable>
+  void Numbers(std::vector<T>& value, const P& p, Get get, Mutable) {
+    value.assign(get(p).begin(), get(p).end());
+  }
+
+  template <class E, class P, class Get, class Mutable>
+  void Enums(const char* name, std::vector<E>& value, const P& p, Get get,
+             Mutable, E last) {
+    const auto& raw = get(p);
+    value.resize(raw.size());
+    for (int i = 0; i < raw.size(); ++i) {
+      value[i] = static_cast<E>(raw[i] - 1);
+    }
+    // Apart, so that the loop above is a copy for the compiler.
+    const auto bad = std::find_if(raw.begin(), raw.end(), [last](int v) {
+      return static_cast<unsigned>(v) - 1 > static_cast<unsigned>(last);
+    });
+    if (bad == raw.end()) return;
+    E ignored;
+    TakeEnum(absl::StrCat(name, "[", bad - raw.begin(), "]").c_str(), ignored,
+             *bad, EnumTo(last, Unspecified::kRefused));
+  }
+
   void Violate(const char* name, std::string description,
                bool missing = false) {
     violations_.push_back({Path(name), std::move(description), missing});
@@ -205,6 +241,18 @@ class Encoder {
       if (bad_.empty() && !IsUtf8(text)) bad_ = name;
       list(p)->Add(std::string(text));
     }
+  }
+
+  template <class T, class P, class Get, class Mutable>
+  void Numbers(const std::vector<T>& value, P& p, Get, Mutable list) {
+    list(p)->Add(value.begin(), value.end());
+  }
+
+  template <class E, class P, class Get, class Mutable>
+  void Enums(const char*, const std::vector<E>& value, P& p, Get, Mutable list,
+             E) {
+    list(p)->Reserve(static_cast<int>(value.size()));
+    for (E one : value) list(p)->AddAlreadyReserved(static_cast<int>(one) + 1);
   }
 
   // The first text that is not UTF-8, which a `string` cannot hold.

@@ -36,6 +36,7 @@
   X(AllocPages, alloc_pages)    \
   X(FreePages, free_pages)      \
   X(Sysctl, sysctl)             \
-  X(Tick, tick)
+  X(Tick, tick)                 \
+  X(AccessMany, access_many)
 
 #endif  // FAULTLINE_SERVER_CODEC_OPERATIONS_H_

@@ -32,6 +32,27 @@ void DropZeros(Column* column) {
   }
 }
 
+void FaultedToProto(const std::vector<EntryFaults>& faulted,
+                    v1::FaultedEntries* proto) {
+  for (const EntryFaults& faults : faulted) {
+    proto->add_entry(faults.entry);
+    proto->add_min_flt(faults.min_flt);
+    proto->add_maj_flt(faults.maj_flt);
+  }
+  DropZeros(proto->mutable_min_flt());
+  DropZeros(proto->mutable_maj_flt());
+}
+
+std::vector<EntryFaults> FaultedFromProto(const v1::FaultedEntries& proto) {
+  std::vector<EntryFaults> faulted(proto.entry_size());
+  for (int i = 0; i < proto.entry_size(); ++i) {
+    faulted[i].entry = proto.entry(i);
+    if (i < proto.min_flt_size()) faulted[i].min_flt = proto.min_flt(i);
+    if (i < proto.maj_flt_size()) faulted[i].maj_flt = proto.maj_flt(i);
+  }
+  return faulted;
+}
+
 }  // namespace
 
 void OutcomeToProto(const Outcome& outcome, v1::Outcome* proto) {
@@ -50,6 +71,9 @@ void OutcomeToProto(const Outcome& outcome, v1::Outcome* proto) {
   proto->set_accesses(outcome.accesses);
   proto->set_cost_ns(outcome.cost_ns);
   proto->set_data(outcome.data);
+  if (!outcome.faulted.empty()) {
+    FaultedToProto(outcome.faulted, proto->mutable_faulted());
+  }
   EventsToProto(outcome, proto);
   proto->set_digest(outcome.Digest());
 }
@@ -67,6 +91,7 @@ absl::StatusOr<Outcome> OutcomeFromProto(const v1::Outcome& proto) {
   outcome.accesses = proto.accesses();
   outcome.cost_ns = proto.cost_ns();
   outcome.data = proto.data();
+  outcome.faulted = FaultedFromProto(proto.faulted());
   outcome.events.reserve(proto.events_size());
   for (const v1::Event& event : proto.events()) {
     absl::StatusOr<Event> one = EventFromProto(event);
@@ -78,7 +103,7 @@ absl::StatusOr<Outcome> OutcomeFromProto(const v1::Outcome& proto) {
 
 bool IsPlain(const Outcome& o) {
   return o.signal.signal == 0 && !o.exited && !o.no_process &&
-         o.accesses == 0 && o.data.empty() && o.events.empty();
+         o.faulted.empty() && o.data.empty() && o.events.empty();
 }
 
 void AppendPacked(const Outcome& outcome, v1::PackedOutcomes* packed) {
@@ -89,6 +114,7 @@ void AppendPacked(const Outcome& outcome, v1::PackedOutcomes* packed) {
   packed->add_min_flt(outcome.min_flt);
   packed->add_maj_flt(outcome.maj_flt);
   packed->add_cost_ns(outcome.cost_ns);
+  packed->add_accesses(outcome.accesses);
   if (IsPlain(outcome)) return;
   OutcomeToProto(outcome,
                  &(*packed->mutable_whole())[static_cast<int32_t>(index)]);
@@ -100,6 +126,7 @@ void FinishPacked(v1::PackedOutcomes* packed) {
   DropZeros(packed->mutable_min_flt());
   DropZeros(packed->mutable_maj_flt());
   DropZeros(packed->mutable_cost_ns());
+  DropZeros(packed->mutable_accesses());
 }
 
 absl::StatusOr<EventLevel> EventLevelFromProto(v1::EventLevel level,

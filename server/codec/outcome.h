@@ -18,8 +18,8 @@ void OutcomeToProto(const Outcome& outcome, v1::Outcome* proto);
 // Outcome::Digest() computes it.
 absl::StatusOr<Outcome> OutcomeFromProto(const v1::Outcome& proto);
 
-// True when the columns hold all of an outcome: no signal, exit, accesses, data
-// or events.
+// True when the columns hold all of an outcome: no signal, exit, faulted
+// entries, data or events.
 bool IsPlain(const Outcome& outcome);
 
 // Appends the outcome of the next command: to the columns, and whole when it is

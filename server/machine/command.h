@@ -93,6 +93,20 @@ struct Access {
   uint8_t value = 0;
 };
 
+// Many accesses as one command. Entry i is the Access {kind[i], base + addr[i],
+// count[i], stride[i], value[i]}; they are done in order, up to the first
+// access that is signalled. Each column but addr has one value for all entries,
+// one for each, or none: then an Access's default holds.
+struct AccessMany {
+  uint64_t base = 0;
+  std::vector<uint64_t> addr{};
+  std::vector<AccessKind> kind{};
+  std::vector<uint64_t> count{};
+  std::vector<uint64_t> stride{};
+  std::string value{};
+  bool data = false;  // the byte of each access comes back in Outcome::data
+};
+
 struct Fork {};
 // clone(2): the CLONE_* bits that concern memory are honoured (CLONE_VM,
 // CLONE_FILES, CLONE_THREAD, CLONE_VFORK); the low byte is the exit signal.
@@ -210,7 +224,7 @@ using Operation =
                  Mlockall, Munlockall, Msync, Mincore, SetVmaName, Access, Fork,
                  Clone, Execve, Exit, Wait, Kill, CreateFile, Open, Close, Read,
                  Write, Truncate, Fsync, Setrlimit, AllocPages, FreePages,
-                 Sysctl, Tick>;
+                 Sysctl, Tick, AccessMany>;
 
 struct Command {
   Pid pid = 1;  // who calls; 0: nobody (administration)
@@ -219,6 +233,9 @@ struct Command {
 
 // "mmap", "munmap", …: the name of the call.
 const char* OperationName(const Operation& op);
+
+// How many accesses all entries are together; 2^64 - 1 when it is more.
+uint64_t AccessesOf(const AccessMany& many);
 
 // One of the two kernels whose behaviour a machine can have.
 enum class Personality : uint8_t { kLinux618 = 0, kLinux61 = 1 };

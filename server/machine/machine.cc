@@ -1,5 +1,6 @@
 #include "server/machine/machine.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "server/machine/hw/cost.h"
@@ -16,16 +17,62 @@ namespace {
 constexpr uint64_t kMagic = 0x4d4c46;  // "FLM"
 
 // The hash of everything before it, which a saved machine ends with. It is
-// over the bytes, so that a damaged one is refused before it is read.
+// over the bytes, so that a damaged one can be refused before it is read.
 constexpr size_t kSealBytes = 8;
-std::string SealOf(std::string_view bytes) {
-  Hasher h;
-  h.Bytes(bytes);
-  std::string seal;
-  for (size_t i = 0; i < kSealBytes; i++) {
-    seal.push_back(static_cast<char>(h.hash() >> (8 * i)));
+
+class Seal {
+ public:
+  void Add(std::string_view bytes) {
+    if (!rest_.empty()) {
+      const size_t part = std::min(bytes.size(), kWord - rest_.size());
+      rest_.append(bytes.substr(0, part));
+      bytes.remove_prefix(part);
+      if (rest_.size() < kWord) return;
+      hasher_.Raw(rest_.data(), kWord);
+    }
+    const size_t words = bytes.size() / kWord * kWord;
+    hasher_.Raw(bytes.data(), words);
+    rest_ = bytes.substr(words);
   }
-  return seal;
+  std::string Take() {
+    hasher_.Raw(rest_.data(), rest_.size());
+    std::string seal;
+    for (size_t i = 0; i < kSealBytes; i++) {
+      seal.push_back(static_cast<char>(hasher_.hash() >> (8 * i)));
+    }
+    return seal;
+  }
+
+ private:
+  static constexpr size_t kWord = 8;  // what the hash takes at a time
+  Hasher hasher_;
+  std::string rest_;
+};
+
+[[noreturn]] void ThrowDamaged() {
+  throw ArchiveError("the saved machine is damaged or cut short");
+}
+
+void CheckHead(Reader& r) {
+  if (r.Number() != kMagic) throw ArchiveError("this is no saved machine");
+  const uint64_t version = r.Number();
+  if (version == kStateVersion) return;
+  throw ArchiveError("the saved machine has version " +
+                     std::to_string(version) + "; this program reads " +
+                     std::to_string(kStateVersion));
+}
+
+void SaveTo(const ByteSink& sink, const Kernel& k) {
+  Seal seal;
+  Writer w([&](std::string_view piece) {
+    seal.Add(piece);
+    sink(piece);
+  });
+  w.Number(kMagic);
+  w.Number(kStateVersion);
+  w(k);
+  w.Flush();
+  sink(seal.Take());
 }
 
 // Calls that need no process: the machine's administration.
@@ -35,6 +82,14 @@ bool IsAdministration(const Operation& op) {
          std::holds_alternative<struct FreePages>(op) ||
          std::holds_alternative<Sysctl>(op) ||
          std::holds_alternative<Tick>(op) || std::holds_alternative<Kill>(op);
+}
+
+// Is it a system call? A program's loads and stores and the passing of time are
+// none.
+bool EntersKernel(const Operation& op) {
+  return !std::holds_alternative<Access>(op) &&
+         !std::holds_alternative<AccessMany>(op) &&
+         !std::holds_alternative<Tick>(op);
 }
 
 // Frames that boot keeps for itself.
@@ -96,10 +151,7 @@ Outcome Machine::Apply(const Command& command, EventLevel level) {
     maj_flt = k_.Current().maj_flt;
   }
   k_.trace.Begin(level);
-  if (!std::holds_alternative<Access>(command.op) &&
-      !std::holds_alternative<Tick>(command.op)) {
-    k_.clock_ns += cost::kSyscall;
-  }
+  if (EntersKernel(command.op)) k_.clock_ns += cost::kSyscall;
   DoSyscall(k_, command.op, &out);
   out.events = k_.trace.End();
   if (self) {
@@ -121,39 +173,50 @@ Outcome Machine::Apply(const Command& command, EventLevel level) {
 std::string Machine::Verify() const { return VerifyKernel(k_); }
 
 std::string SaveKernel(const Kernel& k) {
-  Writer w;
-  w.Number(kMagic);
-  w.Number(kStateVersion);
-  w(k);
-  std::string bytes = w.Take();
-  return bytes + SealOf(bytes);
+  std::string bytes;
+  SaveTo([&bytes](std::string_view piece) { bytes.append(piece); }, k);
+  return bytes;
 }
+
+void Machine::Save(const ByteSink& sink) const { SaveTo(sink, k_); }
 
 std::string Machine::Save() const { return SaveKernel(k_); }
 
 Machine Machine::Load(std::string_view bytes) {
-  Reader r(bytes);
-  if (r.Number() != kMagic) throw ArchiveError("this is no saved machine");
-  uint64_t version = r.Number();
-  if (version != kStateVersion) {
-    throw ArchiveError("the saved machine has version " +
-                       std::to_string(version) + "; this program reads " +
-                       std::to_string(kStateVersion));
-  }
-  if (bytes.size() < kSealBytes) {
-    throw ArchiveError("the saved machine is damaged or cut short");
-  }
-  std::string_view seal = bytes.substr(bytes.size() - kSealBytes);
-  bytes.remove_suffix(kSealBytes);
-  if (seal != SealOf(bytes)) {
-    throw ArchiveError("the saved machine is damaged or cut short");
-  }
-  r = Reader(bytes);
-  r.Number();
-  r.Number();
+  Reader head(bytes);
+  CheckHead(head);
+  if (bytes.size() < kSealBytes) ThrowDamaged();
+  Seal seal;
+  seal.Add(bytes.substr(0, bytes.size() - kSealBytes));
+  if (bytes.substr(bytes.size() - kSealBytes) != seal.Take()) ThrowDamaged();
+  return Load(bytes.size(),
+              [&bytes] { return std::exchange(bytes, std::string_view()); });
+}
+
+Machine Machine::Load(uint64_t bytes, const ByteSource& source) {
+  if (bytes < kSealBytes) ThrowDamaged();
+  uint64_t left = bytes - kSealBytes;
+  Seal seal;
+  std::string tail;  // the seal that was saved
+  Reader r(left, [&]() -> std::string_view {
+    std::string_view piece = source();
+    const size_t part = std::min<uint64_t>(piece.size(), left);
+    tail.append(piece.substr(part));
+    piece = piece.substr(0, part);
+    left -= part;
+    seal.Add(piece);
+    return piece;
+  });
+  CheckHead(r);
   Machine m;
   r(m.k_);
-  if (!r.AtEnd()) throw ArchiveError("the saved machine is damaged");
+  if (!r.AtEnd()) ThrowDamaged();
+  while (tail.size() < kSealBytes) {
+    const std::string_view piece = source();
+    if (piece.empty()) ThrowDamaged();
+    tail.append(piece);
+  }
+  if (tail != seal.Take()) ThrowDamaged();
   return m;
 }
 
@@ -185,6 +248,8 @@ uint64_t Outcome::Digest() const {
   Hasher h;
   h(value, error, signal, exited, no_process, min_flt, maj_flt, accesses,
     cost_ns, data);
+  // Only where there are any: the digests of old journals stay what they are.
+  if (!faulted.empty()) h(faulted);
   return h.hash();
 }
 
@@ -196,7 +261,7 @@ const char* OperationName(const Operation& op) {
       "clone",       "execve",  "exit",         "wait",        "kill",
       "create_file", "open",    "close",        "read",        "write",
       "truncate",    "fsync",   "setrlimit",    "alloc_pages", "free_pages",
-      "sysctl",      "tick"};
+      "sysctl",      "tick",    "access_many"};
   static_assert(std::size(kNames) == std::variant_size_v<Operation>);
   return kNames[op.index()];
 }

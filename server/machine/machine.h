@@ -35,10 +35,16 @@ class Machine {
   // Re-derives everything derivable. "" or the first thing that is wrong.
   std::string Verify() const;
 
-  // The whole state in a portable form, and back. Load throws ArchiveError
-  // for bytes that Save did not write or that another version wrote.
+  // The whole state in a portable form, and back; its size follows what was
+  // touched. Load throws ArchiveError for bytes that Save did not write or that
+  // another version wrote.
   std::string Save() const;
   static Machine Load(std::string_view bytes);
+  // The same in pieces, for a machine that is large. What `source` throws, Load
+  // throws; it finds damage only at the end, so that whoever keeps the bytes
+  // should have checked them.
+  void Save(const ByteSink& sink) const;
+  static Machine Load(uint64_t bytes, const ByteSource& source);
 
   // A hash of the whole state, equal for machines that will behave equally.
   uint64_t Fingerprint() const;

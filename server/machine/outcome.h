@@ -25,6 +25,13 @@ struct SignalInfo {
   }
 };
 
+// An entry of an AccessMany that faulted, and how often.
+struct EntryFaults {
+  uint32_t entry = 0;
+  uint32_t min_flt = 0;
+  uint32_t maj_flt = 0;
+};
+
 struct Outcome {
   // The call's return value; an access: the byte read last. With an errno it
   // is the negative errno, as the system call returns it.
@@ -38,18 +45,19 @@ struct Outcome {
   // Page faults that the operation took, as min_flt and maj_flt count them.
   uint64_t min_flt = 0;
   uint64_t maj_flt = 0;
-  // Accesses done before the end or the signal (Access only).
+  // Accesses done before the end or the signal (Access and AccessMany).
   uint64_t accesses = 0;
   // The cost of the operation in simulated nanoseconds.
   uint64_t cost_ns = 0;
-  std::string data;  // read, mincore, wait
+  std::string data;  // read, mincore, wait; AccessMany if asked for
+  std::vector<EntryFaults> faulted;  // AccessMany; by entry, ascending
   std::vector<Event> events;
 
   // Everything, events included.
   template <class Ar, class Self>
   static void Describe(Ar& ar, Self& s) {
     ar(s.value, s.error, s.signal, s.exited, s.no_process, s.min_flt, s.maj_flt,
-       s.accesses, s.cost_ns, s.data, s.events);
+       s.accesses, s.cost_ns, s.data, s.faulted, s.events);
   }
 
   // A 64-bit hash of everything but the events, whose number depends on the

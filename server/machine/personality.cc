@@ -10,6 +10,8 @@ Quirks QuirksOf(Personality personality) {
     q.heap_needs_overlap = false;
     q.stack_flag_is_nohuge = false;
     q.thp_aligned_mmap = false;
+    q.pageout_clears_young = true;
+    q.last_page_makes_no_table = false;
     q.soft_dirty = true;
     q.vvar_vclock_pages = 0;
   }

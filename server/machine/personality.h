@@ -13,13 +13,15 @@ namespace faultline {
 
 // Behaviour that changed between Linux 6.1 and 6.18 (README.md lists each).
 struct Quirks {
-  bool mprotect_drops_account = true;  // 6.7: untouched private memory
-  bool merge_prefers_prev = true;      // 6.10: anon_vmas of both sides differ
-  bool heap_needs_overlap = true;      // 6.7: the [heap] label
-  bool stack_flag_is_nohuge = true;    // 6.7: MAP_STACK
-  bool thp_aligned_mmap = true;        // 6.7: 2 MiB multiples
-  bool soft_dirty = false;             // CONFIG_MEM_SOFT_DIRTY
-  uint32_t vvar_vclock_pages = 2;      // 6.13: a mapping of its own
+  bool mprotect_drops_account = true;    // 6.7: untouched private memory
+  bool merge_prefers_prev = true;        // 6.10: anon_vmas of both sides differ
+  bool heap_needs_overlap = true;        // 6.7: the [heap] label
+  bool stack_flag_is_nohuge = true;      // 6.7: MAP_STACK
+  bool thp_aligned_mmap = true;          // 6.7: 2 MiB multiples
+  bool pageout_clears_young = false;     // 6.10: MADV_PAGEOUT
+  bool last_page_makes_no_table = true;  // 6.18: fault-around
+  bool soft_dirty = false;               // CONFIG_MEM_SOFT_DIRTY
+  uint32_t vvar_vclock_pages = 2;        // 6.13: a mapping of its own
 };
 Quirks QuirksOf(Personality personality);
 

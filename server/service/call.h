@@ -40,6 +40,11 @@ inline absl::Status CheckWanted(grpc::CallbackServerContext& context) {
   return context.IsCancelled() ? errors::Cancelled() : absl::OkStatus();
 }
 
+// For work that goes on as long as its client wants it.
+inline Progress WhileWanted(grpc::CallbackServerContext& context) {
+  return [&context](int64_t, int64_t) { return CheckWanted(context).ok(); };
+}
+
 // Ends a unary call.
 inline void Finish(grpc::ServerUnaryReactor* reactor,
                    const absl::Status& status) {
@@ -101,9 +106,32 @@ absl::Status LookInto(grpc::CallbackServerContext& context,
   }
 }
 
+// The same, into a machine of the past: on a slow worker, since it may take a
+// replay.
+template <class Request, class Response, class Look>
+absl::Status LookIntoPast(const ServiceContext& service,
+                          grpc::CallbackServerContext* context,
+                          const Request* request, Response* response,
+                          grpc::ServerUnaryReactor* reactor,
+                          const std::string& id, Look look) {
+  const int64_t revision = request->at_revision();
+  FL_RETURN_IF_ERROR(CheckRevision("at_revision", revision));
+  const bool accepted = service.slow.Submit([=, &service] {
+    absl::Status status = CheckWanted(*context);
+    if (!status.ok()) return Finish(reactor, status);
+    const auto view = service.table.LookAt(id, revision, "at_revision",
+                                           WhileWanted(*context));
+    if (!view.ok()) return Finish(reactor, Explain(*context, view.status()));
+    response->set_revision(revision);
+    Finish(reactor, LookInto(*context, *request, **view, response, look));
+  });
+  return accepted ? absl::OkStatus()
+                  : errors::WorkLimit(service.slow.queue_max());
+}
+
 // Answers a unary call with `look(request, view, response)`, an absl::Status,
 // on one of `workers`: a look into a copy of the machine. The request has
-// `session` and `expected_revision`, the response `revision`.
+// `session`, `expected_revision` and `at_revision`, the response `revision`.
 template <class Request, class Response, class Look>
 grpc::ServerUnaryReactor* AnswerWithView(const ServiceContext& service,
                                          Workers& workers,
@@ -113,6 +141,15 @@ grpc::ServerUnaryReactor* AnswerWithView(const ServiceContext& service,
   return StartCall(context, [&](auto* reactor) -> absl::Status {
     FL_RETURN_IF_ERROR(CheckSize(*request));
     FL_ASSIGN_OR_RETURN(const std::string id, SessionIdOf(request->session()));
+    if (request->has_at_revision()) {
+      if (request->has_expected_revision()) {
+        return errors::InvalidField(
+            "at_revision",
+            "must not be there together with expected_revision: leave one out");
+      }
+      return LookIntoPast(service, context, request, response, reactor, id,
+                          look);
+    }
     absl::optional<int64_t> revision;
     if (request->has_expected_revision()) {
       revision = request->expected_revision();

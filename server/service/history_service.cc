@@ -214,11 +214,9 @@ grpc::ServerUnaryReactor* HistoryServiceImpl::GetFingerprint(
           revision = request.revision();
           FL_RETURN_IF_ERROR(CheckRevision("revision", *revision));
         }
-        const Progress wanted = [context](int64_t, int64_t) {
-          return CheckWanted(*context).ok();
-        };
-        FL_ASSIGN_OR_RETURN(const FingerprintReport report,
-                            context_.table.Fingerprint(id, revision, wanted));
+        FL_ASSIGN_OR_RETURN(
+            const FingerprintReport report,
+            context_.table.Fingerprint(id, revision, WhileWanted(*context)));
         response->set_revision(report.revision);
         response->set_fingerprint(report.total);
         SubsystemsToProto(report, response->mutable_subsystems());

@@ -1,4 +1,5 @@
-// HistoryService: reading, replaying and verifying what is recorded.
+// HistoryService: reading, replaying and verifying what is recorded, and
+// snapshots.
 #ifndef FAULTLINE_SERVER_SERVICE_HISTORY_SERVICE_H_
 #define FAULTLINE_SERVER_SERVICE_HISTORY_SERVICE_H_
 
@@ -34,6 +35,28 @@ class HistoryServiceImpl final
   grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchEvents(
       grpc::CallbackServerContext* context,
       const grpc::ByteBuffer* request) override;
+
+  // Snapshots: snapshot_rpcs.cc.
+  grpc::ServerUnaryReactor* CreateSnapshot(
+      grpc::CallbackServerContext* context,
+      const v1::CreateSnapshotRequest* request,
+      v1::CreateSnapshotResponse* response) override;
+  grpc::ServerUnaryReactor* GetSnapshot(
+      grpc::CallbackServerContext* context,
+      const v1::GetSnapshotRequest* request,
+      v1::GetSnapshotResponse* response) override;
+  grpc::ServerUnaryReactor* ListSnapshots(
+      grpc::CallbackServerContext* context,
+      const v1::ListSnapshotsRequest* request,
+      v1::ListSnapshotsResponse* response) override;
+  grpc::ServerUnaryReactor* DeleteSnapshot(
+      grpc::CallbackServerContext* context,
+      const v1::DeleteSnapshotRequest* request,
+      v1::DeleteSnapshotResponse* response) override;
+  grpc::ServerUnaryReactor* RestoreSnapshot(
+      grpc::CallbackServerContext* context,
+      const v1::RestoreSnapshotRequest* request,
+      v1::RestoreSnapshotResponse* response) override;
 
  private:
   const ServiceContext context_;

@@ -117,7 +117,10 @@ absl::Status ListVmasOf(const v1::ListVmasRequest& request,
   FL_ASSIGN_OR_RETURN(const int size,
                       PageSize(request.page_size(), limits::kVmaPageDefault,
                                limits::kVmaPageMax));
-  const std::string scope = absl::StrCat(request.session(), " ", request.pid());
+  std::string scope = absl::StrCat(request.session(), " ", request.pid());
+  if (request.has_at_revision()) {
+    absl::StrAppend(&scope, " ", request.at_revision());
+  }
   FL_ASSIGN_OR_RETURN(const std::string cursor,
                       PageCursor(request.page_token(), kPageKind, scope));
   uint64_t from = 0;

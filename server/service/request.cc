@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "server/codec/errors.h"
 #include "server/codec/outcome.h"
@@ -80,6 +82,27 @@ absl::Status CheckSessionId(absl::string_view field, absl::string_view id) {
 
 absl::Status CheckParticipantId(absl::string_view field, absl::string_view id) {
   return CheckId(field, "a participant", id);
+}
+
+absl::StatusOr<SnapshotIds> SnapshotIdsOf(const std::string& snapshot) {
+  if (snapshot.empty()) {
+    return errors::MissingField("snapshot",
+                                "is required: the name of a snapshot, "
+                                "sessions/{session}/snapshots/{snapshot}");
+  }
+  const std::vector<std::string> parts = absl::StrSplit(snapshot, '/');
+  if (parts.size() != 4 || parts[0] != "sessions" || parts[2] != "snapshots" ||
+      !IsId(parts[1]) || !IsId(parts[3])) {
+    return errors::InvalidField(
+        "snapshot",
+        "must be a name of the form sessions/{session}/snapshots/{snapshot}, "
+        "as CreateSnapshot and ListSnapshots return it");
+  }
+  return SnapshotIds{parts[1], parts[3]};
+}
+
+absl::Status CheckSnapshotId(absl::string_view field, absl::string_view id) {
+  return CheckId(field, "a snapshot", id);
 }
 
 absl::Status CheckDisplayName(absl::string_view display_name) {

@@ -28,6 +28,17 @@ absl::Status CheckSessionId(absl::string_view field, absl::string_view id);
 absl::Status CheckParticipantId(absl::string_view field, absl::string_view id);
 absl::Status CheckDisplayName(absl::string_view display_name);
 
+// "sessions/lab-1/snapshots/before" -> "lab-1", "before".
+struct SnapshotIds {
+  std::string session;
+  std::string snapshot;
+};
+absl::StatusOr<SnapshotIds> SnapshotIdsOf(const std::string& snapshot);
+
+// As a session's id.
+absl::Status CheckSnapshotId(absl::string_view field, absl::string_view id);
+absl::Status CheckDisplayName(absl::string_view display_name);
+
 // 1 to 64 printable ASCII characters, or empty.
 absl::Status CheckRequestId(absl::string_view request_id);
 absl::Status CheckRevision(absl::string_view field, int64_t revision);

@@ -174,7 +174,7 @@ void RunStream::Executed(bool packed, absl::StatusOr<BatchResult> result) {
 std::vector<v1::RunResponse> RunResponses(
     int64_t batch, int64_t revision, bool packed,
     const std::vector<Outcome>& outcomes) {
-  constexpr size_t kPlainBytes = 40;  // no more, in the columns
+  constexpr size_t kPlainBytes = 50;  // no more, in the columns
   std::vector<v1::RunResponse> responses;
   int64_t at = revision - static_cast<int64_t>(outcomes.size());
   size_t bytes = limits::kChunkBytes;

@@ -6,41 +6,15 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
-#include "absl/time/time.h"
 #include "server/codec/config.h"
 #include "server/codec/status_macros.h"
-#include "server/codec/time.h"
-#include "server/codec/utf8.h"
 #include "server/limits.h"
+#include "server/service/session_message.h"
 
 namespace faultline {
 namespace {
 
 constexpr char kPageKind[] = "sessions";
-
-v1::SessionState StateOf(SessionLife life) {
-  switch (life) {
-    case SessionLife::kOpen:
-      return v1::SESSION_STATE_OPEN;
-    case SessionLife::kClosed:
-      return v1::SESSION_STATE_CLOSED;
-    case SessionLife::kPanicked:
-      return v1::SESSION_STATE_PANICKED;
-  }
-  return v1::SESSION_STATE_UNSPECIFIED;
-}
-
-void InfoToProto(const SessionInfo& info, v1::Session* proto) {
-  proto->set_name(SessionName(info.id));
-  proto->set_display_name(info.display_name);
-  ConfigToProto(info.config, proto->mutable_config());
-  proto->set_state(StateOf(info.life));
-  proto->set_revision(info.revision);
-  TimeToProto(info.create_time, proto->mutable_create_time());
-  TimeToProto(info.update_time, proto->mutable_update_time());
-  proto->set_panic(ToUtf8(info.panic));
-}
 
 // As many of `infos` as a page may hold.
 void FillPage(const std::vector<SessionInfo>& infos, int size,

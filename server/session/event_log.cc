@@ -20,9 +20,9 @@ constexpr absl::Duration kSlice = absl::Milliseconds(50);
 absl::StatusOr<Replayer> ReplayerTowards(storage::Store& store,
                                          absl::string_view id,
                                          const MachineRunner& runner,
-                                         int64_t /*revision*/) {
+                                         int64_t revision) {
   FL_ASSIGN_OR_RETURN(SessionInfo info, ReadInfo(store, id));
-  return Replayer::Boot(store, std::move(info), runner);
+  return Replayer::Near(store, std::move(info), runner, revision);
 }
 
 // About what an event takes when it is encoded.
@@ -83,8 +83,8 @@ void EventLog::Offer(const MachineView& view) {
   if (known) return;
   absl::StatusOr<SessionInfo> info = ReadInfo(store_, id_);
   if (!info.ok()) return;  // whoever asks for something will be told
-  Add(Replayer::GoOn(store_, *std::move(info), runner_, view.machine,
-                     view.revision));
+  Add(Replayer::From(store_, *std::move(info), runner_,
+                     std::make_unique<Machine>(view.machine), view.revision));
 }
 
 EventLog::Derived EventLog::Derive(int64_t from, int64_t to) {
@@ -175,7 +175,8 @@ absl::StatusOr<EventLog::Replica*> EventLog::NewReplica(const Replica* nearest,
     return Add(std::move(replayer));
   }
   const Replayer& near = nearest->replayer;
-  return Add(Replayer::GoOn(store_, near.info(), runner_, *near.machine(),
+  return Add(Replayer::From(store_, near.info(), runner_,
+                            std::make_unique<Machine>(*near.machine()),
                             near.revision()));
 }
 

@@ -54,6 +54,30 @@ Booted BootMachine(const MachineConfig& config) {
   return booted;
 }
 
+Saved SaveMachine(const Machine& machine, const ByteSink& sink) {
+  Saved saved;
+  saved.ended = Guard(saved.what, [&] {
+    saved.fingerprint = machine.Fingerprint();
+    machine.Save(sink);
+  });
+  return saved;
+}
+
+Booted LoadMachine(uint64_t bytes, const ByteSource& source) {
+  Booted loaded;
+  loaded.ended = Guard(loaded.what, [&] {
+    loaded.machine = std::make_unique<Machine>(Machine::Load(bytes, source));
+  });
+  return loaded;
+}
+
+std::unique_ptr<Machine> CopyMachine(const Machine& machine) {
+  std::unique_ptr<Machine> copy;
+  std::string what;
+  Guard(what, [&] { copy = std::make_unique<Machine>(machine); });
+  return copy;
+}
+
 absl::Status OutOfMemory() {
   absl::Status status = absl::ResourceExhaustedError(
       "the server has no memory left for this machine: nothing was recorded; "

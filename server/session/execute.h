@@ -3,6 +3,7 @@
 #ifndef FAULTLINE_SERVER_SESSION_EXECUTE_H_
 #define FAULTLINE_SERVER_SESSION_EXECUTE_H_
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -41,6 +42,19 @@ struct Booted {
   std::string what;                  // else
 };
 Booted BootMachine(const MachineConfig& config);
+
+// What Machine::Save writes, and back; a source that throws ends with
+// kPanicked.
+struct Saved {
+  Ended ended = Ended::kWell;
+  uint64_t fingerprint = 0;  // with kWell
+  std::string what;          // else
+};
+Saved SaveMachine(const Machine& machine, const ByteSink& sink);
+Booted LoadMachine(uint64_t bytes, const ByteSource& source);
+
+// Null when this process has no memory left.
+std::unique_ptr<Machine> CopyMachine(const Machine& machine);
 
 // RESOURCE_EXHAUSTED, of kOutOfMemory.
 absl::Status OutOfMemory();

@@ -27,6 +27,28 @@ absl::Status CorruptEntry(absl::string_view id, const storage::Entry& entry,
   return Corrupt(id, absl::StrCat("revision ", entry.revision, ": ", why));
 }
 
+storage::SessionBase BaseOf(const SessionOrigin& origin) {
+  v1::Origin message;
+  message.set_snapshot(origin.snapshot);
+  message.set_revision(origin.revision);
+  message.set_fingerprint(origin.fingerprint);
+  return {message.SerializeAsString(), origin.state_version,
+          origin.fingerprint};
+}
+
+absl::StatusOr<SessionOrigin> OriginOf(const storage::SessionRecord& record) {
+  v1::Origin message;
+  if (!message.ParseFromString(record.base->origin)) {
+    return Corrupt(record.id, "its origin cannot be read");
+  }
+  SessionOrigin origin;
+  origin.snapshot = message.snapshot();
+  origin.revision = message.revision();
+  origin.fingerprint = record.base->fingerprint;
+  origin.state_version = record.base->state_version;
+  return origin;
+}
+
 SessionLife LifeOf(storage::SessionState state) {
   switch (state) {
     case storage::SessionState::kClosed:
@@ -73,6 +95,7 @@ storage::SessionRecord RecordOf(const SessionInfo& info) {
   record.id = info.id;
   record.create_time = info.create_time;
   record.config = request.SerializeAsString();
+  if (info.origin) record.base = BaseOf(*info.origin);
   return record;
 }
 
@@ -93,6 +116,10 @@ absl::StatusOr<SessionInfo> InfoOf(const storage::SessionRecord& record) {
   info.revision = record.last_revision;
   info.create_time = record.create_time;
   info.update_time = record.update_time;
+  info.key = record.key;
+  if (record.base) {
+    FL_ASSIGN_OR_RETURN(info.origin, OriginOf(record));
+  }
   return info;
 }
 
@@ -160,6 +187,7 @@ std::string ResultBytes(const BatchResult& result) {
                   .accesses = outcome.accesses,
                   .cost_ns = outcome.cost_ns,
                   .data = outcome.data,
+                  .faulted = outcome.faulted,
                   .events = {}};
     OutcomeToProto(plain, response.add_outcomes());
   }

@@ -8,6 +8,8 @@
 #include "server/codec/status_macros.h"
 #include "server/codec/utf8.h"
 #include "server/session/record.h"
+#include "server/session/snapshots.h"
+#include "server/session/snapshots_check.h"
 
 namespace faultline {
 namespace {
@@ -20,19 +22,6 @@ absl::StatusOr<Replayer> BootFor(storage::Store& store, absl::string_view id,
                                  const MachineRunner& runner) {
   FL_ASSIGN_OR_RETURN(SessionInfo info, ReadInfo(store, id));
   return Replayer::Boot(store, std::move(info), runner);
-}
-
-// Runs `replayer` to `to_revision`, or until `progress` has enough.
-absl::Status Run(Replayer& replayer, int64_t to_revision, int64_t total,
-                 const Progress& progress) {
-  bool stopped = progress && !progress(replayer.revision(), total);
-  if (stopped) return errors::Cancelled();
-  FL_RETURN_IF_ERROR(
-      replayer.Advance(to_revision, [&](const storage::Entry& entry) {
-        stopped = progress && !progress(entry.revision, total);
-        return !stopped;
-      }));
-  return stopped ? errors::Cancelled() : absl::OkStatus();
 }
 
 ReplayReport ReportOf(const Replayer& replayer, int64_t commands) {
@@ -112,26 +101,37 @@ std::string Divergence::Say() const {
 
 absl::StatusOr<Replayer> Replayer::Boot(storage::Store& store, SessionInfo info,
                                         const MachineRunner& runner) {
-  Booted booted = BootMachine(info.config);
-  switch (booted.ended) {
-    case Ended::kWell:
-      break;
-    case Ended::kOutOfMemory:
-      return OutOfMemory();
-    case Ended::kPanicked:
-    case Ended::kConfigRefused:
-      return errors::SimulatorBug(ResourceName(info.id), booted.what);
-  }
-  return Replayer(store, std::move(info), runner, std::move(booted.machine));
+  FL_ASSIGN_OR_RETURN(std::unique_ptr<Machine> machine,
+                      FirstMachine(store, info));
+  return Replayer(store, std::move(info), runner, std::move(machine), 0);
 }
 
-Replayer Replayer::GoOn(storage::Store& store, SessionInfo info,
-                        const MachineRunner& runner, const Machine& machine,
-                        int64_t revision) {
-  Replayer replayer(store, std::move(info), runner,
-                    std::make_unique<Machine>(machine));
-  replayer.revision_ = revision;
+absl::StatusOr<Replayer> Replayer::Near(storage::Store& store, SessionInfo info,
+                                        const MachineRunner& runner,
+                                        int64_t revision) {
+  NearMachine near = FindNearMachine(store, info.id, revision);
+  if (near.machine == nullptr) return Boot(store, std::move(info), runner);
+  Replayer replayer(store, std::move(info), runner, std::move(near.machine),
+                    near.revision);
+  replayer.start_bytes_ = near.bytes;
   return replayer;
+}
+
+Replayer Replayer::From(storage::Store& store, SessionInfo info,
+                        const MachineRunner& runner,
+                        std::unique_ptr<Machine> machine, int64_t revision) {
+  return Replayer(store, std::move(info), runner, std::move(machine), revision);
+}
+
+absl::Status Replayer::Run(int64_t to_revision, int64_t total,
+                           const Progress& progress) {
+  bool stopped = progress && !progress(revision_, total);
+  if (stopped) return errors::Cancelled();
+  FL_RETURN_IF_ERROR(Advance(to_revision, [&](const storage::Entry& entry) {
+    stopped = progress && !progress(entry.revision, total);
+    return !stopped;
+  }));
+  return stopped ? errors::Cancelled() : absl::OkStatus();
 }
 
 absl::Status Replayer::Advance(int64_t to_revision, const Visit& visit) {
@@ -228,7 +228,7 @@ absl::StatusOr<ReplayReport> Replay(storage::Store& store, absl::string_view id,
                                       to_revision, recorded);
   }
   const int64_t total = to_revision == 0 ? recorded : to_revision;
-  FL_RETURN_IF_ERROR(Run(replayer, total, total, progress));
+  FL_RETURN_IF_ERROR(replayer.Run(total, total, progress));
   return ReportOf(replayer, total);
 }
 
@@ -247,18 +247,26 @@ absl::StatusOr<VerifyReport> Verify(storage::Store& store, absl::string_view id,
     return report;
   }
   const int64_t recorded = replayer->info().revision;
+  if (live != nullptr && live->revision > recorded) live = nullptr;
   absl::optional<VerifyReport::Check> live_check;
+  SnapshotsCheck snapshots(store, replayer->info());
   absl::Status status;
-  if (live != nullptr && live->revision <= recorded) {
-    status = Run(*replayer, live->revision, recorded, progress);
-    if (status.ok() && replayer->revision() == live->revision &&
-        replayer->machine() != nullptr) {
-      live_check =
-          CheckLive(FingerprintOf(live->machine, live->revision),
-                    FingerprintOf(*replayer->machine(), live->revision));
+  // From stop to stop: at each there is something to compare with.
+  for (bool more = true; more && status.ok();) {
+    int64_t stop = std::min(snapshots.NextRevision(), recorded);
+    if (live != nullptr && !live_check) stop = std::min(stop, live->revision);
+    status = replayer->Run(stop, recorded, progress);
+    if (!status.ok() || replayer->revision() != stop ||
+        replayer->machine() == nullptr) {
+      break;
     }
+    if (live != nullptr && !live_check && live->revision == stop) {
+      live_check = CheckLive(FingerprintOf(live->machine, stop),
+                             FingerprintOf(*replayer->machine(), stop));
+    }
+    snapshots.CheckAt(*replayer->machine(), stop);
+    more = stop < recorded;
   }
-  if (status.ok()) status = Run(*replayer, recorded, recorded, progress);
   if (!status.ok() && !absl::IsDataLoss(status)) return status;
   if (status.ok() && replayer->revision() < recorded) {
     // The replay stopped at a divergence; is the rest at least as written?
@@ -278,25 +286,8 @@ absl::StatusOr<VerifyReport> Verify(storage::Store& store, absl::string_view id,
         *replayer->machine(), report.replay->fingerprint->revision));
   }
   if (live_check) report.checks.push_back(*std::move(live_check));
+  if (auto check = snapshots.Result()) report.checks.push_back(*check);
   return report;
-}
-
-absl::StatusOr<FingerprintReport> FingerprintAt(
-    storage::Store& store, absl::string_view id, const MachineRunner& runner,
-    absl::optional<int64_t> revision, const Progress& progress) {
-  FL_ASSIGN_OR_RETURN(Replayer replayer, BootFor(store, id, runner));
-  const std::string name = ResourceName(id);
-  const int64_t recorded = replayer.info().revision;
-  const int64_t to_revision = revision.value_or(recorded);
-  if (to_revision > recorded || to_revision < 0) {
-    return errors::RevisionOutOfRange(name, "revision", to_revision, recorded);
-  }
-  FL_RETURN_IF_ERROR(Run(replayer, to_revision, to_revision, progress));
-  if (replayer.divergence()) {
-    return errors::HistoryCorrupt(name, replayer.divergence()->Say());
-  }
-  if (replayer.panic()) return errors::SessionPanicked(name, *replayer.panic());
-  return FingerprintOf(*replayer.machine(), to_revision);
 }
 
 }  // namespace faultline

@@ -65,7 +65,8 @@ struct ReplayReport {
 
 struct VerifyReport {
   struct Check {
-    std::string name;  // "journal", "replay", "invariants" or "live"
+    // "journal", "replay", "invariants", "live" or "snapshots"
+    std::string name;
     bool ok = false;
     std::string text;  // what was checked, or what is wrong and where
   };
@@ -79,15 +80,19 @@ struct VerifyReport {
 // It reads the store and changes nothing. Used by one thread at a time.
 class Replayer {
  public:
-  // Boots the session's machine. INTERNAL when there is no such machine any
-  // more. `store` and `runner` must outlive the replayer.
+  // Starts with the machine that the session had at revision 0. The errors are
+  // FirstMachine's. `store` and `runner` must outlive the replayer.
   static absl::StatusOr<Replayer> Boot(storage::Store& store, SessionInfo info,
                                        const MachineRunner& runner);
-
-  // One that goes on from `machine`, the session's at `revision`.
-  static Replayer GoOn(storage::Store& store, SessionInfo info,
-                       const MachineRunner& runner, const Machine& machine,
-                       int64_t revision);
+  // Starts with that of the newest snapshot at or before `revision` that can be
+  // used, if there is one.
+  static absl::StatusOr<Replayer> Near(storage::Store& store, SessionInfo info,
+                                       const MachineRunner& runner,
+                                       int64_t revision);
+  // Starts with the session's machine at `revision`.
+  static Replayer From(storage::Store& store, SessionInfo info,
+                       const MachineRunner& runner,
+                       std::unique_ptr<Machine> machine, int64_t revision);
 
   // Called after each command that was executed as recorded. False: pause.
   using Visit = std::function<bool(const storage::Entry&)>;
@@ -96,6 +101,9 @@ class Replayer {
   // divergence, at a command that breaks the simulator, and when `visit` says
   // so. DATA_LOSS when a stored record fails its checks.
   absl::Status Advance(int64_t to_revision, const Visit& visit);
+  // The same, until `progress` (of `total` commands) has enough: CANCELLED.
+  absl::Status Run(int64_t to_revision, int64_t total,
+                   const Progress& progress);
 
   // The same, with everything that each command gave: `outcome` is null for one
   // that broke the simulator when it was recorded, whether it does now or not.
@@ -113,6 +121,8 @@ class Replayer {
   const absl::optional<std::string>& panic() const { return panic_; }
 
   int64_t revision() const { return revision_; }  // executed as recorded
+  // The size of the snapshot that it started from, 0 of none.
+  int64_t start_bytes() const { return start_bytes_; }
   const SessionInfo& info() const { return info_; }
   // Null once a command broke the simulator.
   const Machine* machine() const { return machine_.get(); }
@@ -120,11 +130,12 @@ class Replayer {
 
  private:
   Replayer(storage::Store& store, SessionInfo info, const MachineRunner& runner,
-           std::unique_ptr<Machine> machine)
+           std::unique_ptr<Machine> machine, int64_t revision)
       : store_(&store),
         runner_(&runner),
         info_(std::move(info)),
-        machine_(std::move(machine)) {}
+        machine_(std::move(machine)),
+        revision_(revision) {}
 
   // Calls `after` after each command, whatever it did; false: pause.
   absl::Status Walk(int64_t to_revision,
@@ -135,7 +146,8 @@ class Replayer {
   const MachineRunner* runner_;
   SessionInfo info_;
   std::unique_ptr<Machine> machine_;
-  int64_t revision_ = 0;
+  int64_t revision_;
+  int64_t start_bytes_ = 0;
   absl::optional<Divergence> divergence_;
   absl::optional<std::string> panic_;
   // Of the last step, for who observes.
@@ -152,18 +164,13 @@ absl::StatusOr<ReplayReport> Replay(storage::Store& store, absl::string_view id,
                                     const Progress& progress);
 
 // Checks the stored journal, replays all of it, and checks the machine that it
-// ends in. With `live`, a copy of the machine in memory, also that the replay
-// passes through the same state. Damage is a failed check, not an error.
+// ends in, and that the replay passes through the machines of the snapshots.
+// With `live`, a copy of the machine in memory, also through that. Damage is a
+// failed check, not an error.
 absl::StatusOr<VerifyReport> Verify(storage::Store& store, absl::string_view id,
                                     const MachineRunner& runner,
                                     const MachineView* live,
                                     const Progress& progress);
-
-// Of the machine at `revision`, absent: the last. FAILED_PRECONDITION when a
-// command broke the simulator on the way, DATA_LOSS when the replay diverges.
-absl::StatusOr<FingerprintReport> FingerprintAt(
-    storage::Store& store, absl::string_view id, const MachineRunner& runner,
-    absl::optional<int64_t> revision, const Progress& progress);
 
 }  // namespace faultline
 

@@ -51,6 +51,8 @@ absl::Status CheckDataBytes(const std::vector<Command>& commands) {
       bytes += std::min(read->length, limits::kBatchDataBytesMax + 1);
     } else if (const auto* mincore = std::get_if<Mincore>(&command.op)) {
       bytes += std::min(mincore->length / 4096, limits::kBatchDataBytesMax + 1);
+    } else if (const auto* many = std::get_if<AccessMany>(&command.op)) {
+      bytes += many->data ? AccessesOf(*many) : 0;
     }
   }
   if (bytes <= limits::kBatchDataBytesMax) return absl::OkStatus();
@@ -393,7 +395,15 @@ void Session::Execute(Run run, std::vector<std::string> commands) {
     }
     entries.back().request_id = std::move(run.options.request_id);
   }
+  for (const storage::Entry& entry : entries) live_->pace->Add(entry);
   Append(std::move(entries), record);
+  TakeSnapshotIfDue();
+}
+
+// As somebody who looks would: the copy waits until what it shows is durable.
+void Session::TakeSnapshotIfDue() {
+  if (live_ == nullptr || !context_.snapshots.Due(*live_->pace)) return;
+  Do(Look{absl::nullopt, context_.snapshots.Begin(id_, live_->pace)});
 }
 
 void Session::Append(std::vector<storage::Entry> entries,
@@ -495,8 +505,10 @@ void Session::Do(Look look) {
                                       live_->revision);
   }
   if (!status.ok()) return look.answer(std::move(status));
+  std::unique_ptr<Machine> machine = CopyMachine(*live_->machine);
+  if (machine == nullptr) return look.answer(OutOfMemory());
   auto view = std::make_shared<const MachineView>(
-      MachineView{*live_->machine, live_->revision});
+      MachineView{std::move(*machine), live_->revision, live_->session_key});
   bool stale = false;
   {
     absl::MutexLock lock(&mutex_);

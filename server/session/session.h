@@ -23,6 +23,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/types/optional.h"
+#include "server/session/automatic_snapshots.h"
 #include "server/session/participant.h"
 #include "server/session/replayer.h"
 #include "server/session/session_map.h"
@@ -106,7 +107,9 @@ class Session : public std::enable_shared_from_this<Session> {
     MachineSlot slot;
     std::unique_ptr<Machine> machine;
     int64_t revision = 0;
+    int64_t session_key = 0;
     RequestIds request_ids;
+    std::shared_ptr<SnapshotPace> pace;
     // Of the participants that are there and have sent something.
     absl::flat_hash_map<std::string, Role> roles = {};
   };
@@ -114,6 +117,8 @@ class Session : public std::enable_shared_from_this<Session> {
     MachineSlot slot;
     Replayer replayer;
     RequestIds request_ids;
+    absl::optional<std::string> last_id;  // read so far; absent: all are
+    std::shared_ptr<SnapshotPace> pace;
   };
   // An append that is not durable yet, and who waits for it.
   struct InFlight {
@@ -138,6 +143,7 @@ class Session : public std::enable_shared_from_this<Session> {
   // Both: true when there is more to do.
   absl::StatusOr<bool> StartWaking() ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<bool> WakeSlice() ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status ReadRequestIds();
   absl::Status FinishWaking() ABSL_LOCKS_EXCLUDED(mutex_);
   void FailWaiting(const absl::Status& error) ABSL_LOCKS_EXCLUDED(mutex_);
   void SetLife(Life life, std::string panic = "") ABSL_LOCKS_EXCLUDED(mutex_);
@@ -165,6 +171,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void Append(std::vector<storage::Entry> entries,
               const std::shared_ptr<InFlight>& record)
       ABSL_LOCKS_EXCLUDED(mutex_);
+  void TakeSnapshotIfDue();
 
   // Callbacks of the store's writer.
   void Appended(const std::shared_ptr<InFlight>& record,

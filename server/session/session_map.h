@@ -21,6 +21,7 @@
 
 namespace faultline {
 
+class AutomaticSnapshots;
 class Session;
 class SessionMap;
 class WatchTable;
@@ -34,6 +35,7 @@ struct SessionContext {
   WorkQueue& workers;   // that execute
   WorkQueue& wakers;    // that rebuild
   WatchTable& watches;  // rung when a journal has grown
+  AutomaticSnapshots& snapshots;
 };
 
 // The right to have a machine in memory.

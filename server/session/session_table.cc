@@ -2,32 +2,21 @@
 
 #include <utility>
 
-#include "absl/random/random.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "server/codec/errors.h"
 #include "server/codec/status_macros.h"
+#include "server/session/random_id.h"
 #include "server/session/record.h"
 
 namespace faultline {
 namespace {
 
+constexpr int kChosenIdLength = 12;
+
 SessionTable::Options WithRunner(SessionTable::Options options) {
   if (!options.runner) options.runner = ApplyRunner();
   return options;
-}
-
-// Such as nobody guesses and everybody can type.
-std::string ChooseId() {
-  constexpr char kAlphabet[] = "abcdefghijkmnpqrstuvwxyz23456789";
-  constexpr int kLength = 12;
-  absl::BitGen random;
-  std::string id;
-  id.push_back(kAlphabet[absl::Uniform(random, 0, 24)]);  // a letter
-  while (id.size() < kLength) {
-    id.push_back(kAlphabet[absl::Uniform(random, 0, 32)]);
-  }
-  return id;
 }
 
 // The store keeps microseconds.
@@ -58,6 +47,8 @@ SessionTable::SessionTable(storage::Store& store)
 SessionTable::SessionTable(storage::Store& store, Options options)
     : store_(store),
       options_(WithRunner(std::move(options))),
+      past_(store_, options_.runner),
+      snapshots_(store_, options_.snapshots),
       sessions_(options_.machines_max),
       watches_(
           store_, options_.runner,
@@ -68,7 +59,7 @@ SessionTable::SessionTable(storage::Store& store, Options options)
       wakers_(options_.wakers),
       workers_(options_.workers),
       context_{store_,   options_.runner, sessions_, outstanding_,
-               workers_, wakers_,         watches_} {}
+               workers_, wakers_,         watches_,  snapshots_} {}
 
 SessionTable::~SessionTable() {
   sessions_.Clear();
@@ -83,14 +74,29 @@ void SessionTable::Submit(absl::string_view id, Session::Request request) {
   }
 }
 
-void SessionTable::Create(std::string id, std::string display_name,
-                          MachineConfig config, Answer<SessionInfo> answer) {
+SessionInfo SessionTable::NewInfo(std::string id, std::string display_name,
+                                  MachineConfig config) {
   SessionInfo info;
-  info.id = id.empty() ? ChooseId() : std::move(id);
+  info.id = id.empty() ? RandomId(kChosenIdLength) : std::move(id);
   info.display_name = std::move(display_name);
   info.config = std::move(config);
   info.create_time = NowAsStored();
   info.update_time = info.create_time;
+  return info;
+}
+
+absl::Status SessionTable::CheckRoomForSession(absl::string_view id) {
+  const absl::StatusOr<int64_t> count = store_.CountSessions();
+  if (!count.ok()) return StorageError(id, count.status());
+  return *count < options_.sessions_max
+             ? absl::OkStatus()
+             : errors::SessionsLimit(options_.sessions_max);
+}
+
+void SessionTable::Create(std::string id, std::string display_name,
+                          MachineConfig config, Answer<SessionInfo> answer) {
+  SessionInfo info =
+      NewInfo(std::move(id), std::move(display_name), std::move(config));
   auto token = std::make_shared<Outstanding::Token>(outstanding_);
   workers_.Submit([this, info = std::move(info), answer = std::move(answer),
                    token = std::move(token)]() mutable {
@@ -102,11 +108,8 @@ void SessionTable::Create(std::string id, std::string display_name,
 
 void SessionTable::CreateNow(SessionInfo info,
                              const Answer<SessionInfo>& answer) {
-  const absl::StatusOr<int64_t> count = store_.CountSessions();
-  if (!count.ok()) return answer(StorageError(info.id, count.status()));
-  if (*count >= options_.sessions_max) {
-    return answer(errors::SessionsLimit(options_.sessions_max));
-  }
+  absl::Status room = CheckRoomForSession(info.id);
+  if (!room.ok()) return answer(std::move(room));
   absl::Status config = CheckConfig(info);
   if (!config.ok()) return answer(std::move(config));
   storage::SessionRecord record = RecordOf(info);
@@ -131,7 +134,7 @@ void SessionTable::Delete(absl::string_view id,
 
 void SessionTable::Join(absl::string_view id, Participant participant,
                         Answer<Joined> answer) {
-  if (participant.id.empty()) participant.id = ChooseId();
+  if (participant.id.empty()) participant.id = RandomId(kChosenIdLength);
   participant.join_time = NowAsStored();
   Submit(id, Session::Join{std::move(participant), std::move(answer)});
 }
@@ -260,21 +263,27 @@ void SessionTable::LookInMemory(
   Look(id, absl::nullopt, std::move(answer));
 }
 
-std::shared_ptr<const MachineView> SessionTable::LookIfInMemory(
+absl::StatusOr<std::shared_ptr<const MachineView>> SessionTable::WaitForLook(
     absl::string_view id) {
   // Shared: whoever answers may still be in there when we go on.
   struct Waiting {
     absl::Notification answered;
-    std::shared_ptr<const MachineView> view;
+    absl::StatusOr<std::shared_ptr<const MachineView>> view;
   };
   auto waiting = std::make_shared<Waiting>();
-  LookInMemory(
-      id, [waiting](absl::StatusOr<std::shared_ptr<const MachineView>> view) {
-        if (view.ok()) waiting->view = *std::move(view);
-        waiting->answered.Notify();
-      });
+  Look(id, absl::nullopt,
+       [waiting](absl::StatusOr<std::shared_ptr<const MachineView>> view) {
+         waiting->view = std::move(view);
+         waiting->answered.Notify();
+       });
   waiting->answered.WaitForNotification();
   return std::move(waiting->view);
+}
+
+std::shared_ptr<const MachineView> SessionTable::LookIfInMemory(
+    absl::string_view id) {
+  if (sessions_.Find(id) == nullptr) return nullptr;
+  return WaitForLook(id).value_or(nullptr);
 }
 
 absl::StatusOr<ReplayReport> SessionTable::Replay(absl::string_view id,
@@ -296,7 +305,13 @@ absl::StatusOr<FingerprintReport> SessionTable::Fingerprint(
     const std::shared_ptr<const MachineView> live = LookIfInMemory(id);
     if (live != nullptr) return FingerprintOf(live->machine, live->revision);
   }
-  return FingerprintAt(store_, id, options_.runner, revision, progress);
+  if (!revision) {
+    FL_ASSIGN_OR_RETURN(const SessionInfo info, Get(id));
+    revision = info.revision;
+  }
+  FL_ASSIGN_OR_RETURN(const std::shared_ptr<const MachineView> view,
+                      LookAt(id, *revision, "revision", progress));
+  return FingerprintOf(view->machine, view->revision);
 }
 
 size_t SessionTable::live_machines() const { return sessions_.machines(); }

@@ -13,9 +13,11 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
 #include "server/limits.h"
+#include "server/session/automatic_snapshots.h"
 #include "server/session/execute.h"
 #include "server/session/outstanding.h"
 #include "server/session/participant.h"
+#include "server/session/past_machines.h"
 #include "server/session/replayer.h"
 #include "server/session/session.h"
 #include "server/session/session_map.h"
@@ -50,6 +52,7 @@ class SessionTable {
     // Tests break the simulator here; empty is Machine::Apply.
     MachineRunner runner = {};
     WatchTable::Options watching = {};
+    AutomaticSnapshots::Options snapshots = {};
   };
 
   // `store` must outlive the table.
@@ -115,6 +118,38 @@ class SessionTable {
                                            int64_t start_revision,
                                            int64_t limit, size_t bytes_max);
 
+  // A machine as it was at `revision`, of any session, open or not. `field` is
+  // the one that asked. The errors are those of PastMachines::At.
+  absl::StatusOr<std::shared_ptr<const MachineView>> LookAt(
+      absl::string_view id, int64_t revision, absl::string_view field,
+      const Progress& progress);
+
+  // Snapshots. Creating and restoring one takes a second per gigabyte that the
+  // machine takes, and creating one of an older revision a replay: CANCELLED
+  // when `progress` returns false. The session takes commands meanwhile.
+  struct NewSnapshot {
+    std::string id;  // empty: the table chooses one
+    std::string display_name;
+    absl::optional<int64_t> revision;  // absent: as it is
+  };
+  absl::StatusOr<SnapshotInfo> CreateSnapshot(absl::string_view id,
+                                              NewSnapshot snapshot,
+                                              const Progress& progress);
+  absl::StatusOr<SnapshotInfo> GetSnapshot(absl::string_view id,
+                                           absl::string_view snapshot);
+  // Up to `limit`, by revision and id, after the given ones. Start with -1, "".
+  absl::StatusOr<std::vector<SnapshotInfo>> ListSnapshots(
+      absl::string_view id, int64_t after_revision, absl::string_view after_id,
+      int64_t limit);
+  absl::Status DeleteSnapshot(absl::string_view id, absl::string_view snapshot);
+  // A new session at revision 0 with the machine of a snapshot. FAILED_
+  // PRECONDITION when it is of another state version, DATA_LOSS when it is
+  // damaged, and what Create says.
+  absl::StatusOr<SessionInfo> RestoreSnapshot(absl::string_view id,
+                                              absl::string_view snapshot,
+                                              std::string new_id,
+                                              std::string display_name);
+
   // These execute the whole history: seconds to minutes. They work for sessions
   // that are not open too, and hold up nobody. CANCELLED when `progress`, which
   // may be empty, returns false.
@@ -124,8 +159,8 @@ class SessionTable {
                                       const Progress& progress);
   absl::StatusOr<VerifyReport> Verify(absl::string_view id,
                                       const Progress& progress);
-  // Of the machine at `revision`; absent: as it is, which takes no replay when
-  // the session is open and its machine in memory.
+  // Of the machine at `revision`, as LookAt; absent: as it is, which takes no
+  // replay when the session is open and its machine in memory.
   absl::StatusOr<FingerprintReport> Fingerprint(
       absl::string_view id, absl::optional<int64_t> revision,
       const Progress& progress);
@@ -140,12 +175,22 @@ class SessionTable {
   // As Look, when the session is in memory; else an error.
   void LookInMemory(absl::string_view id,
                     Answer<std::shared_ptr<const MachineView>> answer);
-  // The same, null for an error. Blocks.
+  absl::Status CheckRoomForSession(absl::string_view id);
+  static SessionInfo NewInfo(std::string id, std::string display_name,
+                             MachineConfig config);
+  // Views of the machine as it is. These block; the second only when the
+  // session is in memory, the third works for sessions that are not open.
+  absl::StatusOr<std::shared_ptr<const MachineView>> WaitForLook(
+      absl::string_view id);
   std::shared_ptr<const MachineView> LookIfInMemory(absl::string_view id);
+  absl::StatusOr<std::shared_ptr<const MachineView>> LookNow(
+      absl::string_view id, const Progress& progress);
 
   storage::Store& store_;
   const Options options_;
+  PastMachines past_;
   Outstanding outstanding_;
+  AutomaticSnapshots snapshots_;
   SessionMap sessions_;
   WatchTable watches_;
   WorkQueue wakers_;

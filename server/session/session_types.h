@@ -30,15 +30,27 @@ enum class SessionLife : uint8_t {
 
 // What is recorded of a session. Its revision is that of the last command that
 // is durable.
+// Where the machine of a restored session comes from; all of it may be gone.
+struct SessionOrigin {
+  std::string snapshot;  // its resource name
+  int64_t revision = 0;  // of that session
+  uint64_t fingerprint = 0;
+  int64_t state_version = 0;
+};
+
 struct SessionInfo {
   std::string id;  // the last part of sessions/{session}
   std::string display_name;
   MachineConfig config;
   SessionLife life = SessionLife::kOpen;
   std::string panic;  // with kPanicked: what the simulator found
+  absl::optional<SessionOrigin> origin;  // of a restored one
   int64_t revision = 0;
   absl::Time create_time;
   absl::Time update_time;
+  // Tells it from others of the same id, before and after it; 0 before it was
+  // read from the store.
+  int64_t key = 0;
 };
 
 struct ExecuteOptions {
@@ -68,10 +80,24 @@ struct BatchResult {
   std::vector<Outcome> outcomes;
 };
 
-// A machine as it was at a revision: a copy, the reader's own.
+// A machine as it was at a revision: a copy that nobody changes any more.
 struct MachineView {
   Machine machine;
   int64_t revision = 0;
+  int64_t session_key = 0;  // SessionInfo::key
+};
+
+// A machine that is kept in the store.
+struct SnapshotInfo {
+  std::string session;  // the id of its session
+  std::string id;       // the last part of its resource name
+  bool automatic = false;
+  int64_t revision = 0;
+  std::string display_name;
+  absl::Time create_time;
+  int64_t bytes = 0;
+  int64_t stored_bytes = 0;  // that were new to the store
+  uint64_t fingerprint = 0;
 };
 
 // One recorded command.

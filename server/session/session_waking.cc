@@ -1,5 +1,6 @@
-// How a session comes to its machine: from the journal, a slice at a time, so
-// that a long history does not keep the wakers from short ones.
+// How a session comes to its machine: from its newest snapshot and the journal
+// after it, a slice at a time, so that a long history does not keep the wakers
+// from short ones.
 
 #include <algorithm>
 #include <limits>
@@ -21,6 +22,7 @@ namespace {
 // each, so that it also takes this many times as long as the first read.
 constexpr absl::Duration kWakeSlice = absl::Milliseconds(50);
 constexpr int kWakeReads = 8;
+constexpr size_t kRequestIdPage = 4096;
 
 }  // namespace
 
@@ -60,20 +62,45 @@ absl::StatusOr<bool> Session::StartWaking() {
   }
   FL_ASSIGN_OR_RETURN(
       Replayer replayer,
-      Replayer::Boot(context_.store, *std::move(info), context_.runner));
-  waking_.emplace(Waking{*std::move(slot), std::move(replayer), {}});
+      Replayer::Near(context_.store, *info, context_.runner, info->revision));
+  auto pace = std::make_shared<SnapshotPace>();
+  pace->machine_bytes = replayer.start_bytes();
+  waking_.emplace(Waking{*std::move(slot),
+                         std::move(replayer),
+                         {},
+                         std::string(),
+                         std::move(pace)});
   return true;
+}
+
+// What is before the snapshot that the replay starts from is not read: the
+// store knows the ids.
+absl::Status Session::ReadRequestIds() {
+  const absl::StatusOr<std::vector<std::string>> ids =
+      context_.store.ListRequestIds(id_, *waking_->last_id, kRequestIdPage);
+  if (!ids.ok()) return StorageError(id_, ids.status());
+  for (const std::string& id : *ids) {
+    waking_->request_ids.insert(RequestIdHash(id));
+  }
+  if (ids->size() == kRequestIdPage) {
+    waking_->last_id = ids->back();
+  } else {
+    waking_->last_id.reset();
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<bool> Session::WakeSlice() {
   const absl::Time start = absl::Now();
+  while (waking_->last_id) {
+    FL_RETURN_IF_ERROR(ReadRequestIds());
+    if (absl::Now() - start >= kWakeSlice) return true;
+  }
   absl::Time end = absl::InfiniteFuture();
   bool more = false;
   FL_RETURN_IF_ERROR(waking_->replayer.Advance(
       std::numeric_limits<int64_t>::max(), [&](const storage::Entry& entry) {
-        if (!entry.request_id.empty()) {
-          waking_->request_ids.insert(RequestIdHash(entry.request_id));
-        }
+        waking_->pace->Add(entry);
         const absl::Time now = absl::Now();
         if (end == absl::InfiniteFuture()) {
           end = now + std::max(kWakeSlice, kWakeReads * (now - start));
@@ -115,8 +142,12 @@ absl::Status Session::FinishWaking() {
   }
   const int64_t revision = replayer.revision();
   live_ = std::make_unique<Live>(Live{std::move(waking_->slot),
-                                      replayer.TakeMachine(), revision,
-                                      std::move(waking_->request_ids)});
+                                      replayer.TakeMachine(),
+                                      revision,
+                                      replayer.info().key,
+                                      std::move(waking_->request_ids),
+                                      std::move(waking_->pace),
+                                      {}});
   SetLife(Life::kLive);
   return absl::OkStatus();
 }

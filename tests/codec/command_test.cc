@@ -57,6 +57,8 @@ TEST_P(EveryOperation, KeepsEachFieldThroughBothDirections) {
   v1::Command proto;
   proto.set_pid(7);
   testing::FillMember(proto, op());
+  // One for each of the two addresses.
+  if (proto.has_access_many()) proto.mutable_access_many()->set_value("ab");
   const absl::StatusOr<Command> command = CommandFromProto(proto);
   ASSERT_TRUE(command.ok()) << command.status();
   EXPECT_EQ(command->pid, 7U);
@@ -73,6 +75,9 @@ TEST_P(EveryOperation, TakesTheDefaultsOfCommandH) {
   // These have no default: an access says what it does, a path is not empty.
   if (op()->name() == "access") {
     proto.mutable_access()->set_kind(v1::ACCESS_KIND_READ);
+  } else if (op()->name() == "access_many") {
+    proto.mutable_access_many()->add_kind(v1::ACCESS_KIND_READ);
+    proto.mutable_access_many()->add_addr(1);
   } else if (const auto* path = op()->message_type()->FindFieldByName(
                  op()->name() == "sysctl" ? "name" : "path")) {
     arguments->GetReflection()->SetString(arguments, path, "x");
@@ -90,6 +95,10 @@ TEST_P(EveryOperation, TakesTheDefaultsOfCommandH) {
             requires { s.fd; } && !requires { s.prot; })
           s.fd = 0;
         if constexpr (std::is_same_v<decltype(s), Sysctl&>) s.name = "x";
+        if constexpr (std::is_same_v<decltype(s), AccessMany&>) {
+          s.addr = {1};
+          s.kind = {AccessKind::kRead};
+        }
       },
       defaults.op);
   EXPECT_TRUE(MessageDifferencer::Equals(Encoded(*command), Encoded(defaults)))
@@ -152,6 +161,36 @@ const BadCommand kBad[] = {
      "access.count", "at most 16777216"},
     {"NoByte", "pid: 1 access { kind: 2 value: 256 }", "access.value",
      "at most 255"},
+    {"NoEntries", "pid: 1 access_many { kind: 1 }", "access_many.addr",
+     "the address of each entry", "FIELD_MISSING"},
+    {"NoKinds", "pid: 1 access_many { addr: 1 }", "access_many.kind",
+     "one for all entries", "FIELD_MISSING"},
+    {"ManyUnknownKind",
+     "pid: 1 access_many { addr: [1, 2, 3] kind: [1, 2, 4] }",
+     "access_many.kind[2]", "4 is no value of the enum: 1 to 3"},
+    {"ManyNegativeKind", "pid: 1 access_many { addr: 1 kind: -1 }",
+     "access_many.kind[0]", "-1 is no value of the enum: 1 to 3"},
+    {"ManyUnspecifiedKind", "pid: 1 access_many { addr: [1, 2] kind: [1, 0] }",
+     "access_many.kind[1]", "say which", "FIELD_MISSING"},
+    {"FewKinds", "pid: 1 access_many { addr: [1, 2, 3] kind: [1, 2] }",
+     "access_many.kind", "2 values and addr 3: give one for all or one for"},
+    {"ManyCounts",
+     "pid: 1 access_many { addr: [1, 2] kind: 1 count: [1, 2, 3] }",
+     "access_many.count", "3 values and addr 2"},
+    {"ManyStrides", "pid: 1 access_many { addr: 1 kind: 1 stride: [1, 2] }",
+     "access_many.stride", "2 values and addr 1"},
+    {"ManyValues", "pid: 1 access_many { addr: 1 kind: 2 value: 'ab' }",
+     "access_many.value", "2 values and addr 1"},
+    {"ManyAccesses",
+     "pid: 1 access_many { addr: [1, 2] kind: 1 count: [16777216, 1] }",
+     "access_many.count", "more than 16777216 accesses together"},
+    {"EndlessAccesses",
+     "pid: 1 access_many { addr: [1, 2] kind: 1 count: "
+     "[18446744073709551615, 18446744073709551615] }",
+     "access_many.count", "more than 16777216 accesses together"},
+    {"ManyBytes",
+     "pid: 1 access_many { addr: [1, 2] kind: 1 count: 1048577 data: true }",
+     "access_many.count", "2097152 accesses together, which is the most with"},
     {"NoPath", "pid: 1 open { }", "open.path", "must not be empty"},
     {"LongPath", "pid: 1 open { path: '" + Long(4096) + "' }", "open.path",
      "has 4096 bytes: at most 4095"},
@@ -214,6 +253,25 @@ TEST(Command, FromTheJournalIsNotHeldToTodaysLimits) {
   ASSERT_TRUE(command.ok()) << command.status();
   EXPECT_EQ(std::get<Access>(command->op).count, 99999999999U);
   EXPECT_FALSE(CommandFromJournal(Parse("pid: 1")).ok());
+}
+
+TEST(Command, OfManyAccessesHasABound) {
+  v1::Command proto;
+  proto.set_pid(1);
+  v1::AccessMany& many = *proto.mutable_access_many();
+  many.add_kind(v1::ACCESS_KIND_READ);
+  many.mutable_addr()->Resize(limits::kManyEntriesMax, 0x1000);
+  EXPECT_TRUE(CommandFromProto(proto).ok());
+  many.add_addr(1);
+  const absl::Status status = CommandFromProto(proto).status();
+  EXPECT_THAT(std::string(status.message()), HasSubstr("at most 65536"));
+  EXPECT_TRUE(CommandFromJournal(proto).ok());
+}
+
+TEST(Command, OfManyAccessesHasItsShapeInTheJournalToo) {
+  EXPECT_FALSE(CommandFromJournal(
+                   Parse("pid: 1 access_many { addr: [1, 2, 3] kind: [1, 2] }"))
+                   .ok());
 }
 
 TEST(Command, RefusesATextThatCouldNotBeReadAgain) {

@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 
+#include "faultline/v1/grading.pb.h"
 #include "faultline/v1/history.pb.h"
 #include "faultline/v1/inspect.pb.h"
 #include "faultline/v1/machine.pb.h"
@@ -87,7 +88,8 @@ std::set<std::string> Actual() {
   std::set<std::string> lines;
   for (const FileDescriptor* file :
        {v1::Session::descriptor()->file(), v1::RunRequest::descriptor()->file(),
-        v1::Page::descriptor()->file(), v1::Check::descriptor()->file()}) {
+        v1::Page::descriptor()->file(), v1::Check::descriptor()->file(),
+        v1::Attempt::descriptor()->file()}) {
     List(*file, &lines);
   }
   return lines;

@@ -33,6 +33,7 @@ struct Named {
 std::vector<Named> All() {
   using absl::StatusCode;
   const char* s = "sessions/lab-1";
+  const char* snapshot = "sessions/lab-1/snapshots/before";
   return {
       {errors::InvalidField("a", "b"), StatusCode::kInvalidArgument,
        "FIELD_INVALID"},
@@ -56,8 +57,18 @@ std::vector<Named> All() {
        "WATCHED_SESSIONS_LIMIT"},
       {errors::ParticipantsLimit(s, 9), StatusCode::kResourceExhausted,
        "PARTICIPANTS_LIMIT"},
+      {errors::SnapshotNotFound(snapshot), StatusCode::kNotFound,
+       "SNAPSHOT_NOT_FOUND"},
       {errors::SessionAlreadyExists(s), StatusCode::kAlreadyExists,
        "SESSION_ALREADY_EXISTS"},
+      {errors::SnapshotAlreadyExists(snapshot), StatusCode::kAlreadyExists,
+       "SNAPSHOT_ALREADY_EXISTS"},
+      {errors::StateVersionMismatch(snapshot, 7, 8),
+       StatusCode::kFailedPrecondition, "STATE_VERSION_MISMATCH"},
+      {errors::SnapshotsLimit(s, 9), StatusCode::kResourceExhausted,
+       "SNAPSHOTS_LIMIT"},
+      {errors::SnapshotCorrupt(snapshot, "x"), StatusCode::kDataLoss,
+       "SNAPSHOT_CORRUPT"},
       {errors::SessionClosed(s), StatusCode::kFailedPrecondition,
        "SESSION_CLOSED"},
       {errors::SessionPanicked(s, "x"), StatusCode::kFailedPrecondition,

@@ -10,9 +10,38 @@
 
 namespace faultline::testing {
 
+inline void AddTwo(google::protobuf::Message& message,
+                   const google::protobuf::FieldDescriptor* f) {
+  using google::protobuf::FieldDescriptor;
+  const auto* r = message.GetReflection();
+  const uint32_t n = 100 + f->number();
+  const std::string text = "/text-" + std::to_string(n);
+  switch (f->cpp_type()) {
+    case FieldDescriptor::CPPTYPE_STRING:
+      r->AddString(&message, f, text);
+      r->AddString(&message, f, text + "-bis");
+      break;
+    case FieldDescriptor::CPPTYPE_UINT32:
+      r->AddUInt32(&message, f, n);
+      r->AddUInt32(&message, f, 2 * n);
+      break;
+    case FieldDescriptor::CPPTYPE_UINT64:
+      r->AddUInt64(&message, f, n);
+      r->AddUInt64(&message, f, 2 * n);
+      break;
+    case FieldDescriptor::CPPTYPE_ENUM:
+      r->AddEnumValue(&message, f, 1);
+      r->AddEnumValue(&message, f, 2);
+      break;
+    default:
+      break;  // no other is repeated in these
+  }
+}
+
 // Sets every field outside a oneof to a value that is neither its default nor
 // that of another field: numbers to 100 + the field's number, enums to their
 // last value, texts to "/text-<number>", bools that have presence to false.
+// Repeated fields get two items.
 inline void FillFields(google::protobuf::Message& message) {
   using google::protobuf::FieldDescriptor;
   const auto* type = message.GetDescriptor();
@@ -23,9 +52,7 @@ inline void FillFields(google::protobuf::Message& message) {
     const int n = 100 + f->number();
     const std::string text = "/text-" + std::to_string(n);
     if (f->is_repeated()) {
-      if (f->cpp_type() != FieldDescriptor::CPPTYPE_STRING) continue;
-      r->AddString(&message, f, text);
-      r->AddString(&message, f, text + "-bis");
+      AddTwo(message, f);
       continue;
     }
     switch (f->cpp_type()) {

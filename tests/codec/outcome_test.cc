@@ -32,9 +32,10 @@ Outcome FullOutcome() {
   o.accesses = 5;
   o.cost_ns = 6;
   o.data = std::string("\x00\xff", 2);
+  o.faulted = {{0, 1, 0}, {70000, 2, 4}};
   o.events.push_back({1, PageFaultUser{0x1000, 6}});
   o.events.push_back(
-      {2, FaultResolved{0x1000, FaultResolution::kCowCopy, 77, true, 16}});
+      {2, FaultResolved{0x1000, FaultResolution::kCowCopy, 77, true, 16, 78}});
   return o;
 }
 
@@ -58,10 +59,22 @@ TEST(Outcome, KeepsEachFieldThroughBothDirections) {
   EXPECT_TRUE(MessageDifferencer::Equals(proto, again));
 }
 
-TEST(Outcome, HasNoSignalWhereThereWasNone) {
+TEST(Outcome, HasNoSignalAndNoFaultsWhereThereWereNone) {
   v1::Outcome proto;
   OutcomeToProto(Outcome{}, &proto);
   EXPECT_FALSE(proto.has_signal());
+  EXPECT_FALSE(proto.has_faulted());
+}
+
+TEST(Outcome, LeavesAColumnOfFaultsOutWhereAllAreZero) {
+  Outcome outcome;
+  outcome.faulted = {{0, 1, 0}};
+  v1::Outcome proto;
+  OutcomeToProto(outcome, &proto);
+  EXPECT_THAT(proto.faulted().entry(), ElementsAre(0));
+  EXPECT_THAT(proto.faulted().min_flt(), ElementsAre(1));
+  EXPECT_THAT(proto.faulted().maj_flt(), IsEmpty());
+  EXPECT_EQ(OutcomeFromProto(proto)->Digest(), outcome.Digest());
 }
 
 TEST(Outcome, SaysHowManyEventsItLeavesOut) {
@@ -78,10 +91,12 @@ TEST(Outcome, SaysHowManyEventsItLeavesOut) {
 TEST(Outcome, OfTheGreatestSizeFitsAResponse) {
   Outcome outcome;
   outcome.data.assign(limits::kDataBytesMax, 'x');
+  outcome.faulted.assign(limits::kManyEntriesMax, {65535, 300, 300});
   outcome.events.assign(
       limits::kEventsPerOutcomeMax,
-      {4000000000U, FaultResolved{~uint64_t{0}, FaultResolution::kSharedMkwrite,
-                                  4000000000U, true, 4000000000U}});
+      {4000000000U,
+       FaultResolved{~uint64_t{0}, FaultResolution::kSharedMkwrite, 4000000000U,
+                     true, 4000000000U, 4000000000U}});
   v1::Outcome proto;
   OutcomeToProto(outcome, &proto);
   EXPECT_LT(proto.ByteSizeLong(), limits::kResponseBytesMax);
@@ -146,6 +161,7 @@ TEST(Packed, HoldsPlainOutcomesInColumnsAndOthersWhole) {
   Outcome plain;
   plain.value = 0x7f0000000000;
   plain.min_flt = 2;
+  plain.accesses = 4096;
   AppendPacked(plain, &packed);
   AppendPacked(FullOutcome(), &packed);
   FinishPacked(&packed);
@@ -153,8 +169,10 @@ TEST(Packed, HoldsPlainOutcomesInColumnsAndOthersWhole) {
   EXPECT_THAT(packed.value(), ElementsAre(0x7f0000000000, -12));
   EXPECT_THAT(packed.error(), ElementsAre(0, 12));
   EXPECT_THAT(packed.min_flt(), ElementsAre(2, 3));
+  EXPECT_THAT(packed.accesses(), ElementsAre(4096, 5));
   ASSERT_EQ(packed.whole().size(), 1U);
   EXPECT_EQ(packed.whole().at(1).data(), FullOutcome().data);
+  EXPECT_THAT(packed.whole().at(1).faulted().entry(), ElementsAre(0, 70000));
 }
 
 TEST(Packed, LeavesAColumnOfZerosOut) {
@@ -167,6 +185,7 @@ TEST(Packed, LeavesAColumnOfZerosOut) {
   EXPECT_EQ(packed.count(), 2);
   EXPECT_THAT(packed.value(), IsEmpty());
   EXPECT_THAT(packed.error(), IsEmpty());
+  EXPECT_THAT(packed.accesses(), IsEmpty());
   EXPECT_THAT(packed.cost_ns(), ElementsAre(9, 9));
 }
 

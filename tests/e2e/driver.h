@@ -79,6 +79,7 @@ class Journal {
   Journal(client::Connection& connection, const std::string& session);
 
   int64_t size() const { return static_cast<int64_t>(entries_.size()); }
+  const std::vector<v1::JournalEntry>& entries() const { return entries_; }
   // The test fails unless each command of `request` is where its answer said,
   // with the outcome that its answer had, and nowhere else.
   void ExpectHas(const Request& request) const;

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "client/cli/exit_code.h"
 #include "client/cpp/client.h"
@@ -47,6 +48,21 @@ std::string ReadFile(const std::string& path) {
 
 std::string DatabaseOf(const std::string& data) {
   return data + "/faultline.db";
+}
+
+int UserVersion(const std::string& path) {
+  sqlite3* database = nullptr;
+  int version = 0;
+  const auto take = [](void* out, int, char** columns, char**) {
+    return absl::SimpleAtoi(columns[0], static_cast<int*>(out)) ? 0 : 1;
+  };
+  EXPECT_EQ(sqlite3_open(path.c_str(), &database), SQLITE_OK) << path;
+  EXPECT_EQ(
+      sqlite3_exec(database, "PRAGMA user_version", take, &version, nullptr),
+      SQLITE_OK)
+      << sqlite3_errmsg(database);
+  sqlite3_close(database);
+  return version;
 }
 
 void Sql(const std::string& path, const std::string& statement) {
@@ -126,11 +142,12 @@ TEST(DataDirectoryTest, WithAFileThatIsNoDatabaseIsRefusedAndLeftAsItWas) {
 
 TEST(DataDirectoryTest, OfANewerVersionIsRefusedAndKept) {
   const std::string data = RecordedData();
+  const int version = UserVersion(DatabaseOf(data));
   Sql(DatabaseOf(data), "PRAGMA user_version = 99");
   ExpectServeFails(data, kDataBad,
                    AllOf(HasSubstr("has schema version 99"),
                          HasSubstr("use the newer faultline that wrote it")));
-  Sql(DatabaseOf(data), "PRAGMA user_version = 1");
+  Sql(DatabaseOf(data), absl::StrCat("PRAGMA user_version = ", version));
   ExpectKept(data);
 }
 

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
+#include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -20,9 +21,10 @@ namespace faultline::e2e {
 namespace {
 
 std::vector<std::string> ServeArguments(const std::string& data,
-                                        const std::vector<std::string>& flags) {
+                                        const std::vector<std::string>& flags,
+                                        int port) {
   std::vector<std::string> arguments = {"serve", "--data", data, "--listen",
-                                        "127.0.0.1:0"};
+                                        absl::StrCat("127.0.0.1:", port)};
   arguments.insert(arguments.end(), flags.begin(), flags.end());
   return arguments;
 }
@@ -39,28 +41,35 @@ std::string FreshPath(const std::string& name) {
 }
 
 Child::Child(const std::vector<std::string>& arguments)
+    : Child(cli::FaultlinePath(), arguments) {}
+
+Child::Child(const std::string& program,
+             const std::vector<std::string>& arguments)
     : errors_path_(FreshPath("stderr")) {
-  const std::string path = cli::FaultlinePath();
-  std::vector<char*> argv = {const_cast<char*>(path.c_str())};
+  std::vector<char*> argv = {const_cast<char*>(program.c_str())};
   for (const std::string& argument : arguments) {
     argv.push_back(const_cast<char*>(argument.c_str()));
   }
   argv.push_back(nullptr);
   int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) std::abort();
+  int input[2];
+  if (pipe2(ends, O_CLOEXEC) != 0 || pipe2(input, O_CLOEXEC) != 0) std::abort();
   const int errors =
       open(errors_path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
   if (errors < 0) std::abort();
   pid_ = fork();
   if (pid_ == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    dup2(input[0], STDIN_FILENO);
     dup2(ends[1], STDOUT_FILENO);
     dup2(errors, STDERR_FILENO);
-    execv(path.c_str(), argv.data());
+    execv(program.c_str(), argv.data());
     _exit(127);
   }
   close(ends[1]);
+  close(input[0]);
   close(errors);
+  in_ = input[1];
   out_ = ends[0];
 }
 
@@ -69,7 +78,12 @@ Child::~Child() {
     Signal(SIGKILL);
     Wait();
   }
+  CloseInput();
   close(out_);
+}
+
+void Child::CloseInput() {
+  if (in_ >= 0) close(std::exchange(in_, -1));
 }
 
 std::string Child::ReadLine() {
@@ -108,8 +122,8 @@ int Child::Wait() {
 }
 
 ServerProcess::ServerProcess(const std::string& data,
-                             const std::vector<std::string>& flags)
-    : child_(ServeArguments(data, flags)) {
+                             const std::vector<std::string>& flags, int port)
+    : child_(ServeArguments(data, flags, port)) {
   const std::string line = child_.ReadLine();
   absl::string_view address = line;
   if (absl::ConsumePrefix(&address, "listening on ")) {

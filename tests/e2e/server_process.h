@@ -10,11 +10,14 @@
 
 namespace faultline::e2e {
 
-// A faultline process, its stdout in a pipe, its stderr in a file. It dies with
-// the thread that started it, so that a test which fails leaves none behind.
+// A process, its stdin and stdout pipes, its stderr a file. It dies with the
+// thread that started it, so that a test which fails leaves none behind.
 class Child {
  public:
+  // A faultline process.
   explicit Child(const std::vector<std::string>& arguments);
+  // Any other; `program` is a path.
+  Child(const std::string& program, const std::vector<std::string>& arguments);
   ~Child();  // kills it
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
@@ -22,6 +25,8 @@ class Child {
   pid_t pid() const { return pid_; }
   // The next line of stdout, without its end; "" when there is none.
   std::string ReadLine();
+  // Ends its standard input.
+  void CloseInput();
   // What it has written to stderr.
   std::string Errors() const;
   bool IsRunning();
@@ -32,16 +37,18 @@ class Child {
  private:
   pid_t pid_ = -1;
   int code_ = -1;
+  int in_ = -1;
   int out_ = -1;
   std::string errors_path_;
 };
 
 class ServerProcess {
  public:
-  // Starts it on a port of its own and waits until it listens. When it does
-  // not, the test fails and the address is "".
+  // Starts it on `port`, 0: one of its own, and waits until it listens. When it
+  // does not, the test fails and the address is "".
   explicit ServerProcess(const std::string& data,
-                         const std::vector<std::string>& flags = {});
+                         const std::vector<std::string>& flags = {},
+                         int port = 0);
 
   // host:port.
   const std::string& address() const { return address_; }

@@ -48,6 +48,7 @@ AGGREGATES = (
 )
 TO_MM = TO_HW + (M + "mm/",) + AGGREGATES
 TO_TASK_FS = TO_MM + (M + "task/", M + "fs/")
+SCENARIO = "server/scenario/"
 SERVICE = (
     "server/session/",
     "server/grading/",
@@ -72,8 +73,19 @@ LAYERS = (
     Layer(M + "personality.", (M + "base/", M + "command.h")),
     Layer(M + "config_error.h"),
     Layer("server/limits.h"),
+    Layer(SCENARIO, (), ("absl", "messages")),
     Layer("server/codec/", (M, "server/limits.h"), ("absl", "messages")),
-    Layer("server/grading/", (M,), ("absl",)),
+    Layer(
+        "server/local_machine.",
+        (M, "server/codec/", SCENARIO),
+        ("absl", "messages"),
+    ),
+    Layer(
+        "server/grading/",
+        (M, "server/codec/", SCENARIO, "server/local_machine.h")
+        + ("server/limits.h",),
+        ("absl", "messages", "openssl", "yaml"),
+    ),
     Layer(
         "server/session/",
         (M, "server/codec/", "storage/", "server/limits.h"),
@@ -89,7 +101,7 @@ LAYERS = (
     Layer("storage/", (), ("absl", "sqlite", "zstd", "openssl", "system")),
     Layer(
         "client/",
-        ("client/",),
+        ("client/", SCENARIO),
         ("absl", "messages", "grpc", "system", "cli", "editline"),
     ),
     Layer(
@@ -115,6 +127,7 @@ LIBRARIES = (
     ("zstd", re.compile(r"(zstd|zstd_errors|zdict)\.h$")),
     ("openssl", re.compile(r"openssl/")),
     ("cli", re.compile(r"CLI/")),
+    ("yaml", re.compile(r"yaml-cpp/")),
     ("editline", re.compile(r"editline/|histedit\.h$")),
     ("googletest", re.compile(r"(gtest|gmock)/")),
     ("json", re.compile(r"nlohmann/")),

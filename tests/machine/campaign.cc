@@ -143,6 +143,25 @@ Operation Campaign::RandomRange() {
   }
 }
 
+AccessMany Campaign::NextMany() {
+  AccessMany many{.base = OneIn(2) ? At(0) : 0, .data = OneIn(3)};
+  const uint64_t entries = 1 + Below(12);
+  // None, one for all, or one for each.
+  const auto fill = [&](auto& column, auto value) {
+    for (uint64_t n = OneIn(3) ? 1 : OneIn(2) ? 0 : entries; n > 0; n--) {
+      column.push_back(value());
+    }
+  };
+  for (uint64_t i = 0; i < entries; i++) {
+    many.addr.push_back(Addr() + Below(kPage) - many.base);
+  }
+  fill(many.kind, [&] { return static_cast<AccessKind>(Below(3)); });
+  fill(many.count, [&] { return Below(5); });
+  fill(many.stride, [&] { return OneIn(2) ? kPage : Below(3 * kPage); });
+  fill(many.value, [&] { return static_cast<char>(prng_.Next()); });
+  return many;
+}
+
 Command Campaign::Next(const Kernel& k) {
   Command command;
   // One of the first three processes that live; nobody now and then.
@@ -152,7 +171,9 @@ Command Campaign::Next(const Kernel& k) {
   }
   command.pid = living.empty() || OneIn(50) ? 0 : living[Below(living.size())];
   uint64_t kind = Below(100);
-  if (kind < 35) {
+  if (kind < 8) {
+    command.op = NextMany();
+  } else if (kind < 35) {
     Access call{static_cast<AccessKind>(Below(OneIn(8) ? 3 : 2)),
                 Addr() + Below(kPage), 1 + Below(8), kPage,
                 static_cast<uint8_t>(prng_.Next())};

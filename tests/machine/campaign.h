@@ -17,6 +17,8 @@ class Campaign {
 
   // The next command. Depends on the seed and on which processes live.
   Command Next(const Kernel& k);
+  // Accesses of every shape that AccessMany has.
+  AccessMany NextMany();
 
   // What empties a machine: every page given out is freed, every process
   // ends, every file is emptied.

@@ -98,12 +98,60 @@ TEST(Machine, LoadRefusesEveryFlippedBit) {
   }
 }
 
+// A source of `bytes` in pieces of a size.
+ByteSource Pieces(std::string_view bytes, size_t size) {
+  return [bytes, size]() mutable {
+    const std::string_view piece = bytes.substr(0, size);
+    bytes.remove_prefix(piece.size());
+    return piece;
+  };
+}
+
+TEST(Machine, LoadsFromPiecesOfAnySize) {
+  Machine m = Worked(4, 300);
+  const std::string bytes = m.Save();
+  for (size_t size : {1, 3, 8, 4095, 1 << 20}) {
+    Machine loaded = Machine::Load(bytes.size(), Pieces(bytes, size));
+    EXPECT_EQ(loaded.Fingerprint(), m.Fingerprint()) << size;
+  }
+}
+
+TEST(Machine, SavesInPiecesThatAreNeverLarge) {
+  Machine m = Worked(6, 300);
+  std::string bytes;
+  m.Save([&](std::string_view piece) {
+    EXPECT_LE(piece.size(), 65536u);
+    EXPECT_FALSE(piece.empty());
+    bytes.append(piece);
+  });
+  EXPECT_EQ(bytes, m.Save());
+}
+
+TEST(Machine, LoadingPiecesRefusesWhatIsDamagedOrCutShort) {
+  const std::string bytes = Worked(7, 50).Save();
+  for (size_t n = 0; n < bytes.size(); n += 1 + n / 20) {
+    const std::string_view part = std::string_view(bytes).substr(0, n);
+    EXPECT_THROW(Machine::Load(n, Pieces(part, 100)), ArchiveError) << n;
+    EXPECT_THROW(Machine::Load(bytes.size(), Pieces(part, 100)), ArchiveError)
+        << n;
+  }
+  for (size_t bit = 0; bit < bytes.size() * 8; bit += 1 + bit / 20) {
+    std::string damaged = bytes;
+    damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << bit % 8));
+    EXPECT_THROW(Machine::Load(damaged.size(), Pieces(damaged, 100)),
+                 ArchiveError)
+        << bit;
+  }
+}
+
+TEST(Machine, WhatTheSourceThrowsLoadThrows) {
+  EXPECT_THROW(Machine::Load(1000, []() -> std::string_view { throw 7; }), int);
+}
+
 TEST(Machine, LoadNamesTheVersionItCannotRead) {
-  Writer w;
-  w.Number(0x4d4c46);
-  w.Number(kStateVersion + 1);
+  const std::array<uint64_t, 2> head = {0x4d4c46, kStateVersion + 1};
   try {
-    Machine::Load(w.Take());
+    Machine::Load(BytesOf(head));
     FAIL() << "loaded";
   } catch (const ArchiveError& e) {
     EXPECT_NE(std::string(e.what()).find(std::to_string(kStateVersion + 1)),
@@ -113,9 +161,7 @@ TEST(Machine, LoadNamesTheVersionItCannotRead) {
 
 // Damage below the seal: the reader itself must survive it.
 TEST(Machine, ReadingADamagedKernelIsAnErrorOrAKernel) {
-  Writer w;
-  w(Worked(5, 100).kernel());
-  std::string bytes = w.Take();
+  std::string bytes = BytesOf(Worked(5, 100).kernel());
   Prng prng(9);
   for (int i = 0; i < 150; i++) {
     std::string damaged = bytes;
@@ -150,7 +196,7 @@ TEST(Machine, TheEventLevelChangesNoDigest) {
 
 TEST(Machine, TheDigestCoversEveryFieldButTheEvents) {
   Outcome plain;
-  std::vector<Outcome> changed(10);
+  std::vector<Outcome> changed(11);
   changed[0].value = 1;
   changed[1].error = Errno::kENOMEM;
   changed[2].signal.signal = 11;
@@ -161,6 +207,7 @@ TEST(Machine, TheDigestCoversEveryFieldButTheEvents) {
   changed[7].accesses = 1;
   changed[8].cost_ns = 1;
   changed[9].data = "x";
+  changed[10].faulted = {{0, 1, 0}};
   for (const Outcome& out : changed) EXPECT_NE(out.Digest(), plain.Digest());
   Outcome events;
   events.events.push_back({1, MmPageFree{}});
@@ -200,8 +247,8 @@ TEST(Machine, AdministrationNeedsNoProcess) {
 TEST(Machine, CallsOfNobodyDoNothing) {
   Sim s;
   uint64_t before = s.machine().Fingerprint();
-  const Operation ops[] = {Mmap{}, Fork{},   Access{}, Open{},     Wait{},
-                           Exit{}, Execve{}, Brk{},    Setrlimit{}};
+  const Operation ops[] = {Mmap{}, Fork{}, Access{}, AccessMany{}, Open{},
+                           Wait{}, Exit{}, Execve{}, Brk{},        Setrlimit{}};
   for (const Operation& op : ops) {
     for (Pid pid : {0u, 77u, ~0u}) {
       Outcome out = s.Do(op, pid);
@@ -226,6 +273,7 @@ TEST(Machine, OperationsHaveTheirCallsNames) {
   EXPECT_STREQ(OperationName(Mmap{}), "mmap");
   EXPECT_STREQ(OperationName(Access{}), "access");
   EXPECT_STREQ(OperationName(Tick{}), "tick");
+  EXPECT_STREQ(OperationName(AccessMany{}), "access_many");
 }
 
 // Thousands of commands of every kind; the machine verifies after each, and

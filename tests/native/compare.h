@@ -43,12 +43,14 @@ enum class Side { kNone, kA, kB };
 
 struct CompareOptions {
   uint32_t fields = ~uint32_t{0};
-  // The side on which `native` ran: there status counts its hidden page, which
-  // is taken out before status is compared. And there a fetch from a page of
-  // zeros executes what it fetched, a write to the hidden page: its signal
-  // (SEGV_ACCERR at that page, with fetchfault 0) counts as none, because a
-  // simulated machine executes nothing.
+  // The side on which `native` ran. There status counts its hidden page, which
+  // is taken out before status is compared; VmPeak remembers the image that it
+  // started from, below which no peak is compared; and a fetch executes what it
+  // fetched: its signal counts as none when the fetch itself went well, because
+  // a simulated machine executes nothing.
   Side hidden_page = Side::kNone;
+  // The simulated machine has such a page as well: nothing is taken out.
+  bool hidden_on_both = false;
 };
 
 struct Difference {

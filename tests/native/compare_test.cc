@@ -126,7 +126,7 @@ TEST(Compare, TheHiddenPageIsTakenOutOfStatus) {
   EXPECT_NE(FirstField(real, ours, "status"), "");
 }
 
-TEST(Compare, WhatAFetchedZeroExecutedIsNoSignalOfTheFetch) {
+TEST(Compare, WhatAFetchedInstructionDidIsNoSignalOfTheFetch) {
   const std::string ours = Op(R"(,"fetchfault":0)");
   const std::string real =
       Op(R"(,"sig":11,"code":2,"addr":"7fffff000000","fetchfault":0)");
@@ -137,14 +137,26 @@ TEST(Compare, WhatAFetchedZeroExecutedIsNoSignalOfTheFetch) {
   EXPECT_EQ(FirstField(inside, ours, "", Side::kA), "");
   EXPECT_EQ(FirstField(real, ours, "", Side::kB), "sig");
   EXPECT_EQ(FirstField(real, ours), "sig");
-  // Another address, another code, or a fetch that faulted is a difference.
+  const std::string illegal =
+      Op(R"(,"sig":4,"code":2,"addr":"10001000","fetchfault":0)");
+  EXPECT_EQ(FirstField(illegal, ours, "", Side::kA), "");
+  // A page beyond the end of its file, or a fetch that faulted, is its own.
   for (const char* other :
-       {R"(,"sig":11,"code":2,"addr":"7fffff001000","fetchfault":0)",
-        R"(,"sig":11,"code":1,"addr":"7fffff000000","fetchfault":0)",
-        R"(,"sig":7,"code":2,"addr":"7fffff000000","fetchfault":0)",
+       {R"(,"sig":7,"code":2,"addr":"7fffff000000","fetchfault":0)",
         R"(,"sig":11,"code":2,"addr":"7fffff000000","fetchfault":1)"}) {
     EXPECT_NE(FirstField(Op(other), ours, "", Side::kA), "") << other;
   }
+}
+
+TEST(Compare, APeakBelowWhatNativeStartedWithIsNoDifference) {
+  const auto peak = [](int kilobytes) {
+    return Dump("\"status\":{\"VmPeak\":" + std::to_string(kilobytes) + "}");
+  };
+  EXPECT_EQ(FirstField(peak(168), peak(132), "status", Side::kA), "");
+  EXPECT_EQ(FirstField(peak(176), peak(172), "status", Side::kA), "");
+  EXPECT_NE(FirstField(peak(180), peak(180), "status", Side::kA), "");
+  EXPECT_EQ(FirstField(peak(404), peak(400), "status", Side::kA), "");
+  EXPECT_NE(FirstField(peak(404), peak(404), "status", Side::kA), "");
 }
 
 TEST(Compare, LinesThatAreMissingOrOfAnotherKindDiffer) {

@@ -2,7 +2,6 @@
 // the JSON lines that `faultline run --format=jsonl FILE` prints for a
 // simulated machine. Needs root: page frame numbers, a ramfs, ptrace.
 
-#include <sched.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -10,27 +9,14 @@
 #include <iostream>
 #include <string>
 
-#include "client/cli/scenario/parser.h"
+#include "server/scenario/parser.h"
+#include "tests/native/affinity.h"
 #include "tests/native/native_runner.h"
 
 namespace {
 
 constexpr int kExitExpectation = 1;
 constexpr int kExitUsage = 2;
-
-// One CPU, so that per-CPU batches of the kernel's counters repeat.
-void PinToFirstCpu() {
-  cpu_set_t allowed;
-  if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return;
-  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (!CPU_ISSET(cpu, &allowed)) continue;
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    CPU_SET(cpu, &one);
-    sched_setaffinity(0, sizeof(one), &one);
-    return;
-  }
-}
 
 }  // namespace
 
@@ -64,7 +50,7 @@ int main(int argc, char** argv) {
                  "a ramfs\n";
     return kExitUsage;
   }
-  PinToFirstCpu();
+  faultline::native::PinToFirstCpu();
   faultline::native::NativeRunner runner(*script, options, std::cout);
   const std::string failure = runner.Run();
   std::cout.flush();

@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "client/cli/scenario/json_lines.h"
-#include "client/cli/scenario/script.h"
+#include "server/scenario/json_lines.h"
+#include "server/scenario/script.h"
 #include "tests/native/process_dump.h"
 #include "tests/native/scenario_files.h"
 #include "tests/native/tracee.h"
@@ -53,6 +53,7 @@ class NativeRunner {
   void ExecuteMincore(const scenario::Op& op, scenario::OpResult* result);
   void ExecuteFork(scenario::OpResult* result);
   void ExecuteAccess(const scenario::Op& op, scenario::OpResult* result);
+  void ExecuteAccesses(const scenario::Op& op, scenario::OpResult* result);
   void ExecuteFileCall(const scenario::Op& op, scenario::OpResult* result);
   // What every stop has in common: a signal, a death.
   void RecordStop(const Tracee::Stop& stop, scenario::OpResult* result);
@@ -60,6 +61,7 @@ class NativeRunner {
   std::string CheckExpect(const scenario::Op& op) const;
   std::string ReadProc(const std::string& path, int process) const;
 
+  void DrainBatches();
   void DumpAll(const scenario::DumpParts& parts);
 
   const scenario::Script& script_;
@@ -72,6 +74,7 @@ class NativeRunner {
   std::map<std::string, uint64_t> labels_;
   scenario::OpResult last_;
   int number_ = 0;
+  bool peak_is_ours_ = false;  // mincore's vector may have raised VmPeak
 };
 
 }  // namespace faultline::native

@@ -120,6 +120,21 @@ TEST_F(NativeRunner, FaultsSignalsAndBytes) {
       "expect min 0\n");
 }
 
+TEST_F(NativeRunner, SeveralAccessesAreOneOperation) {
+  ExpectHolds(
+      "a: mmap 0x10000000 4p rw- PRIVATE|ANON\n"
+      "accesses read $a; write $a 7; writer $a+2p 2 1p 9\n"
+      "expect ok\n"
+      "expect min 4\n"
+      "accesses write $a 8; readr $a+2p 3; write $a 9\n"
+      "expect sig SIGSEGV\n"
+      "expect addr $a+4p\n"
+      "read $a\n"
+      "expect val 8\n"
+      "read $a+3p\n"
+      "expect val 9\n");
+}
+
 TEST_F(NativeRunner, AForkedChildHasACopy) {
   ExpectHolds(
       "a: mmap 0x10000000 1p rw- PRIVATE|ANON\n"

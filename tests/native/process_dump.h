@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "client/cli/scenario/json_lines.h"
+#include "server/scenario/json_lines.h"
 #include "tests/native/proc_pid.h"
 #include "tests/native/scenario_files.h"
 

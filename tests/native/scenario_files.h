@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "client/cli/scenario/script.h"
+#include "server/scenario/script.h"
 #include "tests/native/tracee.h"
 
 namespace faultline::native {

@@ -166,14 +166,13 @@ user_regs_struct Tracee::At(uint64_t offset) const {
   return regs;
 }
 
-Tracee::Stop Tracee::Run(const user_regs_struct& regs, bool single_step) {
+Tracee::Stop Tracee::Run(const user_regs_struct& regs) {
   Stop stop;
   if (ptrace(PTRACE_SETREGS, pid_, nullptr, &regs) != 0) {
     Die(absl::StrCat("cannot set the registers of process ", pid_));
   }
   while (true) {
-    if (ptrace(single_step ? PTRACE_SINGLESTEP : PTRACE_CONT, pid_, nullptr,
-               nullptr) != 0) {
+    if (ptrace(PTRACE_CONT, pid_, nullptr, nullptr) != 0) {
       Die(absl::StrCat("cannot resume process ", pid_));
     }
     const int status = WaitStatus(pid_);
@@ -211,14 +210,14 @@ Tracee::Stop Tracee::Syscall(long number, const std::array<uint64_t, 6>& args) {
   regs.r10 = args[3];
   regs.r8 = args[4];
   regs.r9 = args[5];
-  return Run(regs, false);
+  return Run(regs);
 }
 
 Tracee::Stop Tracee::Load(uint64_t addr) {
   user_regs_struct regs = At(kLoadStub);
   regs.rax = 0;
   regs.rdi = addr;
-  return Run(regs, false);
+  return Run(regs);
 }
 
 Tracee::Stop Tracee::Store(uint64_t addr, uint8_t byte, bool stack_pointer) {
@@ -226,7 +225,7 @@ Tracee::Stop Tracee::Store(uint64_t addr, uint8_t byte, bool stack_pointer) {
   regs.rdi = addr;
   regs.rsi = byte;
   if (stack_pointer) regs.rsp = addr;
-  return Run(regs, false);
+  return Run(regs);
 }
 
 Tracee::Stop Tracee::LoadRange(uint64_t addr, uint64_t count, uint64_t stride) {
@@ -235,7 +234,7 @@ Tracee::Stop Tracee::LoadRange(uint64_t addr, uint64_t count, uint64_t stride) {
   regs.rdi = addr;
   regs.rcx = count;
   regs.rdx = stride;
-  return Run(regs, false);
+  return Run(regs);
 }
 
 Tracee::Stop Tracee::StoreRange(uint64_t addr, uint64_t count, uint64_t stride,
@@ -246,13 +245,18 @@ Tracee::Stop Tracee::StoreRange(uint64_t addr, uint64_t count, uint64_t stride,
   regs.rcx = count;
   regs.rdx = stride;
   regs.rsi = byte;
-  return Run(regs, false);
+  return Run(regs);
 }
 
+// The trap flag, and not PTRACE_SINGLESTEP: that reads the instruction through
+// get_user_pages(), which brings its page in and marks it accessed
+// (arch/x86/kernel/step.c: is_setting_trap_flag()).
 Tracee::Stop Tracee::Fetch(uint64_t addr) {
+  constexpr unsigned long kTrapFlag = 0x100;
   user_regs_struct regs = At(0);
   regs.rip = addr;
-  return Run(regs, true);
+  regs.eflags |= kTrapFlag;
+  return Run(regs);
 }
 
 }  // namespace faultline::native

@@ -77,7 +77,7 @@ class Tracee {
   Tracee(pid_t pid, const user_regs_struct& base) : pid_(pid), base_(base) {}
 
   // Sets the registers, lets the process run, and waits for its next stop.
-  Stop Run(const user_regs_struct& regs, bool single_step);
+  Stop Run(const user_regs_struct& regs);
   // The registers with which a stub starts.
   user_regs_struct At(uint64_t offset) const;
   void MapHiddenPage(uint64_t elf_page);

@@ -17,9 +17,9 @@
 #include <string>
 #include <vector>
 
-#include "client/cli/scenario/parser.h"
-#include "client/cli/scenario/report.h"
-#include "client/cli/scenario/runner.h"
+#include "server/scenario/parser.h"
+#include "server/scenario/report.h"
+#include "server/scenario/runner.h"
 #include "tests/native/compare.h"
 #include "tests/scenarios/verified_machine.h"
 

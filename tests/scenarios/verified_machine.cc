@@ -15,7 +15,7 @@
 namespace faultline::scenarios {
 namespace {
 
-class VerifiedMachine final : public cli::Target {
+class VerifiedMachine final : public scenario::Target {
  public:
   VerifiedMachine(const MachineConfig& config, Verification verification)
       : machine_(config), verification_(verification) {}
@@ -61,7 +61,7 @@ class VerifiedMachine final : public cli::Target {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<cli::Target>> MakeMachine(
+absl::StatusOr<std::unique_ptr<scenario::Target>> MakeMachine(
     const v1::MachineConfig& config, Verification verification) {
   FL_ASSIGN_OR_RETURN(const MachineConfig decoded,
                       ConfigFromProto(config, "config"));

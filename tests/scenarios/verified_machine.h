@@ -7,8 +7,8 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "client/cli/target.h"
 #include "faultline/v1/session.pb.h"
+#include "server/scenario/target.h"
 
 namespace faultline::scenarios {
 
@@ -16,7 +16,7 @@ enum class Verification { kAfterEveryCommand, kNone };
 
 // A command after which an invariant does not hold fails with INTERNAL and the
 // first broken one.
-absl::StatusOr<std::unique_ptr<cli::Target>> MakeMachine(
+absl::StatusOr<std::unique_ptr<scenario::Target>> MakeMachine(
     const v1::MachineConfig& config, Verification verification);
 
 }  // namespace faultline::scenarios

@@ -123,6 +123,10 @@ TEST_F(MachineServiceTest, EveryCallSaysWhenThereIsNoSuchSession) {
   }
   // Fields without which a call is refused before anyone looks for a session.
   const auto Prepare = [](auto& request) {
+    if constexpr (requires { request.mutable_access_many(); }) {
+      request.mutable_access_many()->add_kind(v1::ACCESS_KIND_READ);
+      request.mutable_access_many()->add_addr(0);
+    }
     if constexpr (requires { request.mutable_access(); }) {
       request.mutable_access()->set_kind(v1::ACCESS_KIND_READ);
     }

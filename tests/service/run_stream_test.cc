@@ -14,6 +14,7 @@ namespace faultline {
 namespace {
 
 using testing::BadField;
+using ::testing::ElementsAre;
 using testing::ExpectError;
 using testing::InfoOf;
 
@@ -107,6 +108,67 @@ TEST_F(RunStreamTest, PacksWhatItIsAskedToPack) {
   EXPECT_EQ(packed.error(2), v1::ERRNO_EINVAL);
   ASSERT_EQ(packed.whole().count(3), 1U);
   EXPECT_EQ(packed.whole().at(3).signal().signal(), 11);
+}
+
+TEST_F(RunStreamTest, AnswersManyAccessesInColumns) {
+  const std::string lab = Create();
+  const uint64_t area = Map(lab, 4 * 4096);
+  v1::RunRequest request;
+  request.set_session(lab);
+  request.set_packed(true);
+  request.mutable_options()->set_event_level(v1::EVENT_LEVEL_NONE);
+  for (int i = 0; i < 3; ++i) {
+    v1::Command* command = request.add_commands();
+    command->set_pid(1);
+    v1::AccessMany& many = *command->mutable_access_many();
+    many.set_base(area);
+    many.add_kind(v1::ACCESS_KIND_WRITE);
+    many.set_value("x");
+    for (const uint64_t addr : {0, 4096, 5000}) many.add_addr(addr);
+    // The last reads beyond the end, and wants to see what it read before.
+    if (i < 2) continue;
+    many.add_addr(4 * 4096);
+    many.set_kind(0, v1::ACCESS_KIND_READ);
+    many.set_data(true);
+  }
+  Context context;
+  auto stream = machines_->Run(&context);
+  ASSERT_TRUE(stream->Write(request));
+  stream->WritesDone();
+  v1::RunResponse response;
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_TRUE(stream->Finish().ok());
+  const v1::PackedOutcomes& packed = response.packed();
+  ASSERT_EQ(packed.count(), 3);
+  EXPECT_THAT(packed.accesses(), ElementsAre(3, 3, 3));
+  EXPECT_THAT(packed.min_flt(), ElementsAre(2, 0, 0));
+  ASSERT_EQ(packed.whole().size(), 2U) << "the second is all in the columns";
+  EXPECT_THAT(packed.whole().at(0).faulted().entry(), ElementsAre(0, 1));
+  EXPECT_THAT(packed.whole().at(0).faulted().min_flt(), ElementsAre(1, 1));
+  EXPECT_EQ(packed.whole().at(2).signal().addr(), area + 4 * 4096);
+  EXPECT_EQ(packed.whole().at(2).data(), "xxx");
+}
+
+TEST_F(RunStreamTest, SendsTheEventsOfManyAccesses) {
+  const std::string lab = Create();
+  v1::RunRequest request;
+  request.set_session(lab);
+  v1::Command* command = request.add_commands();
+  command->set_pid(1);
+  command->mutable_access_many()->add_kind(v1::ACCESS_KIND_READ);
+  command->mutable_access_many()->set_base(Map(lab, 2 * 4096));
+  command->mutable_access_many()->add_addr(0);
+  command->mutable_access_many()->add_addr(4096);
+  Context context;
+  auto stream = machines_->Run(&context);
+  ASSERT_TRUE(stream->Write(request));
+  stream->WritesDone();
+  v1::RunResponse response;
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_TRUE(stream->Finish().ok());
+  ASSERT_EQ(response.outcomes_size(), 1);
+  EXPECT_EQ(response.outcomes(0).events_size(), 4) << "two for each fault";
+  EXPECT_EQ(response.outcomes(0).accesses(), 2U);
 }
 
 TEST_F(RunStreamTest, EndsAtABatchThatCannotBeAndSaysWhich) {

@@ -49,6 +49,26 @@ TEST_F(ReplayTest, EveryOutcomeIsAsRecorded) {
   EXPECT_EQ(report->fingerprint->total, FingerprintOfLive("lab"));
 }
 
+TEST_F(ReplayTest, ManyAccessesAreReplayedAndVerified) {
+  std::vector<Command> commands;
+  for (uint64_t i = 0; i < 20; ++i) {
+    AccessMany many{.base = kArea, .kind = {AccessKind::kWrite}};
+    for (uint64_t j = 0; j < 100; ++j) {
+      many.addr.push_back((i * 7919 + j * 104729) % (4 * 4096));
+    }
+    commands.push_back({1, many});
+  }
+  const auto batch = RunBatch("lab", commands);
+  ASSERT_TRUE(batch.ok()) << batch.status();
+  EXPECT_EQ(batch->outcomes.back().accesses, 100U);
+  const uint64_t fingerprint = FingerprintOfLive("lab");
+  const auto report = table().Verify("lab", {});
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_TRUE(report->ok());
+  EXPECT_EQ(report->replay->equal, kRevisions + 20);
+  EXPECT_EQ(report->replay->fingerprint->total, fingerprint);
+}
+
 TEST_F(ReplayTest, GoesToTheRevisionAskedFor) {
   const auto report = table().Replay("lab", 7, {});
   ASSERT_TRUE(report.ok());

@@ -70,6 +70,25 @@ TEST_F(RequestIdTest, AnIdNamesAWholeBatch) {
   EXPECT_EQ(Revision(), 4);
 }
 
+TEST_F(RequestIdTest, ManyAccessesAreAnsweredWithTheirFaultsAgain) {
+  const Command many{1, AccessMany{.addr = {kArea, kArea + 8192},
+                                   .kind = {AccessKind::kRead},
+                                   .count = {2, 1},
+                                   .data = true}};
+  const auto first = Run("lab", many, WithId("a"));
+  ASSERT_TRUE(first.ok()) << first.status();
+  ASSERT_EQ(first->outcome.faulted.size(), 2U);
+  EXPECT_EQ(first->outcome.data.size(), 3U);
+  Restart();
+  const auto again = Run("lab", many, WithId("a"));
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->outcome.Digest(), first->outcome.Digest());
+  EXPECT_EQ(again->outcome.faulted[0].min_flt, 2U);
+  Command other = many;
+  std::get<AccessMany>(other.op).addr[1]++;
+  EXPECT_EQ(Reason(Run("lab", other, WithId("a"))), "REQUEST_ID_REUSED");
+}
+
 TEST_F(RequestIdTest, IsKnownAfterARestart) {
   const auto first = Run("lab", Poke(0), WithId("a"));
   ASSERT_TRUE(first.ok());

@@ -1,5 +1,8 @@
 #include "tests/session/session_testing.h"
 
+#include <algorithm>
+#include <thread>
+
 #include "server/codec/errors.h"
 #include "server/machine/base/bug.h"
 
@@ -45,6 +48,14 @@ MachineRunner BreakingRunner() {
     const auto* tick = std::get_if<Tick>(&command.op);
     VM_BUG_ON(tick != nullptr && tick->nanoseconds == kBreakingTick);
     return machine.Apply(command, level);
+  };
+}
+
+MachineRunner CountingRunner(std::shared_ptr<std::atomic<int64_t>> executed) {
+  return [executed, inner = BreakingRunner()](
+             Machine& machine, const Command& command, EventLevel level) {
+    ++*executed;
+    return inner(machine, command, level);
   };
 }
 
@@ -121,6 +132,53 @@ uint64_t SessionTest::FingerprintOfLive(const std::string& id) {
     return 0;
   }
   return (*view)->machine.Fingerprint();
+}
+
+absl::StatusOr<SnapshotInfo> SessionTest::Snapshot(
+    const std::string& id, const std::string& snapshot,
+    absl::optional<int64_t> revision) {
+  return table().CreateSnapshot(
+      id, {.id = snapshot, .display_name = "of " + id, .revision = revision},
+      {});
+}
+
+absl::StatusOr<SessionInfo> SessionTest::Restore(const std::string& id,
+                                                 const std::string& new_id,
+                                                 const std::string& snapshot) {
+  return table().RestoreSnapshot(id, snapshot, new_id, "restored");
+}
+
+absl::StatusOr<std::shared_ptr<const MachineView>> SessionTest::LookAt(
+    const std::string& id, int64_t revision) {
+  return table().LookAt(id, revision, "at_revision", {});
+}
+
+std::vector<SnapshotInfo> SessionTest::Snapshots(const std::string& id) {
+  const auto snapshots = table().ListSnapshots(id, -1, "", 1000);
+  EXPECT_TRUE(snapshots.ok()) << snapshots.status();
+  return snapshots.value_or(std::vector<SnapshotInfo>());
+}
+
+void SessionTest::AwaitAutomatic(const std::string& id, size_t count) {
+  size_t there = 0;
+  while (there < count && !HasFailure()) {
+    std::this_thread::yield();
+    const std::vector<SnapshotInfo> snapshots = Snapshots(id);
+    there = static_cast<size_t>(
+        std::count_if(snapshots.begin(), snapshots.end(),
+                      [](const SnapshotInfo& s) { return s.automatic; }));
+  }
+}
+
+VerifyReport::Check SessionTest::Verified(const std::string& id,
+                                          const std::string& check) {
+  const auto report = table().Verify(id, {});
+  if (!report.ok())
+    return {check, false, std::string(report.status().message())};
+  for (const VerifyReport::Check& c : report->checks) {
+    if (c.name == check) return c;
+  }
+  return {check, false, "was not made"};
 }
 
 SessionTest::WriterStop::WriterStop(storage::Store& store)

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -61,6 +62,8 @@ std::vector<Command> SomeCommands(int stores);
 // A command that BreakingRunner breaks the simulator with.
 Command Breaker();
 MachineRunner BreakingRunner();
+// Counts the commands that were executed, by whomever.
+MachineRunner CountingRunner(std::shared_ptr<std::atomic<int64_t>> executed);
 
 MachineConfig SmallConfig(uint64_t seed = 1);
 
@@ -90,6 +93,19 @@ class SessionTest : public ::testing::Test {
   absl::StatusOr<SessionInfo> Close(const std::string& id);
   absl::Status Delete(const std::string& id);
   uint64_t FingerprintOfLive(const std::string& id);
+  absl::StatusOr<SnapshotInfo> Snapshot(
+      const std::string& id, const std::string& snapshot = "snap",
+      absl::optional<int64_t> revision = absl::nullopt);
+  absl::StatusOr<SessionInfo> Restore(const std::string& id,
+                                      const std::string& new_id,
+                                      const std::string& snapshot = "snap");
+  absl::StatusOr<std::shared_ptr<const MachineView>> LookAt(
+      const std::string& id, int64_t revision);
+  std::vector<SnapshotInfo> Snapshots(const std::string& id);
+  // Waits until the session has so many automatic snapshots.
+  void AwaitAutomatic(const std::string& id, size_t count);
+  // A check of Verify by its name; one that was not made is not ok.
+  VerifyReport::Check Verified(const std::string& id, const std::string& check);
   // The database's file.
   std::string database() const { return directory_.database(); }
 

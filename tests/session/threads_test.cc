@@ -80,6 +80,7 @@ TEST_F(ThreadsTest, EightClientsShareFiftySessions) {
   SessionTable::Options options;
   options.machines_max = 20;  // fewer than sessions, more than clients
   options.workers = 4;
+  options.snapshots.commands = 20;
   Open(options);
   for (int i = 0; i < kSessions; ++i) {
     ASSERT_TRUE(Create(SessionId(i), SmallConfig(7)).ok());
@@ -97,11 +98,16 @@ TEST_F(ThreadsTest, EightClientsShareFiftySessions) {
     EXPECT_EQ(report->commands, executed_[static_cast<size_t>(i)]);
     EXPECT_EQ(report->equal, report->commands);
     EXPECT_FALSE(report->divergence.has_value());
+    const auto verified = table().Verify(SessionId(i), {});
+    ASSERT_TRUE(verified.ok()) << verified.status();
+    EXPECT_TRUE(verified->ok());
   }
 }
 
 TEST_F(ThreadsTest, SessionsComeAndGoUnderTheirClients) {
-  Open();
+  SessionTable::Options options;
+  options.snapshots.commands = 1;
+  Open(options);
   std::vector<std::thread> threads;
   std::atomic<int> unexpected{0};
   for (int thread = 0; thread < kThreads; ++thread) {

@@ -5,8 +5,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "storage/store.h"
@@ -115,6 +117,115 @@ TEST(CrashTest, NoAcknowledgedEntryIsLost) {
       EXPECT_GE(last, revision);
       EXPECT_TRUE(journal.entries == MakeEntries(1, last));
     }
+  }
+}
+
+// --- Snapshots.
+
+constexpr size_t kSnapshotBytes = 200'000;
+
+// Neighbours have most of their bytes in common.
+std::string BytesOf(int64_t number) {
+  std::string bytes = MakeBytes(1, kSnapshotBytes);
+  bytes.insert(static_cast<size_t>(number * 7919) % kSnapshotBytes,
+               MakeBytes(static_cast<uint64_t>(number), 5000));
+  return bytes;
+}
+
+std::string SnapshotId(int64_t number) { return absl::StrCat("n", number); }
+
+// Takes snapshots and deletes those before, until it is killed; writes the
+// number of each that was acknowledged into the pipe, less than zero for a
+// deletion.
+[[noreturn]] void SnapshotForever(const std::string& path, int pipe) {
+  Store::Options options;
+  options.path = path;
+  auto store = MustOpen(options);
+  if (!store->GetSession("a").ok() && !Create(*store, "a").ok()) _exit(1);
+  const auto tell = [pipe](int64_t number) {
+    if (write(pipe, &number, sizeof number) != sizeof number) _exit(1);
+  };
+  const auto there = store->ListSnapshots("a", -1, "", 100'000);
+  int64_t number = 1;
+  for (const SnapshotRecord& snapshot : *there) {
+    number = std::max(number, std::stol(snapshot.id.substr(1)) + 1);
+  }
+  for (;; ++number) {
+    const auto taken =
+        Snapshot(*store, "a", BytesOf(number), {.id = SnapshotId(number)});
+    if (!taken.ok()) _exit(1);
+    tell(number);
+    const std::string before = SnapshotId(number - 3);
+    if (!store->GetSnapshot("a", before).ok()) continue;
+    if (!DeleteSnapshot(*store, "a", before).ok()) _exit(1);
+    tell(-(number - 3));
+  }
+}
+
+void SnapshotAndKill(const std::string& path, int acknowledgements_min,
+                     std::set<int64_t>& kept) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    close(ends[0]);
+    SnapshotForever(path, ends[1]);
+  }
+  close(ends[1]);
+  int64_t number = 0;
+  bool killed = false;
+  for (int count = 0; read(ends[0], &number, sizeof number) == sizeof number;
+       ++count) {
+    if (number > 0) {
+      kept.insert(number);
+    } else {
+      kept.erase(-number);
+    }
+    if (count == acknowledgements_min) killed = kill(child, SIGKILL) == 0;
+  }
+  close(ends[0]);
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_TRUE(killed);
+  ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+TEST(CrashTest, AcknowledgedSnapshotsAreThereAndNothingElseStays) {
+  TempDirectory directory;
+  std::mt19937 random(20240301);
+  std::set<int64_t> kept;
+  for (int round = 0; round < 12; ++round) {
+    SCOPED_TRACE(absl::StrCat("round ", round));
+    SnapshotAndKill(directory.data(), static_cast<int>(random() % 30), kept);
+    if (HasFatalFailure()) return;
+    Store::Options options;
+    options.path = directory.data();
+    auto store = MustOpen(options);
+    const auto listed = store->ListSnapshots("a", -1, "", 100'000);
+    ASSERT_TRUE(listed.ok()) << listed.status();
+    std::set<int64_t> there;
+    for (const SnapshotRecord& snapshot : *listed) {
+      const int64_t number = std::stol(snapshot.id.substr(1));
+      there.insert(number);
+      const auto bytes = ReadSnapshot(*store, "a", snapshot.id);
+      ASSERT_TRUE(bytes.ok()) << bytes.status();
+      EXPECT_TRUE(*bytes == BytesOf(number)) << number;
+    }
+    // What was under way may be done: a deletion and the next snapshot.
+    for (const int64_t number : kept) {
+      if (number != *kept.begin()) {
+        EXPECT_TRUE(there.contains(number)) << number;
+      }
+    }
+    for (const int64_t number : there) {
+      EXPECT_TRUE(kept.contains(number) || number == *kept.rbegin() + 1)
+          << number;
+    }
+    kept = there;
+    Purge(*store);
+    ExpectBlocksAddUp(directory.database());
+    EXPECT_EQ(
+        QueryOn(directory.database(), "SELECT count(*) FROM image_purges"), 0);
   }
 }
 

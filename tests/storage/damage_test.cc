@@ -57,6 +57,17 @@ TEST_F(DamageTest, AFlippedByteInABody) {
   ExpectDamage(3, 4, "hash");
 }
 
+TEST_F(DamageTest, ALostBody) {
+  ASSERT_TRUE(Append(*store_, "a", MakeLongEntry(11, 2000)).ok());
+  EXPECT_EQ(Read(*store_, "a").entries.back(), MakeLongEntry(11, 2000));
+  Damage("DELETE FROM journal_bodies");
+  const ReadResult journal = Read(*store_, "a");
+  EXPECT_EQ(journal.entries.size(), 10u);
+  EXPECT_EQ(ReasonOf(journal.status), "JOURNAL_CORRUPT");
+  EXPECT_THAT(std::string(journal.status.message()),
+              HasSubstr("revision 11: its hash"));
+}
+
 TEST_F(DamageTest, AChangedHash) {
   Damage(
       "UPDATE journal_chunks SET hash = zeroblob(32) "

@@ -111,6 +111,97 @@ TEST_P(FaultTest, LosesNothingWhicheverChangeFails) {
   EXPECT_GT(nth, 10) << "the faults were not where the writes are";
 }
 
+// --- Snapshots.
+
+constexpr size_t kSnapshotBytes = 15'000;
+
+// What the user of a store was told of the snapshots of session "a".
+struct TakenSnapshots {
+  std::vector<std::string> kept;
+  std::string unsure;  // whose creation or deletion failed
+};
+
+// Takes three snapshots, deletes one, restores a session from another.
+TakenSnapshots TakeSnapshots(const Store::Options& options) {
+  TakenSnapshots taken;
+  auto store = Store::Open(options);
+  if (!store.ok()) {
+    EXPECT_TRUE(IsDiskTrouble(store.status())) << store.status();
+    return taken;
+  }
+  for (const char* id : {"1", "2", "3"}) {
+    const auto snapshot =
+        Snapshot(**store, "a", MakeBytes(*id, kSnapshotBytes), {.id = id});
+    if (!snapshot.ok()) {
+      EXPECT_TRUE(IsDiskTrouble(snapshot.status())) << snapshot.status();
+      taken.unsure = id;
+      return taken;
+    }
+    taken.kept.push_back(id);
+  }
+  const absl::Status deleted = DeleteSnapshot(**store, "a", "2");
+  EXPECT_TRUE(deleted.ok() || IsDiskTrouble(deleted)) << deleted;
+  taken.kept = {"1", "3"};
+  if (!deleted.ok()) taken.unsure = "2";
+  const absl::Status restored = Restore(**store, "copy", "a", "3");
+  EXPECT_TRUE(restored.ok() || IsDiskTrouble(restored)) << restored;
+  if (restored.ok()) Purge(**store, 10);
+  return taken;
+}
+
+void ExpectSnapshotsWhole(const TempDirectory& directory,
+                          const TakenSnapshots& taken) {
+  Store::Options options;
+  options.path = directory.data();
+  auto store = MustOpen(options);
+  const auto listed = store->ListSnapshots("a", -1, "", 100);
+  ASSERT_TRUE(listed.ok()) << listed.status();
+  std::vector<std::string> kept;
+  for (const SnapshotRecord& snapshot : *listed) {
+    const auto bytes = ReadSnapshot(*store, "a", snapshot.id);
+    ASSERT_TRUE(bytes.ok()) << bytes.status();
+    EXPECT_TRUE(*bytes == MakeBytes(snapshot.id[0], kSnapshotBytes));
+    if (snapshot.id != taken.unsure) kept.push_back(snapshot.id);
+  }
+  EXPECT_EQ(kept, taken.kept);
+  if (store->GetSession("copy").ok()) {
+    EXPECT_TRUE(*ReadBase(*store, "copy") == MakeBytes('3', kSnapshotBytes));
+  }
+  Purge(*store, 10);
+  ExpectBlocksAddUp(directory.database());
+  EXPECT_EQ(QueryOn(directory.database(), "SELECT count(*) FROM image_purges"),
+            0);
+}
+
+TEST_P(FaultTest, LeavesSnapshotsWholeOrNoneWhicheverChangeFails) {
+  const auto [fault, times, durability] = GetParam();
+  FaultVfs vfs;
+  int64_t nth = 0;
+  bool failed = true;
+  while (failed) {
+    // With syncs there are many more changes; some of them are enough.
+    nth += durability == Store::Durability::kPowerLoss ? 3 : 1;
+    SCOPED_TRACE(absl::StrCat("change ", nth));
+    ASSERT_LT(nth, 5000);
+    TempDirectory directory;
+    Store::Options options;
+    options.path = directory.data();
+    {
+      auto store = MustOpen(options);
+      ASSERT_TRUE(Create(*store, "a").ok());
+    }
+    options.durability = durability;
+    options.vfs = vfs.name();
+    vfs.FailChange(nth, fault, times);
+    const TakenSnapshots taken = TakeSnapshots(options);
+    failed = vfs.failed();
+    vfs.Heal();
+    ExpectSnapshotsWhole(directory, taken);
+    if (HasFatalFailure()) return;
+  }
+  EXPECT_GT(nth, 20) << "the faults were not where the writes are";
+}
+
 class DiskFullTest : public testing::Test {
  protected:
   DiskFullTest() {

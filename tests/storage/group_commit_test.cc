@@ -183,9 +183,9 @@ TEST_F(GroupCommitTest, AFullQueueRefusesAndRecovers) {
 
 TEST_F(GroupCommitTest, TheSpaceOfADeletedSessionIsGivenBack) {
   for (int64_t revision = 1; revision <= 600; ++revision) {
-    ASSERT_TRUE(
-        Append(*store_, "a", MakeEntry(revision, absl::StrCat("r", revision)))
-            .ok());
+    Entry entry = MakeEntry(revision, absl::StrCat("r", revision));
+    if (revision % 2 == 0) entry.command = MakeLongEntry(1, 1000).command;
+    ASSERT_TRUE(Append(*store_, "a", std::move(entry)).ok());
   }
   ASSERT_TRUE(Append(*store_, "b", MakeEntry(1, "r")).ok());
   ASSERT_TRUE(Delete(*store_, "a").ok());
@@ -195,6 +195,7 @@ TEST_F(GroupCommitTest, TheSpaceOfADeletedSessionIsGivenBack) {
   for (int step = 0; step < 20; ++step) Drain();
   EXPECT_EQ(Count("SELECT count(*) FROM purges"), 0);
   EXPECT_EQ(Count("SELECT count(*) FROM journal_chunks"), 1);
+  EXPECT_EQ(Count("SELECT count(*) FROM journal_bodies"), 0);
   EXPECT_EQ(Count("SELECT count(*) FROM journal_requests"), 1);
   EXPECT_EQ(Read(*store_, "b").entries.size(), 1u);
 }

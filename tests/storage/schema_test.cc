@@ -23,10 +23,17 @@ std::string Golden(const std::string& name) {
   return text.str();
 }
 
+// Of the snapshot in the goldens: four blocks, the last two compressed.
+std::string GoldenBytes() {
+  return MakeBytes(2, 9'000) + std::string(30'000, 'x');
+}
+
 // What every golden holds: session "golden" with the config "config", entries 1
 // to 40 in one chunk and entry 41 with a request id; and session "closed",
-// which has no entries.
-void ExpectGolden(Store& store) {
+// which has no entries. From version 2 on also snapshot "snap" of "golden" at
+// revision 40, and session "restored" from it; from version 4 on session "long"
+// with one entry whose body lies beside the journal.
+void ExpectGolden(Store& store, int64_t version) {
   const auto session = store.GetSession("golden");
   ASSERT_TRUE(session.ok()) << session.status();
   EXPECT_EQ(session->config, "config");
@@ -38,6 +45,17 @@ void ExpectGolden(Store& store) {
   EXPECT_EQ(journal.entries, entries);
   EXPECT_EQ((*store.FindRequest("golden", "request"))->entry, entries.back());
   EXPECT_EQ(store.GetSession("closed")->state, SessionState::kClosed);
+  if (version < 2) return;
+  const auto snapshot = store.GetSnapshot("golden", "snap");
+  ASSERT_TRUE(snapshot.ok()) << snapshot.status();
+  EXPECT_EQ(snapshot->revision, 40);
+  EXPECT_EQ(snapshot->display_name, "named snap");
+  EXPECT_EQ(*ReadSnapshot(store, "golden", "snap"), GoldenBytes());
+  EXPECT_EQ(store.GetSession("restored")->base->origin, "from golden");
+  EXPECT_EQ(*ReadBase(store, "restored"), GoldenBytes());
+  if (version < 4) return;
+  EXPECT_EQ(Read(store, "long").entries,
+            std::vector<Entry>{MakeLongEntry(1, 1500)});
 }
 
 // What they hold from version 3 on: session "joined" with an entry each by ada,
@@ -61,7 +79,7 @@ void ExpectJoined(Store& store) {
 
 class GoldenTest : public testing::TestWithParam<int64_t> {};
 
-INSTANTIATE_TEST_SUITE_P(Versions, GoldenTest, testing::Values(1, 3),
+INSTANTIATE_TEST_SUITE_P(Versions, GoldenTest, testing::Values(1, 2, 3, 4),
                          testing::PrintToStringParamName());
 
 TEST_P(GoldenTest, OpensAndReadsAndGoesOn) {
@@ -72,10 +90,13 @@ TEST_P(GoldenTest, OpensAndReadsAndGoesOn) {
   Store::Options options;
   options.path = directory.data();
   auto store = MustOpen(options);
-  ExpectGolden(*store);
+  ExpectGolden(*store, GetParam());
   if (GetParam() >= 3) ExpectJoined(*store);
   EXPECT_TRUE(Append(*store, "golden", MakeEntry(42)).ok());
   EXPECT_EQ(*store->LastRevision("golden"), 42);
+  EXPECT_TRUE(Snapshot(*store, "golden", "bytes", {.id = "new"}).ok());
+  Purge(*store);
+  ExpectBlocksAddUp(directory.database());
 }
 
 // The newest version must have its golden, too.

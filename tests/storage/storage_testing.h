@@ -44,6 +44,8 @@ absl::Status Delete(Store& store, const std::string& id);
 // An entry whose contents follow from its revision.
 Entry MakeEntry(int64_t revision, std::string request_id = "");
 std::vector<Entry> MakeEntries(int64_t first, int64_t last);
+// One whose `bytes` bytes cannot be compressed.
+Entry MakeLongEntry(int64_t revision, size_t bytes);
 
 // For messages of GoogleTest.
 void PrintTo(const Entry& entry, std::ostream* out);
@@ -53,6 +55,44 @@ struct ReadResult {
   absl::Status status;
 };
 ReadResult Read(Store& store, const std::string& id, int64_t from = 1);
+
+// Bytes without a pattern that follow from the seed.
+std::string MakeBytes(uint64_t seed, size_t size);
+
+// Takes a snapshot with these bytes, which must be new to the session. With the
+// defaults it fits any session.
+struct SnapshotSpec {
+  std::string id = "snap";
+  int64_t revision = 0;
+  SnapshotKind kind = SnapshotKind::kUser;
+  int64_t state_version = 1;
+  int64_t count_max = 1000;
+  bool active_only = false;
+};
+absl::StatusOr<SnapshotRecord> Snapshot(Store& store,
+                                        const std::string& session,
+                                        const std::string& bytes,
+                                        const SnapshotSpec& spec = {});
+absl::Status DeleteSnapshot(Store& store, const std::string& session,
+                            const std::string& id);
+// A session that starts from a snapshot.
+absl::Status Restore(Store& store, const std::string& id,
+                     const std::string& source_session,
+                     const std::string& source_snapshot);
+// Their bytes.
+absl::StatusOr<std::string> ReadBytes(absl::StatusOr<ImageReader> reader);
+absl::StatusOr<std::string> ReadSnapshot(Store& store,
+                                         const std::string& session,
+                                         const std::string& id);
+absl::StatusOr<std::string> ReadBase(Store& store, const std::string& session);
+
+// Lets the writer delete what nobody refers to any more.
+void Purge(Store& store, int steps = 100);
+// Every block of a database is there once, with a body, and counts who refers
+// to it; every image that is not being purged is referred to. REQUIRES: the
+// database is in a file.
+void ExpectBlocksAddUp(const std::string& path);
+int64_t QueryOn(const std::string& path, const char* sql);
 
 // Opens a store that must open.
 std::unique_ptr<Store> MustOpen(const Store::Options& options);

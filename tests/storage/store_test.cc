@@ -162,6 +162,20 @@ TEST_P(StoreTest, SplitsLargeBatchesIntoChunksAndReadsThemInPages) {
   EXPECT_TRUE(all.entries == entries);
 }
 
+TEST_P(StoreTest, KeepsBodiesOfEveryLength) {
+  ASSERT_TRUE(Create(*store_, "a").ok());
+  std::vector<Entry> entries;
+  for (const size_t bytes : {0, 800, 850, 900, 950, 1000, 5000, 3'000'000}) {
+    const auto revision = static_cast<int64_t>(entries.size()) + 1;
+    entries.push_back(MakeLongEntry(revision, bytes));
+    ASSERT_TRUE(Append(*store_, "a", entries.back()).ok()) << bytes;
+  }
+  const ReadResult all = Read(*store_, "a");
+  EXPECT_TRUE(all.status.ok()) << all.status;
+  EXPECT_TRUE(all.entries == entries);
+  EXPECT_TRUE(Read(*store_, "a", 7).entries[0] == entries[6]);
+}
+
 TEST_P(StoreTest, FindsAnEntryByItsRequestId) {
   ASSERT_TRUE(Create(*store_, "a").ok());
   ASSERT_TRUE(Create(*store_, "b").ok());

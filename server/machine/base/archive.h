@@ -13,9 +13,13 @@
 #ifndef FAULTLINE_SERVER_MACHINE_BASE_ARCHIVE_H_
 #define FAULTLINE_SERVER_MACHINE_BASE_ARCHIVE_H_
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstring>
+#include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -215,38 +219,83 @@ class Archive {
   }
 };
 
+// Bytes in pieces, in order: where a Writer's go, and where a Reader's come
+// from. A source gives an empty piece at the end; a piece lives until the next
+// call.
+using ByteSink = std::function<void(std::string_view)>;
+using ByteSource = std::function<std::string_view()>;
+
 class Writer : public Archive<Writer> {
  public:
   static constexpr bool kReading = false;
+  // Gives `sink` what is written, in pieces of at most kPieceBytes, the last of
+  // them with Flush().
+  explicit Writer(ByteSink sink) : sink_(std::move(sink)) {}
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+
   void Number(uint64_t v) {
+    if (kPieceBytes - used_ < kNumberBytesMax) [[unlikely]]
+      Flush();
+    char* at = piece_.get() + used_;
     while (v >= 0x80) {
-      out_.push_back(static_cast<char>(v | 0x80));
+      *at++ = static_cast<char>(v | 0x80);
       v >>= 7;
     }
-    out_.push_back(static_cast<char>(v));
+    *at++ = static_cast<char>(v);
+    used_ = static_cast<size_t>(at - piece_.get());
   }
   void Bytes(std::string_view s) {
     Number(s.size());
-    out_.append(s);
+    Raw(s.data(), s.size());
   }
   void Raw(const void* p, size_t n) {
-    out_.append(static_cast<const char*>(p), n);
+    const char* from = static_cast<const char*>(p);
+    while (n > 0) {
+      if (used_ == kPieceBytes) Flush();
+      const size_t part = std::min(n, kPieceBytes - used_);
+      std::memcpy(piece_.get() + used_, from, part);
+      used_ += part;
+      from += part;
+      n -= part;
+    }
   }
-  std::string Take() { return std::move(out_); }
+  void Flush() {
+    if (used_ > 0) sink_(std::string_view(piece_.get(), used_));
+    used_ = 0;
+  }
 
  private:
-  std::string out_;
+  static constexpr size_t kPieceBytes = size_t{1} << 16;
+  static constexpr size_t kNumberBytesMax = 10;
+  ByteSink sink_;
+  std::unique_ptr<char[]> piece_{new char[kPieceBytes]};
+  size_t used_ = 0;
 };
+
+// What a Writer writes of `value`.
+template <class T>
+std::string BytesOf(const T& value) {
+  std::string bytes;
+  Writer w([&bytes](std::string_view piece) { bytes.append(piece); });
+  w(value);
+  w.Flush();
+  return bytes;
+}
 
 class Reader : public Archive<Reader> {
  public:
   static constexpr bool kReading = true;
   explicit Reader(std::string_view in) : in_(in) {}
+  // Reads `bytes` in all from a source.
+  Reader(uint64_t bytes, ByteSource source)
+      : left_(bytes), source_(std::move(source)) {}
 
   uint64_t Number() {
     uint64_t v = 0;
     for (int shift = 0; shift < 64; shift += 7) {
-      if (in_.empty()) throw ArchiveError("the saved machine is cut short");
+      if (in_.empty()) [[unlikely]]
+        Fill();
       auto byte = static_cast<unsigned char>(in_.front());
       in_.remove_prefix(1);
       v |= uint64_t{byte & 0x7fu} << shift;
@@ -255,25 +304,41 @@ class Reader : public Archive<Reader> {
     throw ArchiveError("a number of the saved machine is too long");
   }
   void Bytes(std::string& s) {
-    uint64_t n = CheckCount(Number());
-    s.assign(in_.substr(0, n));
-    in_.remove_prefix(n);
+    s.resize(CheckCount(Number()));
+    Raw(s.data(), s.size());
   }
   void Raw(void* p, size_t n) {
     CheckCount(n);
-    in_.copy(static_cast<char*>(p), n);
-    in_.remove_prefix(n);
+    for (char* to = static_cast<char*>(p); n > 0;) {
+      if (in_.empty()) Fill();
+      const size_t part = in_.copy(to, n);
+      in_.remove_prefix(part);
+      to += part;
+      n -= part;
+    }
   }
   // Every item takes at least one byte, so a count beyond what is left is a
   // lie; refusing it here keeps a hostile file from asking for much memory.
   uint64_t CheckCount(uint64_t n) const {
-    if (n > in_.size()) throw ArchiveError("the saved machine is cut short");
+    if (n > left_ + in_.size()) {
+      throw ArchiveError("the saved machine is cut short");
+    }
     return n;
   }
-  bool AtEnd() const { return in_.empty(); }
+  bool AtEnd() const { return in_.empty() && left_ == 0; }
 
  private:
-  std::string_view in_;
+  void Fill() {
+    if (left_ > 0) in_ = source_();
+    if (in_.empty() || in_.size() > left_) {
+      throw ArchiveError("the saved machine is cut short");
+    }
+    left_ -= in_.size();
+  }
+
+  std::string_view in_;  // what is there and not read
+  uint64_t left_ = 0;    // what the source still has
+  ByteSource source_;
 };
 
 // A 64-bit hash of the field values (multiply and fold, as in wyhash).

@@ -71,13 +71,14 @@ class CowPtr {
 
 // Indices are 0 .. 2^32-1; an item that was never written reads as T{}.
 // References returned by the mutable operator[] stay valid until the array is
-// copied or destroyed. Copying is a write to the source as far as threads are
-// concerned (it forgets which chunks are its own).
+// copied or destroyed. Copying an array that was written since it was last
+// copied is a write to it as far as threads are concerned (it forgets which
+// chunks are its own); copying any other is a read.
 template <class T, int kChunkBits>
 class CowArray {
  public:
   CowArray() = default;
-  CowArray(const CowArray& o) : root_(o.root_) { o.own_ = {}; }
+  CowArray(const CowArray& o) : root_(o.root_) { o.ForgetOwn(); }
   CowArray(CowArray&& o) noexcept : root_(std::move(o.root_)) { o.own_ = {}; }
   CowArray& operator=(CowArray o) noexcept {
     root_.swap(o.root_);
@@ -149,6 +150,11 @@ class CowArray {
     Chunk* chunk = nullptr;
   };
   static inline const T kAbsent{};
+  void ForgetOwn() const {
+    for (Own& own : own_) {
+      if (own.chunk != nullptr) own = {};
+    }
+  }
 
   [[gnu::noinline]] const Chunk* Find(size_t c) const {
     size_t m = c / kMidSize;

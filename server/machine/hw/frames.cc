@@ -16,7 +16,7 @@ PageBytes PageBytes::Filled(uint8_t byte) {
   return PageBytes(InlineWord(byte, 0, byte));
 }
 
-void PageBytes::Write(uint32_t offset, uint8_t byte) {
+void PageBytes::WriteToShared(uint32_t offset, uint8_t byte) {
   if (!IsBuffer()) {
     if (Read(offset) == byte) return;
     bool one_differs = inline_byte() != fill();

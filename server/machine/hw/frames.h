@@ -36,7 +36,13 @@ class PageBytes {
     if (IsBuffer()) return buffer()->bytes[offset];
     return offset == inline_offset() ? inline_byte() : fill();
   }
-  void Write(uint32_t offset, uint8_t byte);
+  void Write(uint32_t offset, uint8_t byte) {
+    if (IsBuffer() && buffer()->refs.unique()) [[likely]] {
+      buffer()->bytes[offset] = byte;
+    } else {
+      WriteToShared(offset, byte);
+    }
+  }
   // Sets bytes [from, from + n) to zero.
   void Zero(uint32_t from, uint32_t n);
   bool IsZero() const;
@@ -77,6 +83,8 @@ class PageBytes {
   // the offset in bits 24-35. 0 is the inline form of a page of zeros.
   static constexpr uint64_t kInline = 1;
   explicit PageBytes(uint64_t word) : w_(word) {}
+  // To bytes that are inline, or that others have too.
+  void WriteToShared(uint32_t offset, uint8_t byte);
   static uint64_t InlineWord(uint8_t fill, uint32_t offset, uint8_t byte);
   Buffer* buffer() const { return reinterpret_cast<Buffer*>(w_); }
   uint8_t fill() const { return static_cast<uint8_t>(w_ >> 8); }

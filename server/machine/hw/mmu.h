@@ -4,6 +4,7 @@
 #ifndef FAULTLINE_SERVER_MACHINE_HW_MMU_H_
 #define FAULTLINE_SERVER_MACHINE_HW_MMU_H_
 
+#include <cstddef>
 #include <cstdint>
 
 #include "server/machine/base/units.h"
@@ -49,20 +50,27 @@ class Mmu {
     clock_ns_ += cost::kTlbHit;
     return e->pfn;
   }
+  // The same for many in a row: Find() for each, then CountHits() of those that
+  // it has found.
+  Pfn Find(const Cr3& cr3, VirtAddr addr, MmuAccess access) {
+    const TlbEntry* e = tlb_.Find(cr3.asid, addr.vpn());
+    return e != nullptr && Permits(*e, access) ? e->pfn : Pfn();
+  }
+  void CountHits(uint64_t n) {
+    tlb_.CountHits(n);
+    clock_ns_ += n * cost::kTlbHit;
+  }
   // The access that Cached() could not serve: a walk, and its cost.
   Translation Walk(const Cr3& cr3, VirtAddr addr, MmuAccess access);
 
  private:
+  // Without branches: what comes next is not to be predicted.
   static bool Permits(const TlbEntry& e, MmuAccess access) {
-    switch (access) {
-      case MmuAccess::kRead:
-        return true;
-      case MmuAccess::kWrite:
-        return (e.flags & TlbEntry::kWrite) && (e.flags & TlbEntry::kDirty);
-      case MmuAccess::kFetch:
-        return (e.flags & TlbEntry::kNoExec) == 0;
-    }
-    return false;
+    constexpr uint8_t kStored = TlbEntry::kWrite | TlbEntry::kDirty;
+    constexpr uint8_t kLooksAt[] = {0, kStored, TlbEntry::kNoExec};
+    constexpr uint8_t kMustBe[] = {0, kStored, 0};
+    const auto how = static_cast<size_t>(access);
+    return (e.flags & kLooksAt[how]) == kMustBe[how];
   }
   Pfn FindTable(const Cr3& cr3, VirtAddr addr);
 

@@ -42,17 +42,24 @@ class Tlb {
     uint64_t flushes = 0;  // of one page or of everything
   };
 
-  // The entry for the page, or nullptr. Counts the hit or the miss.
-  TlbEntry* Lookup(Asid asid, uint64_t vpn) {
-    for (TlbEntry& e : sets_[vpn % kSets]) {
-      if (e.vpn == vpn && e.asid == asid && e.valid) {
-        counters_.hits++;
-        return &e;
-      }
+  // The entry for the page, or nullptr.
+  const TlbEntry* Find(Asid asid, uint64_t vpn) {
+    auto& set = sets_[vpn % kSets];
+    uint8_t& way = way_memo_[vpn % kWayMemo];
+    if (IsFor(set[way], asid, vpn)) [[likely]]
+      return &set[way];
+    for (uint8_t i = 0; i < kWays; i++) {
+      if (IsFor(set[i], asid, vpn)) return &set[way = i];
     }
-    counters_.misses++;
     return nullptr;
   }
+  // The same, and counts the hit or the miss.
+  const TlbEntry* Lookup(Asid asid, uint64_t vpn) {
+    const TlbEntry* e = Find(asid, vpn);
+    ++(e != nullptr ? counters_.hits : counters_.misses);
+    return e;
+  }
+  void CountHits(uint64_t n) { counters_.hits += n; }
   // Replaces the page's own entry, else the oldest of its set.
   TlbEntry* Insert(Asid asid, uint64_t vpn, Pfn pfn, uint8_t flags);
 
@@ -82,6 +89,10 @@ class Tlb {
 
  private:
   static constexpr int kRegions = 16;
+  static constexpr int kWayMemo = 512;
+  static bool IsFor(const TlbEntry& e, Asid asid, uint64_t vpn) {
+    return e.vpn == vpn && e.asid == asid && e.valid;
+  }
   struct Region {
     uint64_t region = 0;
     Pfn table;
@@ -91,6 +102,9 @@ class Tlb {
   std::array<uint8_t, kSets> next_way_{};
   std::array<Region, kRegions> regions_;
   Counters counters_;
+  // The way that a page was found in last: an accelerator without effect on any
+  // result.
+  std::array<uint8_t, kWayMemo> way_memo_{};
 };
 
 }  // namespace faultline

@@ -252,6 +252,17 @@ void PunchHole(Kernel& k, Id<Inode> id, uint64_t first, uint64_t last) {
   }
 }
 
+void ReclaimFilePage(Kernel& k, Pfn pfn) {
+  const Page& page = std::as_const(k).page(pfn);
+  if (page.Is(page_flag::kAnon)) return;
+  const Id<Inode> id(page.mapping);
+  const uint64_t index = page.index;
+  if (k.inodes[id].fs == FsType::kRamfs && !k.inodes[id].shmem()) return;
+  UnmapMappingPages(k, k.inodes[id], index, index, false);
+  if (std::as_const(k).page(pfn).Is(page_flag::kDirty)) return;
+  DeleteFromPageCache(k, k.inodes[id], index);
+}
+
 void FileSync(Kernel& k, Id<Inode> id, uint64_t first, uint64_t last) {
   Inode& inode = k.inodes[id];
   if (!OnDevice(inode)) return;

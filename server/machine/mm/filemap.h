@@ -42,6 +42,10 @@ ErrnoOr<uint64_t> FileWrite(Kernel& k, Id<Inode> id, uint64_t offset,
 Errno FileTruncate(Kernel& k, Id<Inode> id, uint64_t size);
 // shmem_fallocate(FALLOC_FL_PUNCH_HOLE) and its like: pages [first, last].
 void PunchHole(Kernel& k, Id<Inode> id, uint64_t first, uint64_t last);
+// shrink_folio_list() of one page: nobody maps it any more, and when it is
+// clean it leaves the page cache. Anonymous pages (there is no swap) and those
+// of ramfs, which are unevictable, stay as they are.
+void ReclaimFilePage(Kernel& k, Pfn pfn);
 // Writes dirty pages to the device and write-protects their mappings.
 void FileSync(Kernel& k, Id<Inode> id, uint64_t first, uint64_t last);
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/machine/mm/filemap.h"
 #include "server/machine/mm/mmap.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/swap.h"
@@ -23,6 +24,7 @@ bool FollowPage(Kernel& k, const Vma& vma, VirtAddr addr, bool write) {
   Pte pte = ReadPte(std::as_const(k), ref);
   if (!pte.hw_present() || (write && !pte.writable())) return false;
   if (!pte.special()) {
+    if (write && !pte.dirty()) MarkPageDirty(k, pte.pfn());
     MarkPageAccessed(k, pte.pfn(),
                      vma.Has(vm::kLocked) ? OnLru::kUnevictable : OnLru::kAny);
   }
@@ -55,6 +57,7 @@ Errno PopulateVma(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
 Errno MmPopulate(Kernel& k, Mm& mm, VirtAddr start, uint64_t length,
                  OnError on_error) {
   VirtAddr end = start + length;
+  if (end <= start) return Errno::kOk;
   Id<Vma> at = FindVmaIntersection(k, mm, start, end);
   while (at && k.vmas[at].start < end) {
     Vma& vma = k.vmas[at];

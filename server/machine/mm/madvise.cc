@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "server/machine/mm/filemap.h"
 #include "server/machine/mm/gup.h"
@@ -133,7 +134,8 @@ Errno Free(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
     Pte pte(entry);
     if (pte.special()) return;
     Page& page = k.page(pte.pfn());
-    if (page.mapcount != 1) return;
+    // Only a page that is dirty by itself must be mapped here alone.
+    if (page.Is(page_flag::kDirty) && page.mapcount != 1) return;
     page.flags &=
         ~(page_flag::kDirty | page_flag::kReferenced | page_flag::kSwapBacked);
     if (pte.young() || pte.dirty()) {
@@ -145,23 +147,29 @@ Errno Free(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
   return Errno::kOk;
 }
 
-// madvise_cold_or_pageout_pte_range(): pages become old.
-Errno ColdOrPageout(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
+// madvise_cold_or_pageout_pte_range(): pages become old. From 6.10 on reclaim
+// ignores the accessed bits that MADV_PAGEOUT used to clear.
+Errno ColdOrPageout(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
+                    int32_t advice) {
   if (vma.Has(vm::kLocked | vm::kPfnMap | vm::kHugeTlb)) return Errno::kEINVAL;
   const Mm& mm = k.mms[vma.mm];
+  const bool clear_young = advice == kCold || k.quirks.pageout_clears_young;
   bool flush = false;
+  std::vector<Pfn> out;
   ForEachPte(k, mm, start, end, [&](VirtAddr, uint64_t& entry) {
     Pte pte(entry);
     if (!pte.present() || pte.special()) return;
     Page& page = k.page(pte.pfn());
     if (page.mapcount != 1) return;
-    if (pte.young()) {
+    if (pte.young() && clear_young) {
       entry = pte.Without(Pte::kAccessed).value();
       flush = true;
     }
     page.flags &= ~(page_flag::kReferenced | page_flag::kActive);
+    if (advice == kPageout) out.push_back(pte.pfn());
   });
   if (flush) FlushTlbRange(k, mm, start, end);
+  for (Pfn pfn : out) ReclaimFilePage(k, pfn);
   return Errno::kOk;
 }
 
@@ -214,9 +222,8 @@ Errno VmaBehavior(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
     case kRemove:
       return Remove(k, vma, start, end);
     case kCold:
-      return ColdOrPageout(k, vma, start, end);
     case kPageout:
-      return ColdOrPageout(k, vma, start, end);
+      return ColdOrPageout(k, vma, start, end, advice);
     case kFree:
       return Free(k, vma, start, end);
     case kDontneed:

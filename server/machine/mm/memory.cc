@@ -36,6 +36,13 @@ Pte MkDirtyMaybeWrite(const Vma& vma, Pte pte) {
   return pte.With(Pte::kDirty | (vma.Has(vm::kWrite) ? Pte::kWrite : 0));
 }
 
+// pmd_install(): a fault on a file makes its table only when there is a page
+// to map. False: no memory.
+bool HasPteTable(Kernel& k, VmFault& f) {
+  if (!f.pte.ok()) f.pte = AllocPte(k, f.mm, f.addr);
+  return f.pte.ok();
+}
+
 void InstallPte(Kernel& k, const VmFault& f, Pte pte) {
   SetPte(k, f.pte, pte);
   k.clock_ns += cost::kPteSet;
@@ -75,6 +82,7 @@ uint32_t WpPageCopy(Kernel& k, VmFault& f, Pte old) {
   bool from_zero = old.special();
   if (!from_zero) {
     k.frames[fresh] = k.frames[old.pfn()];
+    f.resolved.copied_pfn = old.pfn().value();
     f.mm.rss[RssKindOf(k.page(old.pfn()))].Add(-1);
     RemoveRmap(k, old.pfn());
   }
@@ -123,8 +131,9 @@ uint32_t DoWpPage(Kernel& k, VmFault& f, Pte old) {
   return WpPageCopy(k, f, old);
 }
 
-// do_fault_around(): maps the cached pages around the fault.
-void DoFaultAround(Kernel& k, VmFault& f) {
+// do_fault_around(): maps the cached pages around the fault. False: no memory
+// for their table.
+bool DoFaultAround(Kernel& k, VmFault& f) {
   const int window = static_cast<int>(k.sysctl.fault_around_bytes / kPageSize);
   const int at = f.pte.index;
   const uint64_t vma_off = f.pgoff - f.vma.pgoff;
@@ -138,13 +147,18 @@ void DoFaultAround(Kernel& k, VmFault& f) {
   Inode& inode = k.inodes[k.open_files[f.vma.file].inode];
   uint64_t limit = PagesOf(PageAlign(inode.size)).value();
   uint64_t prot = VmPageProt(k, f.vma);
-  f.resolved.pages = 0;
   RssBatch rss(f.mm);
   for (int i = from; i < to; i++) {
     uint64_t index = f.pgoff + i - at;
     if (index >= limit) break;
     Pfn pfn = FilemapLookup(inode, index);
     if (!pfn.valid()) continue;
+    // filemap_map_pages(): the first page makes the table, unless the file ends
+    // with it (can_map_large).
+    const bool makes_table = inode.shmem() || index + 1 < limit ||
+                             !k.quirks.last_page_makes_no_table;
+    if (!f.pte.ok() && !makes_table) return true;
+    if (!HasPteTable(k, f)) return false;
     PteRef ref{f.pte.table, i};
     if (!ReadPte(std::as_const(k), ref).none()) continue;
     AddFileRmap(k, pfn);
@@ -154,6 +168,7 @@ void DoFaultAround(Kernel& k, VmFault& f) {
     f.resolved.pages++;
     if (i == at) Resolve(f, FaultResolution::kFileAround, pfn);
   }
+  return true;
 }
 
 void MapFilePage(Kernel& k, VmFault& f, Pfn pfn) {
@@ -162,6 +177,7 @@ void MapFilePage(Kernel& k, VmFault& f, Pfn pfn) {
 }
 
 uint32_t SpecialMappingFault(Kernel& k, VmFault& f) {
+  if (!HasPteTable(k, f)) return vm_fault::kOom;
   Pfn pfn = k.vdso_pages + PageCount(f.pgoff);
   Pte pte = Pte::Make(pfn, VmPageProt(k, f.vma));
   if (f.vma.Has(vm::kPfnMap)) {
@@ -174,13 +190,26 @@ uint32_t SpecialMappingFault(Kernel& k, VmFault& f) {
   return 0;
 }
 
+bool IsMapped(const Kernel& k, const VmFault& f) {
+  return f.pte.ok() && !ReadPte(k, f.pte).none();
+}
+
 uint32_t DoReadFault(Kernel& k, VmFault& f) {
-  if (k.sysctl.fault_around_bytes > kPageSize) {
-    DoFaultAround(k, f);
-    if (!ReadPte(std::as_const(k), f.pte).none()) return 0;
+  const bool around = k.sysctl.fault_around_bytes > kPageSize;
+  f.resolved.pages = 0;
+  if (around) {
+    if (!DoFaultAround(k, f)) return vm_fault::kOom;
+    if (IsMapped(std::as_const(k), f)) return 0;
   }
   FilemapResult page = FilemapFault(k, f.vma, f.pgoff);
   if (page.status & vm_fault::kError) return page.status;
+  if (around && (page.status & vm_fault::kMajor)) {
+    // filemap_fault() dropped the mmap lock for the read, so the fault starts
+    // anew and finds what the read brought.
+    if (!DoFaultAround(k, f)) return vm_fault::kOom;
+    if (IsMapped(std::as_const(k), f)) return page.status;
+  }
+  if (!HasPteTable(k, f)) return vm_fault::kOom;
   MapFilePage(k, f, page.pfn);
   InstallPte(k, f, Pte::Make(page.pfn, VmPageProt(k, f.vma)));
   f.resolved.pages++;
@@ -197,7 +226,12 @@ uint32_t DoCowFault(Kernel& k, VmFault& f) {
     PutPage(k, fresh);
     return page.status;
   }
+  if (!HasPteTable(k, f)) {
+    PutPage(k, fresh);
+    return vm_fault::kOom;
+  }
   k.frames[fresh] = k.frames[page.pfn];
+  f.resolved.copied_pfn = page.pfn.value();
   k.clock_ns += cost::kPageCopy;
   AddNewAnonRmap(k, f.mm, f.vma, fresh, f.addr);
   Pte pte = Pte::Make(fresh, VmPageProt(k, f.vma));
@@ -209,6 +243,7 @@ uint32_t DoCowFault(Kernel& k, VmFault& f) {
 uint32_t DoSharedFault(Kernel& k, VmFault& f) {
   FilemapResult page = FilemapFault(k, f.vma, f.pgoff);
   if (page.status & vm_fault::kError) return page.status;
+  if (!HasPteTable(k, f)) return vm_fault::kOom;
   MapFilePage(k, f, page.pfn);
   Pte pte = Pte::Make(page.pfn, VmPageProt(k, f.vma));
   InstallPte(k, f, MkDirtyMaybeWrite(f.vma, pte));
@@ -225,7 +260,7 @@ uint32_t DoFault(Kernel& k, VmFault& f) {
 }
 
 uint32_t HandlePteFault(Kernel& k, VmFault& f) {
-  Pte old = ReadPte(std::as_const(k), f.pte);
+  const Pte old = f.pte.ok() ? ReadPte(std::as_const(k), f.pte) : Pte(0);
   if (old.none()) {
     return f.vma.anonymous() ? DoAnonymousPage(k, f) : DoFault(k, f);
   }
@@ -236,6 +271,17 @@ uint32_t HandlePteFault(Kernel& k, VmFault& f) {
   k.tlb.FlushPage(f.mm.asid, f.addr.vpn());
   Resolve(f, FaultResolution::kSpurious, old.pfn());
   return 0;
+}
+
+// __handle_mm_fault(): the upper tables always, the lowest one at once only
+// where every fault ends in a page. False: no memory.
+bool FaultTables(Kernel& k, VmFault& f) {
+  if (f.vma.anonymous()) {
+    f.pte = AllocPte(k, f.mm, f.addr);
+    return f.pte.ok();
+  }
+  f.pte = FindPte(std::as_const(k), f.mm, f.addr);
+  return f.pte.ok() || AllocTable(k, f.mm, f.addr, 2).valid();
 }
 
 // mm_account_fault()
@@ -285,8 +331,8 @@ uint32_t HandleMmFault(Kernel& k, Vma& vma, VirtAddr addr, FaultAccess access,
             .pgoff = 0,
             .resolved = {}};
   f.resolved.address = addr.value();
-  f.pte = AllocPte(k, f.mm, f.addr);
-  uint32_t status = f.pte.ok() ? HandlePteFault(k, f) : vm_fault::kOom;
+  const bool tables = FaultTables(k, f);
+  uint32_t status = tables ? HandlePteFault(k, f) : vm_fault::kOom;
   AccountFault(k, status, retry);
   if (!(status & vm_fault::kError)) {
     f.resolved.major = status & vm_fault::kMajor;

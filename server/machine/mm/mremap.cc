@@ -111,7 +111,7 @@ void StatAccount(Remap& r, const Vma& vma, uint64_t bytes) {
 // shrink_vma(): r.vma is looked up again.
 Errno Shrink(Kernel& k, Remap& r) {
   VirtAddr from = r.addr + r.new_len;
-  FL_TRY(DoMunmap(k, r.mm, from, from + r.delta()));
+  FL_TRY(VmMunmap(k, r.mm, from.value(), r.delta()));
   r.vma = VmaLookup(k, r.mm, r.addr);
   return Errno::kOk;
 }

@@ -10,11 +10,9 @@ namespace {
 
 using VmaId = Id<Vma>;
 
-// The hole between `vma` and the VMA below it, as a placement sees it.
+// The hole between `vma` and the VMA below it.
 uint64_t GapBelow(const Kernel& k, const Vma& vma) {
-  uint64_t prev_end = vma.prev ? k.vmas[vma.prev].end.value() : 0;
-  uint64_t start = VmStartGap(k, vma).value();
-  return start > prev_end ? start - prev_end : 0;
+  return vma.start.value() - (vma.prev ? k.vmas[vma.prev].end.value() : 0);
 }
 
 uint64_t SubtreeGap(const Kernel& k, VmaId id) {
@@ -289,23 +287,33 @@ void SetVmaRange(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
   if (end_moved && vma.next) PropagateGap(k, vma.next);
 }
 
-std::optional<VirtAddr> UnmappedAreaTopdown(const Kernel& k, const Mm& mm,
-                                            const UnmappedAreaInfo& info) {
-  const uint64_t len = info.length;
-  // Looks at one hole; the highest fitting start in it, if it reaches low.
-  auto fit = [&](uint64_t gap_start,
-                 uint64_t gap_end) -> std::optional<VirtAddr> {
-    gap_start = std::max(gap_start, info.low_limit);
-    gap_end = std::min(gap_end, info.high_limit);
-    if (gap_end < gap_start || gap_end - gap_start < len) return {};
-    return VirtAddr(gap_end - len);
-  };
+namespace {
+
+// A stretch of free addresses that lies within the limits of a search.
+struct Hole {
+  uint64_t start = 0;
+  uint64_t end = 0;
+  VmaId above;  // the VMA after it
+};
+
+// What of [start, end) is within the limits, if that is long enough.
+std::optional<Hole> Clip(const UnmappedAreaInfo& info, uint64_t start,
+                         uint64_t end, VmaId above) {
+  start = std::max(start, info.low_limit);
+  end = std::min(end, info.high_limit);
+  if (end < start || end - start < info.length) return {};
+  return Hole{start, end, above};
+}
+
+// vma_iter_area_highest()
+std::optional<Hole> HighestHole(const Kernel& k, const Mm& mm,
+                                const UnmappedAreaInfo& info) {
   VmaId last = LastVma(k, mm);
   uint64_t top = last ? k.vmas[last].end.value() : 0;
-  if (auto at = fit(top, ~uint64_t{0})) return at;
+  if (auto hole = Clip(info, top, ~uint64_t{0}, VmaId())) return hole;
   // Depth first, right to left, only where a large enough gap is.
   VmaId at = mm.mm_rb;
-  if (SubtreeGap(k, at) < len) return {};
+  if (SubtreeGap(k, at) < info.length) return {};
   bool descend = true;
   VmaId from;
   while (at) {
@@ -313,7 +321,7 @@ std::optional<VirtAddr> UnmappedAreaTopdown(const Kernel& k, const Mm& mm,
     if (descend) {
       // Nothing to the right lies below the limit when v itself is above.
       if (v.start.value() < info.high_limit &&
-          SubtreeGap(k, v.rb_right) >= len) {
+          SubtreeGap(k, v.rb_right) >= info.length) {
         at = v.rb_right;
         continue;
       }
@@ -321,8 +329,9 @@ std::optional<VirtAddr> UnmappedAreaTopdown(const Kernel& k, const Mm& mm,
     bool from_left = !descend && from == v.rb_left;
     if (!from_left) {
       uint64_t prev_end = v.prev ? k.vmas[v.prev].end.value() : 0;
-      if (auto hit = fit(prev_end, VmStartGap(k, v).value())) return hit;
-      if (v.start.value() > info.low_limit && SubtreeGap(k, v.rb_left) >= len) {
+      if (auto hole = Clip(info, prev_end, v.start.value(), at)) return hole;
+      if (v.start.value() > info.low_limit &&
+          SubtreeGap(k, v.rb_left) >= info.length) {
         at = v.rb_left;
         descend = true;
         continue;
@@ -335,32 +344,25 @@ std::optional<VirtAddr> UnmappedAreaTopdown(const Kernel& k, const Mm& mm,
   return {};
 }
 
-std::optional<VirtAddr> UnmappedAreaBottomup(const Kernel& k, const Mm& mm,
-                                             const UnmappedAreaInfo& info) {
-  const uint64_t len = info.length;
-  auto fit = [&](uint64_t gap_start,
-                 uint64_t gap_end) -> std::optional<VirtAddr> {
-    gap_start = std::max(gap_start, info.low_limit);
-    gap_end = std::min(gap_end, info.high_limit);
-    if (gap_end < gap_start || gap_end - gap_start < len) return {};
-    return VirtAddr(gap_start);
-  };
+// vma_iter_area_lowest()
+std::optional<Hole> LowestHole(const Kernel& k, const Mm& mm,
+                               const UnmappedAreaInfo& info) {
   VmaId at = mm.mm_rb;
   bool descend = true;
   VmaId from;
   while (at) {
     const Vma& v = k.vmas[at];
     if (descend && v.start.value() > info.low_limit &&
-        SubtreeGap(k, v.rb_left) >= len) {
+        SubtreeGap(k, v.rb_left) >= info.length) {
       at = v.rb_left;
       continue;
     }
     bool from_right = !descend && from == v.rb_right;
     if (!from_right) {
       uint64_t prev_end = v.prev ? k.vmas[v.prev].end.value() : 0;
-      if (auto hit = fit(prev_end, VmStartGap(k, v).value())) return hit;
+      if (auto hole = Clip(info, prev_end, v.start.value(), at)) return hole;
       if (v.start.value() < info.high_limit &&
-          SubtreeGap(k, v.rb_right) >= len) {
+          SubtreeGap(k, v.rb_right) >= info.length) {
         at = v.rb_right;
         descend = true;
         continue;
@@ -371,7 +373,39 @@ std::optional<VirtAddr> UnmappedAreaBottomup(const Kernel& k, const Mm& mm,
     descend = false;
   }
   VmaId last = LastVma(k, mm);
-  return fit(last ? k.vmas[last].end.value() : 0, ~uint64_t{0});
+  uint64_t top = last ? k.vmas[last].end.value() : 0;
+  return Clip(info, top, ~uint64_t{0}, VmaId());
+}
+
+// The start of the guard gap that the VMA above a hole needs.
+uint64_t GuardStart(const Kernel& k, const Hole& hole) {
+  return hole.above ? VmStartGap(k, k.vmas[hole.above]).value() : ~uint64_t{0};
+}
+
+}  // namespace
+
+// Where the guard gap of a stack reaches into the highest hole, the search goes
+// on below the gap: smaller holes between its start and this one are passed
+// over, as in Linux.
+std::optional<VirtAddr> UnmappedAreaTopdown(const Kernel& k, const Mm& mm,
+                                            UnmappedAreaInfo info) {
+  while (auto hole = HighestHole(k, mm, info)) {
+    const uint64_t guard = GuardStart(k, *hole);
+    if (guard >= hole->end) return VirtAddr(hole->end - info.length);
+    info.high_limit = guard;
+  }
+  return {};
+}
+
+std::optional<VirtAddr> UnmappedAreaBottomup(const Kernel& k, const Mm& mm,
+                                             UnmappedAreaInfo info) {
+  while (auto hole = LowestHole(k, mm, info)) {
+    if (GuardStart(k, *hole) >= hole->start + info.length - 1) {
+      return VirtAddr(hole->start);
+    }
+    info.low_limit = k.vmas[hole->above].end.value();
+  }
+  return {};
 }
 
 std::string VerifyVmaTree(const Kernel& k, const Mm& mm) {

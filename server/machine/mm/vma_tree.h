@@ -46,11 +46,12 @@ struct UnmappedAreaInfo {
   uint64_t high_limit = 0;
 };
 // vm_unmapped_area(): the highest (lowest) address of a hole that fits, with
-// stack_guard_gap kept below every VM_GROWSDOWN VMA.
+// stack_guard_gap kept below every VM_GROWSDOWN VMA. mm/vma.c:
+// unmapped_area_topdown(), unmapped_area()
 std::optional<VirtAddr> UnmappedAreaTopdown(const Kernel& k, const Mm& mm,
-                                            const UnmappedAreaInfo& info);
+                                            UnmappedAreaInfo info);
 std::optional<VirtAddr> UnmappedAreaBottomup(const Kernel& k, const Mm& mm,
-                                             const UnmappedAreaInfo& info);
+                                             UnmappedAreaInfo info);
 // vm_start_gap(): the start less the guard gap of a stack.
 VirtAddr VmStartGap(const Kernel& k, const Vma& vma);
 

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "server/machine/fs/open.h"
-#include "server/machine/mm/fault.h"
 #include "server/machine/mm/filemap.h"
 #include "server/machine/mm/madvise.h"
 #include "server/machine/mm/mlock.h"
@@ -12,6 +11,7 @@
 #include "server/machine/mm/mremap.h"
 #include "server/machine/mm/msync.h"
 #include "server/machine/mm/page_alloc.h"
+#include "server/machine/syscalls/access.h"
 #include "server/machine/task/exec.h"
 #include "server/machine/task/exit.h"
 #include "server/machine/task/fork.h"
@@ -94,40 +94,8 @@ class Dispatch {
     return SetAnonVmaName(k_, mm(), c.addr, c.length, c.name);
   }
 
-  Result operator()(const Access& c) {
-    constexpr MmuAccess kHow[] = {MmuAccess::kRead, MmuAccess::kWrite,
-                                  MmuAccess::kFetch};
-    const MmuAccess how = kHow[static_cast<int>(c.kind)];
-    uint64_t last = 0;
-    VirtAddr addr(c.addr);
-    Mm& mm = this->mm();
-    const Cr3 cr3 = mm.cr3(k_.pgtable_levels);
-    Mmu mmu = k_.mmu();
-    for (uint64_t i = 0; i < c.count; i++, addr = addr + c.stride) {
-      // What the TLB holds needs no more than this.
-      UserAccess done{mmu.Cached(cr3, addr, how), {}};
-      if (!done.pfn.valid()) {
-        done = AccessUser(k_, mm, addr, how);
-        // pagefault_out_of_memory(): somebody dies, and then again.
-        while (done.out_of_memory && OutOfMemory(k_)) {
-          done = AccessUser(k_, mm, addr, how);
-        }
-      }
-      if (!done.pfn.valid()) {
-        constexpr SignalInfo kOomKilled{9, 128, 0};  // SIGKILL, SI_KERNEL
-        out_->signal = done.out_of_memory ? kOomKilled : done.signal;
-        break;
-      }
-      auto offset = static_cast<uint32_t>(addr.offset());
-      if (how == MmuAccess::kWrite) {
-        k_.frames[done.pfn].Write(offset, c.value);
-      } else {
-        last = std::as_const(k_.frames)[done.pfn].Read(offset);
-      }
-      out_->accesses++;
-    }
-    return last;
-  }
+  Result operator()(const Access& c) { return DoAccess(k_, c, out_); }
+  Result operator()(const AccessMany& c) { return DoAccessMany(k_, c, out_); }
 
   Result operator()(const Fork&) {
     constexpr uint64_t kSigchld = 17;

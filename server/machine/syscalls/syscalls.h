@@ -10,7 +10,7 @@
 namespace faultline {
 
 // Runs one operation of the task `k.current` (none: administration) and
-// fills in value, error, signal, accesses and data.
+// fills in value, error, signal, accesses, faulted and data.
 void DoSyscall(Kernel& k, const Operation& op, Outcome* out);
 
 }  // namespace faultline

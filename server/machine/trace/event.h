@@ -39,9 +39,10 @@ struct FaultResolved {
   static constexpr const char* kName = "fault_resolved";
   uint64_t address = 0;
   FaultResolution how = FaultResolution::kAnonPage;
-  uint32_t pfn = 0;    // the frame now mapped
-  bool major = false;  // had to wait for a block device
-  uint32_t pages = 1;  // PTEs set, more than 1 with fault-around
+  uint32_t pfn = 0;         // the frame now mapped
+  bool major = false;       // had to wait for a block device
+  uint32_t pages = 1;       // PTEs set, more than 1 with fault-around
+  uint32_t copied_pfn = 0;  // the frame that was copied into pfn; 0: none was
 };
 
 // A fault that no mapping or permission allows, and a page beyond the end of

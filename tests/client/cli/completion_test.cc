@@ -37,6 +37,7 @@ TEST(CompletionTest, CompletesTheLastOfSeveralFlags) {
 TEST(CompletionTest, CompletesLabelsWithinExpressions) {
   EXPECT_THAT(At("read $a"), ElementsAre("$a", "$area"));
   EXPECT_THAT(At("read 4p+$b"), ElementsAre("4p+$brk"));
+  EXPECT_THAT(At("accesses wr"), ElementsAre("write", "writer"));
 }
 
 TEST(CompletionTest, CompletesFilesPathsAndSubjects) {

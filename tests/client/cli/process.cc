@@ -2,11 +2,14 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -170,7 +173,21 @@ OnTerminal::~OnTerminal() {
   close(terminal_);
 }
 
+// A prompt is written before the line editor takes the keys. What comes in
+// between is read by the terminal's own editing of lines, which would keep a
+// Control-D for itself.
+bool OnTerminal::TakesKeys() const {
+  termios settings = {};
+  return tcgetattr(terminal_, &settings) == 0 &&
+         (settings.c_lflag & ICANON) == 0;
+}
+
 void OnTerminal::Type(const std::string& keys) {
+  const auto deadline =
+      std::chrono::steady_clock::now() + std::chrono::milliseconds(kTimeoutMs);
+  while (!TakesKeys() && std::chrono::steady_clock::now() < deadline) {
+    sched_yield();
+  }
   if (write(terminal_, keys.data(), keys.size()) < 0) std::abort();
 }
 

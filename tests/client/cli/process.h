@@ -60,6 +60,7 @@ class OnTerminal {
   OnTerminal(const OnTerminal&) = delete;
   OnTerminal& operator=(const OnTerminal&) = delete;
 
+  // Types as soon as the program takes keys and not lines.
   void Type(const std::string& keys);
   // Reads until the output of the program has `text` in what came since the
   // last call; gives that. Empty after 20 seconds without it.
@@ -68,6 +69,8 @@ class OnTerminal {
   int Wait();
 
  private:
+  bool TakesKeys() const;
+
   int terminal_ = -1;
   pid_t pid_ = -1;
 };

@@ -55,6 +55,27 @@ TEST(RunTest, PrintsOneJsonObjectPerOperation) {
           R"({"i":7,"p":0,"op":"read $a+1p","sig":11,"code":1,"addr":"7ffff7ffc000"})"));
 }
 
+TEST(RunTest, SeveralAccessesAreOneOperation) {
+  const Finished run = RunScript(
+      "a: mmap 0 4p rw- PRIVATE|ANON\n"
+      "accesses read $a; write $a 7; writer $a+2p 2 1p 9\n"
+      "expect min 4\n"
+      "accesses write $a 8; readr $a+2p 3; write $a 9\n"
+      "expect sig SIGSEGV\n"
+      "read $a\n"
+      "read $a+3p\n",
+      {"--format=jsonl"});
+  EXPECT_EQ(run.code, kExitOk) << run.err;
+  EXPECT_THAT(
+      Lines(run.out),
+      ElementsAre(
+          HasSubstr("mmap"),
+          R"({"i":2,"p":0,"op":"accesses read $a; write $a 7; writer $a+2p 2 1p 9","min":4,"maj":0})",
+          R"({"i":3,"p":0,"op":"accesses write $a 8; readr $a+2p 3; write $a 9","sig":11,"code":1,"addr":"7ffff7fff000"})",
+          R"({"i":4,"p":0,"op":"read $a","val":8})",
+          R"({"i":5,"p":0,"op":"read $a+3p","val":9})"));
+}
+
 TEST(RunTest, TellsAPersonWhatHappenedAndWhy) {
   const Finished run = RunScript(kLesson);
   EXPECT_EQ(run.code, kExitOk) << run.err;

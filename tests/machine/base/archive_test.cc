@@ -53,12 +53,6 @@ struct Everything {
 };
 
 template <class T>
-std::string Write(const T& value) {
-  Writer w;
-  w(value);
-  return w.Take();
-}
-template <class T>
 T ReadBack(std::string_view bytes) {
   Reader r(bytes);
   T value{};
@@ -69,37 +63,72 @@ T ReadBack(std::string_view bytes) {
 
 TEST(Archive, RoundTripsEveryKindOfField) {
   Everything e;
-  EXPECT_EQ(ReadBack<Everything>(Write(e)), e);
+  EXPECT_EQ(ReadBack<Everything>(BytesOf(e)), e);
   e.none = 9;
   e.maybe.reset();
   e.leaves.clear();
   e.named.clear();
   e.text = std::string("\0\xff", 2);
   e.either = Leaf{4, false, "leaf"};
-  EXPECT_EQ(ReadBack<Everything>(Write(e)), e);
+  EXPECT_EQ(ReadBack<Everything>(BytesOf(e)), e);
 }
 
 TEST(Archive, RoundTripsTheExtremesOfNumbers) {
   for (int shift = 0; shift < 64; shift++) {
     for (uint64_t v : {uint64_t{1} << shift, (uint64_t{1} << shift) - 1}) {
-      EXPECT_EQ(ReadBack<uint64_t>(Write(v)), v);
+      EXPECT_EQ(ReadBack<uint64_t>(BytesOf(v)), v);
       auto s = static_cast<int64_t>(v);
-      EXPECT_EQ(ReadBack<int64_t>(Write(s)), s);
-      EXPECT_EQ(ReadBack<int64_t>(Write(~s)), ~s);
+      EXPECT_EQ(ReadBack<int64_t>(BytesOf(s)), s);
+      EXPECT_EQ(ReadBack<int64_t>(BytesOf(~s)), ~s);
     }
   }
 }
 
 TEST(Archive, FormatIsLeb128AndCounts) {
-  EXPECT_EQ(Write(uint64_t{300}), "\xac\x02");
-  EXPECT_EQ(Write(std::string("ab")),
+  EXPECT_EQ(BytesOf(uint64_t{300}), "\xac\x02");
+  EXPECT_EQ(BytesOf(std::string("ab")),
             "\x02"
             "ab");
-  EXPECT_EQ(Write(std::vector<uint8_t>{1, 2}), "\x02\x01\x02");
+  EXPECT_EQ(BytesOf(std::vector<uint8_t>{1, 2}), "\x02\x01\x02");
+}
+
+TEST(Archive, WritesAndReadsInPieces) {
+  std::vector<std::string> texts;
+  for (int i = 0; i < 100; i++) {
+    texts.emplace_back(static_cast<size_t>(i * 50), static_cast<char>(i));
+  }
+  std::vector<std::string> pieces;
+  Writer w([&](std::string_view piece) { pieces.emplace_back(piece); });
+  w(texts);
+  w.Flush();
+  w.Flush();
+  ASSERT_EQ(pieces.size(), 4u);  // of 64 KiB
+  uint64_t bytes = 0;
+  for (const std::string& piece : pieces) bytes += piece.size();
+  auto next = pieces.begin();
+  Reader r(bytes, [&]() -> std::string_view { return *next++; });
+  std::vector<std::string> back;
+  r(back);
+  EXPECT_EQ(back, texts);
+  EXPECT_TRUE(r.AtEnd());
+}
+
+TEST(Archive, RefusesASourceThatGivesMoreOrLessThanItShould) {
+  const std::string bytes = BytesOf(Everything());
+  for (int wrong : {-1, 1}) {
+    bool given = false;
+    Reader r(bytes.size() - static_cast<size_t>(wrong), [&] {
+      const std::string_view piece = given ? "" : bytes;
+      given = true;
+      return piece;
+    });
+    Everything e;
+    EXPECT_THROW((r(e), r.Number()), ArchiveError);
+  }
 }
 
 TEST(Archive, RefusesBytesThatAreCutShortAnywhere) {
-  std::string bytes = Write(Everything());
+  std::string bytes = BytesOf(Everything());
   for (size_t n = 0; n < bytes.size(); n++) {
     Reader r(std::string_view(bytes).substr(0, n));
     Everything e;
@@ -109,7 +138,7 @@ TEST(Archive, RefusesBytesThatAreCutShortAnywhere) {
 
 TEST(Archive, RefusesCountsThatTheBytesCannotHold) {
   for (uint64_t lie : {uint64_t{3}, uint64_t{1} << 40, ~uint64_t{0}}) {
-    std::string bytes = Write(lie) + "xx";
+    std::string bytes = BytesOf(lie) + "xx";
     EXPECT_THROW(ReadBack<std::string>(bytes), ArchiveError);
     EXPECT_THROW(ReadBack<std::vector<uint64_t>>(bytes), ArchiveError);
     using Map = std::map<uint32_t, uint32_t>;
@@ -126,7 +155,7 @@ TEST(Archive, RefusesAVariantOfUnknownKindAndAnEndlessNumber) {
 }
 
 TEST(Archive, RefusesAChunkBeyondTheArray) {
-  std::string bytes = Write(uint64_t{1}) + Write(uint64_t{1} << 40);
+  std::string bytes = BytesOf(uint64_t{1}) + BytesOf(uint64_t{1} << 40);
   using Cow = CowArray<uint32_t, 4>;
   EXPECT_THROW(ReadBack<Cow>(bytes + std::string(100, '\0')), ArchiveError);
 }
@@ -195,7 +224,7 @@ TEST(Prng, IsSplitMix64) {
 TEST(Prng, ContinuesWhereItWasSaved) {
   Prng prng(5);
   prng.Next();
-  Prng copy = ReadBack<Prng>(Write(prng));
+  Prng copy = ReadBack<Prng>(BytesOf(prng));
   EXPECT_EQ(copy.Next(), prng.Next());
 }
 

@@ -120,6 +120,27 @@ TEST(CowArray, ACopyCanBeReadAndDestroyedWhileTheOriginalWrites) {
   }
 }
 
+// For ThreadSanitizer: a copy that nobody writes can be read and copied by
+// many.
+TEST(CowArray, ACopyCanBeReadAndCopiedByManyAtOnce) {
+  Array a;
+  for (uint32_t i = 0; i < 4096; i++) a[i] = i;
+  const Array shared = a;
+  std::vector<std::thread> threads;
+  std::array<uint64_t, 4> sums{};
+  for (uint64_t& sum : sums) {
+    threads.emplace_back([&shared, &sum] {
+      for (uint32_t i = 0; i < 4096; i++) {
+        Array mine = shared;
+        mine[i]++;
+        sum += shared[i] + mine[i];
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (uint64_t sum : sums) EXPECT_EQ(sum, 4095u * 4096 + 4096);
+}
+
 struct Thing {
   uint32_t v = 0;
 };

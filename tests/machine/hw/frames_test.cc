@@ -23,9 +23,7 @@ void ExpectSame(const PageBytes& page, const Plain& plain) {
 }
 
 PageBytes RoundTrip(const PageBytes& page) {
-  Writer w;
-  w(page);
-  std::string bytes = w.Take();
+  std::string bytes = BytesOf(page);
   Reader r(bytes);
   PageBytes out;
   r(out);
@@ -150,9 +148,7 @@ TEST(PageBytes, AreReadAsWords) {
 }
 
 TEST(PageBytes, AnUnknownSavedFormIsRefused) {
-  Writer w;
-  w.Number(4);
-  std::string bytes = w.Take();
+  std::string bytes = BytesOf(uint64_t{4});
   Reader r(bytes);
   PageBytes page;
   EXPECT_THROW(r(page), ArchiveError);

@@ -41,7 +41,7 @@ TEST(Tlb, InsertOfAHeldPageReplacesItsOwnEntry) {
   for (uint64_t i = 0; i < 4; i++) {
     EXPECT_TRUE(Holds(tlb, kOne, i * Tlb::kSets));
   }
-  TlbEntry* e = tlb.Lookup(kOne, 2 * Tlb::kSets);
+  const TlbEntry* e = tlb.Lookup(kOne, 2 * Tlb::kSets);
   EXPECT_EQ(e->pfn, Pfn(9));
   EXPECT_EQ(e->flags, TlbEntry::kWrite);
 }

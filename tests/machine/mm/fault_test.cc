@@ -78,7 +78,7 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"AfterFsyncAWriteFaultsAgain",
             "map 0 rw shared fd7; write 0 +1; fsync 7; write 0 +1"},
         Row{"AnUncachedPageIsAMajorFault",
-            "map 0-2 r fd5; read 0 =1 +0 !1; read 1 =8 +1 !0"},
+            "map 0-2 r fd5; read 0 =1 +0 !1; read 1 =8 +0 !0"},
         Row{"ReadAroundBringsThirtyTwoPages",
             "map 0-256 r fd5; read 100 !1; read 84-100 !0; read 115 !0;"
             "read 116 !1"},
@@ -211,6 +211,30 @@ TEST(Fault, EventsSayHowAFaultWasResolved) {
     EXPECT_EQ(std::get<PageFaultUser>(out.events[0].body).address, At(0));
     EXPECT_EQ(std::get<FaultResolved>(out.events[1].body).how, row.how);
   }
+}
+
+// What the write of `out` says that it copied.
+uint32_t CopiedBy(const Outcome& out) {
+  return std::get<FaultResolved>(out.events[1].body).copied_pfn;
+}
+
+TEST(Fault, ACopyNamesTheFrameThatWasCopied) {
+  const auto write = Access{AccessKind::kWrite, At(0), 1, kPageSize, 1};
+  Sim shared;
+  shared.Run("map 0 rw; write 0; fork");
+  const uint32_t parents = shared.PteOf(At(0)).pfn().value();
+  EXPECT_EQ(CopiedBy(shared.Do(write)), parents);
+  EXPECT_NE(shared.PteOf(At(0)).pfn().value(), parents);
+
+  Sim file;
+  file.File("/disk", 4, kOpenBoth, FsType::kExt4);
+  file.Run("map 4 rw fd3; read 4; map 0 rw fd3");
+  const uint32_t cached = file.PteOf(At(4)).pfn().value();
+  EXPECT_EQ(CopiedBy(file.Do(write)), cached);
+
+  Sim zero;
+  zero.Run("map 0 rw; read 0");
+  EXPECT_EQ(CopiedBy(zero.Do(write)), 0u) << "zeros are not copied";
 }
 
 TEST(Fault, AddressesOutsideUserSpace) {

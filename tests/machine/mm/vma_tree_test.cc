@@ -69,30 +69,40 @@ class VmaTreeTest : public ::testing::Test {
     }
     return before;
   }
-  // The holes [from, to) in pages, guard gaps taken off.
-  std::vector<std::pair<uint64_t, uint64_t>> Holes() {
-    std::vector<std::pair<uint64_t, uint64_t>> holes;
+  // A hole in pages, and where the guard gap of what is above it begins.
+  struct Hole {
+    uint64_t from, to, guard, above_end;
+  };
+  std::vector<Hole> Holes() {
+    constexpr uint64_t kTop = uint64_t{1} << 40;
+    std::vector<Hole> holes;
     uint64_t at = 0;
     for (auto& [start, item] : model_) {
       uint64_t gap = item.stack ? std::min<uint64_t>(4, start) : 0;
-      holes.emplace_back(at, std::max(at, start - gap));
+      holes.push_back({at, start, start - gap, item.end});
       at = item.end;
     }
-    holes.emplace_back(at, uint64_t{1} << 40);
+    holes.push_back({at, kTop, kTop, kTop});
     return holes;
   }
+  // mm/vma.c: unmapped_area_topdown() and unmapped_area(), hole by hole.
   std::optional<VirtAddr> ModelFit(uint64_t pages, uint64_t low, uint64_t high,
                                    bool topdown) {
-    std::optional<uint64_t> best;
-    for (auto [from, to] : Holes()) {
-      from = std::max(from, low);
-      to = std::min(to, high);
-      if (to < from || to - from < pages) continue;
-      if (topdown) best = to - pages;
-      if (!topdown && !best) best = from;
+    std::vector<Hole> holes = Holes();
+    if (topdown) std::reverse(holes.begin(), holes.end());
+    auto fits = [&](const Hole& hole) {
+      return std::min(hole.to, high) >= std::max(hole.from, low) + pages;
+    };
+    while (true) {
+      auto hole = std::find_if(holes.begin(), holes.end(), fits);
+      if (hole == holes.end()) return {};
+      const uint64_t from = std::max(hole->from, low);
+      const uint64_t to = std::min(hole->to, high);
+      if (hole->guard >= (topdown ? to : from + pages)) {
+        return VirtAddr((topdown ? to - pages : from) << kPageShift);
+      }
+      (topdown ? high : low) = topdown ? hole->guard : hole->above_end;
     }
-    if (!best) return {};
-    return VirtAddr(*best << kPageShift);
   }
   void ExpectGapsAgree(uint64_t pages, uint64_t low, uint64_t high) {
     UnmappedAreaInfo info{pages << kPageShift, low << kPageShift,

@@ -1,0 +1,136 @@
+#include "client/cli/session_recording.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "client/cli/message_fields.h"
+#include "client/cpp/client.h"
+#include "client/cpp/connection.h"
+#include "client/cpp/error.h"
+#include "grpcpp/support/sync_stream.h"
+
+namespace faultline::cli {
+namespace {
+
+using client::Connection;
+
+constexpr uint64_t kPartMax = uint64_t{1} << 20;
+
+class SessionRecording : public Recording {
+ public:
+  SessionRecording(const std::string& address, v1::Session session)
+      : connection_(address), session_(std::move(session)) {}
+
+  const v1::Session& session() const override { return session_; }
+
+  absl::Status ForEachChange(Revisions revisions, v1::EventLevel level,
+                             const ChangeCallback& callback) override;
+  absl::StatusOr<std::string> ReadProc(const std::string& path,
+                                       int64_t revision) override {
+    return ReadProcAt(path, revision, 0, ~uint64_t{0});
+  }
+  absl::StatusOr<std::string> ReadProcAt(const std::string& path,
+                                         int64_t revision, uint64_t offset,
+                                         uint64_t length) override;
+
+ private:
+  absl::Status WatchOnce(const v1::WatchEventsRequest& request,
+                         const ChangeCallback& callback, int64_t* next);
+
+  Connection connection_;
+  v1::Session session_;
+};
+
+// A stream that was cut is taken up where it was.
+absl::Status SessionRecording::ForEachChange(Revisions revisions,
+                                             v1::EventLevel level,
+                                             const ChangeCallback& callback) {
+  v1::WatchEventsRequest request;
+  request.set_session(session_.name());
+  request.set_end_revision(revisions.last);
+  request.set_event_level(level);
+  request.set_include_commands(true);
+  int64_t next = revisions.first;
+  int failures = 0;
+  while (next <= revisions.last) {
+    const int64_t before = next;
+    request.set_start_revision(next);
+    absl::Status status = WatchOnce(request, callback, &next);
+    if (status.ok()) break;
+    failures = next > before ? 1 : failures + 1;
+    if (!absl::IsUnavailable(status) || failures == client::kAttemptsMax) {
+      return status;
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SessionRecording::WatchOnce(const v1::WatchEventsRequest& request,
+                                         const ChangeCallback& callback,
+                                         int64_t* next) {
+  grpc::ClientContext context;
+  Connection::SetDeadline(context, client::kLongDeadline);
+  auto reader = connection_.history().WatchEvents(&context, request);
+  v1::WatchEventsResponse response;
+  while (reader->Read(&response)) {
+    for (const v1::Change& change : response.changes()) {
+      absl::Status status = callback(change);
+      if (status.ok()) continue;
+      context.TryCancel();
+      return status;
+    }
+    *next = response.revision() + 1;
+  }
+  return client::FromGrpc(reader->Finish(), connection_.address());
+}
+
+absl::StatusOr<std::string> SessionRecording::ReadProcAt(
+    const std::string& path, int64_t revision, uint64_t offset,
+    uint64_t length) {
+  std::string bytes;
+  v1::ReadProcRequest request;
+  request.set_session(session_.name());
+  request.set_at_revision(revision);
+  request.set_path(path);
+  request.set_offset(static_cast<int64_t>(offset));
+  while (bytes.size() < length) {
+    request.set_length(static_cast<int32_t>(
+        std::min<uint64_t>(length - bytes.size(), kPartMax)));
+    v1::ReadProcResponse response;
+    absl::Status status = connection_.Call(
+        client::kDefaultDeadline, client::Repeat::kYes,
+        [&](grpc::ClientContext& context) {
+          return connection_.inspect().ReadProc(&context, request, &response);
+        });
+    if (!status.ok()) return status;
+    if (response.error() != v1::ERRNO_UNSPECIFIED) {
+      return absl::NotFoundError(
+          absl::StrCat(path, ": ", ErrnoText(response.error())));
+    }
+    if (response.revision() != revision) {
+      return absl::UnimplementedError(
+          absl::StrCat("the server at ", connection_.address(),
+                       " cannot look at revision ", revision, " of ",
+                       session_.name(), ": it is older than this command"));
+    }
+    bytes += response.has_text() ? response.text() : response.data();
+    if (response.next_offset() == 0) break;
+    request.set_offset(response.next_offset());
+  }
+  return bytes;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Recording>> OpenRecording(
+    const std::string& server, const std::string& name) {
+  auto client = client::Client::Connect(server);
+  if (!client.ok()) return client.status();
+  auto session = client->GetSession(name);
+  if (!session.ok()) return session.status();
+  return std::make_unique<SessionRecording>(client->address(),
+                                            *std::move(session));
+}
+
+}  // namespace faultline::cli

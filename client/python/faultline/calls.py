@@ -1,0 +1,371 @@
+"""The calls of a machine, one method each.
+
+What a method gives depends on whom it is called on: on a Session it executes
+the command and gives its Outcome, on `faultline.commands` it only makes the
+v1.Command, for Session.run().
+
+Addresses, offsets and lengths are bytes, any number of 64 bits; `pid` is the
+calling process or thread, the first is 1. Nonsense is answered with the errno
+that Linux would give; only what does not fit the contract at all (a negative
+length, a name too long) is a ValueError or InvalidArgument.
+"""
+
+from collections.abc import Iterable
+from typing import Generic, TypeVar
+
+from faultline import v1
+from faultline.flags import (
+    MAP_ANONYMOUS,
+    MAP_PRIVATE,
+    MS_SYNC,
+    O_RDONLY,
+    PAGE_SIZE,
+    PROT_READ,
+    PROT_WRITE,
+    RLIM_INFINITY,
+)
+
+Result = TypeVar("Result")
+
+GFP_KERNEL = 0xCC0
+
+
+def make_command(op: str, pid: int = 1, /, **arguments) -> v1.Command:
+    """Any command by the name of its field in v1.Command: "mmap", length=4096.
+
+    ValueError says which argument does not fit; one that is None is left out.
+    """
+    field = v1.Command.DESCRIPTOR.fields_by_name.get(op)
+    if field is None or field.containing_oneof is None:
+        raise ValueError(f"there is no call '{op}'")
+    given = {k: v for k, v in arguments.items() if v is not None}
+    message_class = getattr(v1, field.message_type.name)
+    try:
+        return v1.Command(pid=pid, **{op: message_class(**given)})
+    except (TypeError, ValueError) as error:
+        raise _misfit(op, pid, message_class, given, error) from None
+
+
+def _misfit(op, pid, message_class, arguments, error) -> Exception:
+    """The same error, with the name of the argument at fault."""
+    tries = [(f"{op}: pid", pid, v1.Command, "pid")]
+    for name, value in arguments.items():
+        tries.append((f"{op}: {name}", value, message_class, name))
+    for where, value, make, name in tries:
+        try:
+            make(**{name: value})
+        except (TypeError, ValueError) as reason:
+            return type(reason)(f"{where}: {value!r} does not fit: {reason}")
+    return error
+
+
+class Calls(Generic[Result]):
+    """See the module."""
+
+    def _do(self, command: v1.Command) -> Result:
+        raise NotImplementedError
+
+    # --- Memory.
+
+    def mmap(
+        self,
+        length: int,
+        prot: int = PROT_READ | PROT_WRITE,
+        flags: int = MAP_PRIVATE | MAP_ANONYMOUS,
+        *,
+        addr: int = 0,
+        fd: int = -1,
+        offset: int = 0,
+        pid: int = 1,
+    ) -> Result:
+        """mmap(2): maps anonymous memory or a file. Value: the address."""
+        return self._call(
+            "mmap",
+            pid,
+            addr=addr,
+            length=length,
+            prot=prot,
+            flags=flags,
+            fd=fd,
+            offset=offset,
+        )
+
+    def munmap(self, addr: int, length: int, *, pid: int = 1) -> Result:
+        """munmap(2): unmaps a range, splits what it cuts."""
+        return self._call("munmap", pid, addr=addr, length=length)
+
+    def mprotect(
+        self, addr: int, length: int, prot: int, *, pid: int = 1
+    ) -> Result:
+        """mprotect(2): changes the protection of a range."""
+        return self._call("mprotect", pid, addr=addr, length=length, prot=prot)
+
+    def mremap(
+        self,
+        addr: int,
+        old_length: int,
+        new_length: int,
+        flags: int = 0,
+        *,
+        new_addr: int = 0,
+        pid: int = 1,
+    ) -> Result:
+        """mremap(2): grows, shrinks or moves. Value: the new address."""
+        return self._call(
+            "mremap",
+            pid,
+            addr=addr,
+            old_length=old_length,
+            new_length=new_length,
+            flags=flags,
+            new_addr=new_addr,
+        )
+
+    def brk(self, addr: int = 0, *, pid: int = 1) -> Result:
+        """brk(2) of the kernel: moves the end of the heap; 0 only asks. Value:
+        the end afterwards, the old one when it could not be moved."""
+        return self._call("brk", pid, addr=addr)
+
+    def madvise(
+        self, addr: int, length: int, advice: int, *, pid: int = 1
+    ) -> Result:
+        """madvise(2): tells the kernel how a range will be used."""
+        return self._call(
+            "madvise", pid, addr=addr, length=length, advice=advice
+        )
+
+    def mlock(
+        self, addr: int, length: int, flags: int = 0, *, pid: int = 1
+    ) -> Result:
+        """mlock2(2): faults a range in and keeps it in memory."""
+        return self._call("mlock", pid, addr=addr, length=length, flags=flags)
+
+    def munlock(self, addr: int, length: int, *, pid: int = 1) -> Result:
+        """munlock(2): lets a range be reclaimed again."""
+        return self._call("munlock", pid, addr=addr, length=length)
+
+    def mlockall(self, flags: int, *, pid: int = 1) -> Result:
+        """mlockall(2): locks what is mapped, what will be, or both."""
+        return self._call("mlockall", pid, flags=flags)
+
+    def munlockall(self, *, pid: int = 1) -> Result:
+        """munlockall(2): undoes every lock of the process."""
+        return self._call("munlockall", pid)
+
+    def msync(
+        self, addr: int, length: int, flags: int = MS_SYNC, *, pid: int = 1
+    ) -> Result:
+        """msync(2): writes a shared file mapping back."""
+        return self._call("msync", pid, addr=addr, length=length, flags=flags)
+
+    def mincore(self, addr: int, length: int, *, pid: int = 1) -> Result:
+        """mincore(2): which pages are resident. Data: a byte per page."""
+        return self._call("mincore", pid, addr=addr, length=length)
+
+    def set_vma_name(
+        self, addr: int, length: int, name: str, *, pid: int = 1
+    ) -> Result:
+        """prctl(PR_SET_VMA): names an anonymous range; "" removes the name."""
+        return self._call(
+            "set_vma_name", pid, addr=addr, length=length, name=name
+        )
+
+    # --- Accesses, of one byte each, through the TLB and the page tables. They
+    # stop at the first that is signalled; `accesses` tells how many were done.
+
+    def load(
+        self,
+        addr: int,
+        *,
+        count: int = 1,
+        stride: int = PAGE_SIZE,
+        pid: int = 1,
+    ) -> Result:
+        """Loads `count` bytes, `stride` apart. Value: the last one."""
+        return self._access(v1.ACCESS_KIND_READ, addr, count, stride, None, pid)
+
+    def store(
+        self,
+        addr: int,
+        value: int = 0,
+        *,
+        count: int = 1,
+        stride: int = PAGE_SIZE,
+        pid: int = 1,
+    ) -> Result:
+        """Stores the byte `value` (0 to 255) `count` times, `stride` apart."""
+        return self._access(
+            v1.ACCESS_KIND_WRITE, addr, count, stride, value, pid
+        )
+
+    def fetch(
+        self,
+        addr: int,
+        *,
+        count: int = 1,
+        stride: int = PAGE_SIZE,
+        pid: int = 1,
+    ) -> Result:
+        """Fetches instructions from `count` places, `stride` apart."""
+        return self._access(
+            v1.ACCESS_KIND_FETCH, addr, count, stride, None, pid
+        )
+
+    def _access(self, kind, addr, count, stride, value, pid) -> Result:
+        return self._call(
+            "access",
+            pid,
+            kind=kind,
+            addr=addr,
+            count=count,
+            stride=stride,
+            value=value,
+        )
+
+    # --- Processes.
+
+    def fork(self, *, pid: int = 1) -> Result:
+        """fork(2). Value: the child's pid."""
+        return self._call("fork", pid)
+
+    def clone(self, flags: int, *, pid: int = 1) -> Result:
+        """clone(2): a thread or a process. Value: its pid."""
+        return self._call("clone", pid, flags=flags)
+
+    def execve(
+        self,
+        path: str,
+        argv: Iterable[str] = (),
+        envp: Iterable[str] = (),
+        *,
+        pid: int = 1,
+    ) -> Result:
+        """execve(2) of a file of the machine that holds an ELF image."""
+        return self._call(
+            "execve", pid, path=path, argv=list(argv), envp=list(envp)
+        )
+
+    def exit(
+        self, status: int = 0, *, group: bool = True, pid: int = 1
+    ) -> Result:
+        """exit_group(2); with group=False exit(2), the thread alone."""
+        return self._call("exit", pid, status=status, group=group)
+
+    def wait(
+        self, child: int = -1, *, nohang: bool = True, pid: int = 1
+    ) -> Result:
+        """wait4(2); child -1: any. Value: the child's pid, or 0 when none has
+        ended. Data: its status, 4 bytes, little-endian."""
+        return self._call("wait", pid, pid=child, nohang=nohang)
+
+    def kill(self, target: int, signal: int, *, pid: int = 1) -> Result:
+        """kill(2): sends a signal; 0 asks whether the process exists."""
+        return self._call("kill", pid, target=target, signal=signal)
+
+    # --- Files.
+
+    def create_file(
+        self,
+        path: str,
+        size: int = 0,
+        *,
+        data: bytes = b"",
+        content: int = v1.FILE_CONTENT_UNSPECIFIED,
+        seed: int = 0,
+        cached: bool = True,
+        fs: int = v1.FS_TYPE_RAMFS,
+        mode: int = 0o644,
+    ) -> Result:
+        """Puts a file into the machine. Administration: no process does it.
+
+        size is in bytes and at least that of data, which is at most 2 MiB.
+        cached False: the first access to each page is a major fault."""
+        return self._call(
+            "create_file",
+            0,
+            path=path,
+            size=size,
+            data=data,
+            content=content,
+            seed=seed,
+            cached=cached,
+            fs=fs,
+            mode=mode,
+        )
+
+    def open(
+        self,
+        path: str,
+        flags: int = O_RDONLY,
+        *,
+        at: int | None = None,
+        pid: int = 1,
+    ) -> Result:
+        """open(2). Value: the descriptor, `at` when that is given."""
+        return self._call("open", pid, path=path, flags=flags, at=at)
+
+    def close(self, fd: int, *, pid: int = 1) -> Result:
+        """close(2)."""
+        return self._call("close", pid, fd=fd)
+
+    def read(
+        self, fd: int, length: int, offset: int = 0, *, pid: int = 1
+    ) -> Result:
+        """pread(2) of at most 2 MiB. Data: the bytes."""
+        return self._call("read", pid, fd=fd, length=length, offset=offset)
+
+    def write(
+        self, fd: int, data: bytes, offset: int = 0, *, pid: int = 1
+    ) -> Result:
+        """pwrite(2) of at most 2 MiB."""
+        return self._call("write", pid, fd=fd, data=data, offset=offset)
+
+    def truncate(self, fd: int, size: int, *, pid: int = 1) -> Result:
+        """ftruncate(2), in bytes."""
+        return self._call("truncate", pid, fd=fd, size=size)
+
+    def fsync(self, fd: int, *, pid: int = 1) -> Result:
+        """fsync(2): writes dirty pages back."""
+        return self._call("fsync", pid, fd=fd)
+
+    # --- The kernel and the machine.
+
+    def setrlimit(
+        self,
+        resource: int,
+        soft: int,
+        hard: int = RLIM_INFINITY,
+        *,
+        pid: int = 1,
+    ) -> Result:
+        """setrlimit(2): RLIMIT_*."""
+        return self._call(
+            "setrlimit", pid, resource=resource, soft=soft, hard=hard
+        )
+
+    def alloc_pages(self, order: int = 0, gfp: int = GFP_KERNEL) -> Result:
+        """alloc_pages(): 2**order frames. Value: the first one's number."""
+        return self._call("alloc_pages", 0, order=order, gfp=gfp)
+
+    def free_pages(self, pfn: int, order: int = 0) -> Result:
+        """__free_pages() of what alloc_pages gave."""
+        return self._call("free_pages", 0, pfn=pfn, order=order)
+
+    def sysctl(self, name: str, value: int) -> Result:
+        """Sets a sysctl: "vm.overcommit_memory"."""
+        return self._call("sysctl", 0, name=name, value=value)
+
+    def tick(self, nanoseconds: int) -> Result:
+        """Lets simulated time pass."""
+        return self._call("tick", 0, nanoseconds=nanoseconds)
+
+    def _call(self, op: str, pid: int, /, **arguments) -> Result:
+        return self._do(make_command(op, pid, **arguments))
+
+
+class _Commands(Calls[v1.Command]):
+    def _do(self, command: v1.Command) -> v1.Command:
+        return command
+
+
+commands = _Commands()

@@ -1,0 +1,110 @@
+// The methods of a Session that make one command each.
+
+import type { CommandArguments, CommandName } from "./commands.js";
+import type { RpcSettings } from "./connection.js";
+import type { EventLevel } from "./gen/faultline/v1/outcome_pb.js";
+import type { Integer } from "./integers.js";
+import type { Outcome } from "./outcome.js";
+
+/** The settings of one command. */
+export interface CommandSettings extends RpcSettings {
+  /**
+   * The calling process or thread; default: 1, the first one. Nobody, 0, makes
+   * createFile, allocPages, freePages, sysctl and tick.
+   */
+  readonly pid?: number | undefined;
+  /**
+   * Default: one that no other call has. Give the same one again to learn what
+   * became of a command whose answer was lost: it is executed once.
+   */
+  readonly requestId?: string | undefined;
+  /** Executed only if the session is at this revision; else ConflictError. */
+  readonly expectedRevision?: Integer | undefined;
+  /** How many events to send; default: faults, signals and processes. */
+  readonly eventLevel?: EventLevel | undefined;
+}
+
+/**
+ * Makes one command. What the simulated kernel refuses is in the outcome.
+ * @throws FaultlineError when the call itself failed.
+ */
+export type Call<N extends CommandName> = (
+  args?: CommandArguments<N>,
+  settings?: CommandSettings,
+) => Promise<Outcome>;
+
+/** Addresses, offsets and lengths are in bytes; numbers are Linux's own. */
+interface DescribedCalls {
+  /** mmap(2): maps anonymous memory or a file. `value`: the address. */
+  mmap: Call<"mmap">;
+  /** munmap(2): unmaps a range; splits what it cuts. */
+  munmap: Call<"munmap">;
+  /** mprotect(2): changes the protection of a range. */
+  mprotect: Call<"mprotect">;
+  /** mremap(2): grows, shrinks or moves a mapping. `value`: the address. */
+  mremap: Call<"mremap">;
+  /** brk(2): moves the end of the heap. `value`: the break after the call. */
+  brk: Call<"brk">;
+  /** madvise(2): tells the kernel how a range will be used. */
+  madvise: Call<"madvise">;
+  /** mlock(2), mlock2(2): faults a range in and keeps it in memory. */
+  mlock: Call<"mlock">;
+  /** munlock(2): lets a range be reclaimed again. */
+  munlock: Call<"munlock">;
+  /** mlockall(2): locks what is mapped, what will be mapped, or both. */
+  mlockall: Call<"mlockall">;
+  /** munlockall(2): undoes every lock of the process. */
+  munlockall: Call<"munlockall">;
+  /** msync(2): writes a shared file mapping back. */
+  msync: Call<"msync">;
+  /** mincore(2): `data` has one byte per page, 1 where it is resident. */
+  mincore: Call<"mincore">;
+  /** prctl(PR_SET_VMA): names an anonymous range. */
+  setVmaName: Call<"setVmaName">;
+  /**
+   * Loads, stores or fetches bytes. Where no mapping allows it, `signal` is
+   * SIGSEGV or SIGBUS; `accesses` says how many were done.
+   */
+  access: Call<"access">;
+  /** fork(2): copies the process. `value`: the child's pid. */
+  fork: Call<"fork">;
+  /** clone(2): makes a thread or a process. `value`: its pid. */
+  clone: Call<"clone">;
+  /** execve(2): replaces the program by an ELF file of the machine. */
+  execve: Call<"execve">;
+  /** exit_group(2), or exit(2) with `group: false`. */
+  exit: Call<"exit">;
+  /** wait4(2): `value`: the child's pid; `data`: its status, 4 bytes. */
+  wait: Call<"wait">;
+  /** kill(2): sends a signal. */
+  kill: Call<"kill">;
+  /** Puts a file into the machine. */
+  createFile: Call<"createFile">;
+  /** open(2): `value`: the descriptor. */
+  open: Call<"open">;
+  /** close(2) of a descriptor. The session is ended with `end`. */
+  close: Call<"close">;
+  /** pread(2): the bytes are in `data`. */
+  read: Call<"read">;
+  /** pwrite(2): `value`: how many bytes. */
+  write: Call<"write">;
+  /** ftruncate(2). */
+  truncate: Call<"truncate">;
+  /** fsync(2). */
+  fsync: Call<"fsync">;
+  /** setrlimit(2). */
+  setrlimit: Call<"setrlimit">;
+  /** alloc_pages(): `value`: the first page frame number. */
+  allocPages: Call<"allocPages">;
+  /** __free_pages(). */
+  freePages: Call<"freePages">;
+  /** Sets a sysctl of the machine. */
+  sysctl: Call<"sysctl">;
+  /** Lets simulated time pass, in nanoseconds. */
+  tick: Call<"tick">;
+}
+
+/** One method for each command of the contract. */
+export type Calls = DescribedCalls & {
+  [N in Exclude<CommandName, keyof DescribedCalls>]: Call<N>;
+};

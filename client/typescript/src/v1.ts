@@ -1,0 +1,15 @@
+// The contract: every message, enum and service of proto/faultline/v1, for
+// programs that call an rpc themselves: client.connection.unary(method, …).
+
+export * from "./gen/faultline/v1/command_pb.js";
+export * from "./gen/faultline/v1/errno_pb.js";
+export * from "./gen/faultline/v1/event_pb.js";
+export * from "./gen/faultline/v1/history_pb.js";
+export * from "./gen/faultline/v1/inspect_pb.js";
+export * from "./gen/faultline/v1/machine_calls_pb.js";
+export * from "./gen/faultline/v1/machine_pb.js";
+export * from "./gen/faultline/v1/outcome_pb.js";
+export * from "./gen/faultline/v1/participant_pb.js";
+export * from "./gen/faultline/v1/session_pb.js";
+export * from "./gen/faultline/v1/snapshot_pb.js";
+export * from "./gen/faultline/v1/watch_pb.js";

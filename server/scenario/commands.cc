@@ -1,0 +1,392 @@
+#include "server/scenario/commands.h"
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "server/scenario/op_table.h"
+
+namespace faultline::scenario {
+namespace {
+
+constexpr int kFirstDescriptor = 3;
+constexpr uint64_t kPageSize = 4096;
+constexpr uint64_t kTickNs = 4'000'000;  // CONFIG_HZ=250
+constexpr uint64_t kReadWrite = 2;       // O_RDWR
+
+// The expressions of one op, evaluated. Keeps the first failure.
+class Values {
+ public:
+  explicit Values(const SymbolLookup& lookup) : lookup_(lookup) {}
+
+  uint64_t Of(const Expr& expr, uint64_t when_empty = 0) {
+    if (expr.empty()) return when_empty;
+    absl::StatusOr<uint64_t> value = Evaluate(expr, lookup_);
+    if (value.ok()) return *value;
+    if (status_.ok()) status_ = value.status();
+    return 0;
+  }
+  const absl::Status& status() const { return status_; }
+
+ private:
+  const SymbolLookup& lookup_;
+  absl::Status status_;
+};
+
+// include/linux/gfp_types.h (v6.18), without __GFP_ and GFP_.
+uint64_t GfpBits(const std::string& name) {
+  constexpr uint64_t kReclaim = 0xc00;
+  constexpr uint64_t kKernel = kReclaim | 0x40 | 0x80;
+  constexpr uint64_t kUser = kKernel | 0x100000;
+  static const struct {
+    const char* name;
+    uint64_t bits;
+  } kTable[] = {
+      {"KERNEL", kKernel},
+      {"ATOMIC", 0x820},
+      {"NOWAIT", 0x2800},
+      {"NOIO", kReclaim},
+      {"NOFS", kReclaim | 0x40},
+      {"USER", kUser},
+      {"HIGHUSER", kUser | 2},
+      {"HIGHUSER_MOVABLE", kUser | 0xa},
+      {"DMA", 1},
+      {"HIGHMEM", 2},
+      {"DMA32", 4},
+      {"MOVABLE", 8},
+      {"RECLAIMABLE", 0x10},
+      {"HIGH", 0x20},
+      {"IO", 0x40},
+      {"FS", 0x80},
+      {"ZERO", 0x100},
+      {"DIRECT_RECLAIM", 0x400},
+      {"KSWAPD_RECLAIM", 0x800},
+      {"RECLAIM", kReclaim},
+      {"WRITE", 0x1000},
+      {"NOWARN", 0x2000},
+      {"RETRY_MAYFAIL", 0x4000},
+      {"NOFAIL", 0x8000},
+      {"NORETRY", 0x10000},
+      {"MEMALLOC", 0x20000},
+      {"COMP", 0x40000},
+      {"NOMEMALLOC", 0x80000},
+      {"HARDWALL", 0x100000},
+      {"THISNODE", 0x200000},
+      {"ACCOUNT", 0x400000},
+      {"KERNEL_ACCOUNT", kKernel | 0x400000},
+  };
+  for (const auto& entry : kTable) {
+    if (name == entry.name) return entry.bits;
+  }
+  return 0;
+}
+
+uint32_t GfpMask(const Op& op) {
+  uint64_t mask = 0;
+  for (const std::string& name : op.words) mask |= GfpBits(name);
+  return static_cast<uint32_t>(mask);
+}
+
+void FillMmap(const Op& op, Values& values, v1::Mmap* mmap) {
+  mmap->set_addr(values.Of(op.addr));
+  mmap->set_length(values.Of(op.length));
+  mmap->set_prot(op.prot);
+  mmap->set_flags(op.flags);
+  mmap->set_fd(op.fd ? DescriptorOf(static_cast<uint64_t>(*op.fd)) : -1);
+  mmap->set_offset(values.Of(op.offset) * kPageSize);
+}
+
+void FillMremap(const Op& op, Values& values, v1::Mremap* mremap) {
+  mremap->set_addr(values.Of(op.addr));
+  mremap->set_old_length(values.Of(op.length));
+  mremap->set_new_length(values.Of(op.new_length));
+  mremap->set_flags(op.flags);
+  mremap->set_new_addr(values.Of(op.new_addr));
+}
+
+void FillAccess(const Op& op, Values& values, v1::Access* access) {
+  const bool read = op.kind == OpKind::kRead || op.kind == OpKind::kReadRange;
+  access->set_kind(op.kind == OpKind::kFetch ? v1::ACCESS_KIND_FETCH
+                   : read                    ? v1::ACCESS_KIND_READ
+                                             : v1::ACCESS_KIND_WRITE);
+  access->set_addr(values.Of(op.addr));
+  access->set_count(values.Of(op.count, 1));
+  access->set_stride(values.Of(op.stride, kPageSize));
+  access->set_value(static_cast<uint32_t>(values.Of(op.byte, 1) & 0xff));
+}
+
+void FillAccessMany(const Op& op, Values& values, v1::AccessMany* many) {
+  for (const Op& one : op.accesses) {
+    v1::Access access;
+    FillAccess(one, values, &access);
+    many->add_kind(access.kind());
+    many->add_addr(access.addr());
+    many->add_count(access.count());
+    many->add_stride(access.stride());
+    many->mutable_value()->push_back(static_cast<char>(access.value()));
+  }
+}
+
+template <typename Message>
+void FillRange(const Op& op, Values& values, Message* message) {
+  message->set_addr(values.Of(op.addr));
+  message->set_length(values.Of(op.length));
+}
+
+// mmap and its relatives.
+bool FillMemoryCall(const Op& op, Values& values, v1::Command* command) {
+  switch (op.kind) {
+    case OpKind::kMmap:
+      FillMmap(op, values, command->mutable_mmap());
+      return true;
+    case OpKind::kMunmap:
+      FillRange(op, values, command->mutable_munmap());
+      return true;
+    case OpKind::kMprotect:
+      FillRange(op, values, command->mutable_mprotect());
+      command->mutable_mprotect()->set_prot(op.prot);
+      return true;
+    case OpKind::kMremap:
+      FillMremap(op, values, command->mutable_mremap());
+      return true;
+    case OpKind::kBrk:
+      command->mutable_brk()->set_addr(values.Of(op.addr));
+      return true;
+    case OpKind::kMadvise:
+      FillRange(op, values, command->mutable_madvise());
+      command->mutable_madvise()->set_advice(static_cast<int32_t>(op.flags));
+      return true;
+    case OpKind::kMincore:
+      FillRange(op, values, command->mutable_mincore());
+      return true;
+    case OpKind::kMsync:
+      FillRange(op, values, command->mutable_msync());
+      command->mutable_msync()->set_flags(op.flags);
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool FillLockCall(const Op& op, Values& values, v1::Command* command) {
+  switch (op.kind) {
+    case OpKind::kMlock:
+    case OpKind::kMlock2:
+      FillRange(op, values, command->mutable_mlock());
+      command->mutable_mlock()->set_flags(op.flags);
+      return true;
+    case OpKind::kMunlock:
+      FillRange(op, values, command->mutable_munlock());
+      return true;
+    case OpKind::kMlockall:
+      command->mutable_mlockall()->set_flags(op.flags);
+      return true;
+    case OpKind::kMunlockall:
+      command->mutable_munlockall();
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool FillAccessOrTask(const Op& op, Values& values, v1::Command* command) {
+  switch (op.kind) {
+    case OpKind::kRead:
+    case OpKind::kWrite:
+    case OpKind::kReadRange:
+    case OpKind::kWriteRange:
+    case OpKind::kGrow:
+    case OpKind::kFetch:
+      FillAccess(op, values, command->mutable_access());
+      return true;
+    case OpKind::kAccesses:
+      FillAccessMany(op, values, command->mutable_access_many());
+      return true;
+    case OpKind::kFork:
+      command->mutable_fork();
+      return true;
+    case OpKind::kExit:
+      command->mutable_exit();
+      return true;
+    case OpKind::kExec:
+      command->mutable_execve()->set_path(op.words.front());
+      for (const std::string& word : op.words) {
+        command->mutable_execve()->add_argv(word);
+      }
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool FillFileCall(const Op& op, Values& values, v1::Command* command) {
+  const int fd = op.fd ? DescriptorOf(static_cast<uint64_t>(*op.fd)) : -1;
+  switch (op.kind) {
+    case OpKind::kFtruncate:
+      command->mutable_truncate()->set_fd(fd);
+      command->mutable_truncate()->set_size(
+          static_cast<int64_t>(values.Of(op.length)));
+      return true;
+    case OpKind::kPwrite:
+      command->mutable_write()->set_fd(fd);
+      command->mutable_write()->set_offset(values.Of(op.offset));
+      command->mutable_write()->set_data(
+          std::string(1, static_cast<char>(values.Of(op.byte, 1))));
+      return true;
+    case OpKind::kPread:
+      command->mutable_read()->set_fd(fd);
+      command->mutable_read()->set_offset(values.Of(op.offset));
+      command->mutable_read()->set_length(1);
+      return true;
+    case OpKind::kFsync:
+      command->mutable_fsync()->set_fd(fd);
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool FillKernelCall(const Op& op, Values& values, v1::Command* command) {
+  switch (op.kind) {
+    case OpKind::kAllocPages:
+    case OpKind::kAllocPage:
+      command->mutable_alloc_pages()->set_gfp(GfpMask(op));
+      command->mutable_alloc_pages()->set_order(
+          static_cast<uint32_t>(values.Of(op.count)));
+      return true;
+    case OpKind::kFreePages:
+    case OpKind::kFreePage:
+      command->mutable_free_pages()->set_pfn(values.Of(op.addr));
+      command->mutable_free_pages()->set_order(
+          static_cast<uint32_t>(values.Of(op.count)));
+      return true;
+    case OpKind::kTick:
+      command->mutable_tick()->set_nanoseconds(values.Of(op.count, 1) *
+                                               kTickNs);
+      return true;
+    default:
+      return false;
+  }
+}
+
+std::string SysctlPath(const std::string& name) {
+  return absl::StrContains(name, ".") ? name : absl::StrCat("vm.", name);
+}
+
+absl::Status SetSysctl(const std::string& name, const std::string& value,
+                       v1::Sysctl* sysctl) {
+  uint64_t number = 0;
+  if (!absl::SimpleAtoi(value, &number)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the value of ", SysctlPath(name), " is a number, not '", value, "'"));
+  }
+  sysctl->set_name(SysctlPath(name));
+  sysctl->set_value(number);
+  return absl::OkStatus();
+}
+
+absl::Status NotYet(absl::string_view what) {
+  return absl::UnimplementedError(
+      absl::StrCat(what,
+                   " is part of the language, but the machines of this "
+                   "version do not have it"));
+}
+
+const char* WordOf(OpKind kind) {
+  for (const OpSpec& spec : OpTable()) {
+    if (spec.kind == kind) return spec.name;
+  }
+  return "?";
+}
+
+}  // namespace
+
+int DescriptorOf(uint64_t file_number) {
+  return kFirstDescriptor + static_cast<int>(file_number);
+}
+
+std::string PathOf(uint64_t file_number) {
+  return absl::StrCat("/f", file_number);
+}
+
+absl::StatusOr<v1::MachineConfig> ConfigOf(const Boot& boot) {
+  v1::MachineConfig config;
+  if (boot.profile == "i386") config.set_profile(v1::PROFILE_I386_PAE);
+  if (boot.profile == "i386-nopae") config.set_profile(v1::PROFILE_I386);
+  if (boot.profile == "x86_64") config.set_profile(v1::PROFILE_X86_64);
+  if (boot.personality == "linux-6.18") {
+    config.set_personality(v1::PERSONALITY_LINUX_6_18);
+  }
+  if (boot.personality == "linux-6.1") {
+    config.set_personality(v1::PERSONALITY_LINUX_6_1);
+  }
+  if (boot.ram_bytes) config.set_ram_bytes(*boot.ram_bytes);
+  if (boot.swap_bytes) config.set_swap_bytes(*boot.swap_bytes);
+  if (boot.cpus) config.set_cpus(static_cast<uint32_t>(*boot.cpus));
+  if (boot.seed) config.set_seed(*boot.seed);
+  if (boot.thp == "always") config.set_thp(v1::THP_MODE_ALWAYS);
+  if (boot.thp == "madvise") config.set_thp(v1::THP_MODE_MADVISE);
+  if (boot.thp == "never") config.set_thp(v1::THP_MODE_NEVER);
+  for (const auto& [name, value] : boot.sysctls) {
+    absl::Status set = SetSysctl(name, value, config.add_sysctls());
+    if (!set.ok()) return set;
+  }
+  if (!boot.e820_path.empty()) return NotYet("boot e820=");
+  if (!boot.reserved_pages.empty()) return NotYet("boot reserved=");
+  return config;
+}
+
+v1::Command CreateCommand(const FileDeclaration& file) {
+  v1::Command command;
+  v1::CreateFile* create = command.mutable_create_file();
+  create->set_path(PathOf(file.number));
+  create->set_size(file.size_bytes);
+  create->set_content(file.hole ? v1::FILE_CONTENT_HOLE
+                                : v1::FILE_CONTENT_PATTERN);
+  create->set_seed(file.number);
+  create->set_cached(!file.cold && !file.hole);
+  create->set_fs(v1::FS_TYPE_RAMFS);
+  return command;
+}
+
+v1::Command OpenCommand(const FileDeclaration& file) {
+  v1::Command command;
+  v1::Open* open = command.mutable_open();
+  open->set_path(PathOf(file.number));
+  open->set_at(DescriptorOf(file.number));
+  switch (file.mode) {
+    case FileDeclaration::Mode::kReadWrite:
+      open->set_flags(kReadWrite);
+      break;
+    case FileDeclaration::Mode::kReadOnly:
+      open->set_flags(0);
+      break;
+    case FileDeclaration::Mode::kWriteOnly:
+      open->set_flags(1);
+      break;
+  }
+  return command;
+}
+
+absl::StatusOr<v1::Command> CommandOf(const Op& op,
+                                      const SymbolLookup& lookup) {
+  v1::Command command;
+  Values values(lookup);
+  if (op.kind == OpKind::kSysctl) {
+    if (op.words.size() < 2) return NotYet("sysctl without a value");
+    absl::Status set =
+        SetSysctl(op.words[0], op.words[1], command.mutable_sysctl());
+    if (!set.ok()) return set;
+    return command;
+  }
+  if (!FillMemoryCall(op, values, &command) &&
+      !FillLockCall(op, values, &command) &&
+      !FillAccessOrTask(op, values, &command) &&
+      !FillFileCall(op, values, &command) &&
+      !FillKernelCall(op, values, &command)) {
+    return NotYet(WordOf(op.kind));
+  }
+  if (!values.status().ok()) return values.status();
+  return command;
+}
+
+}  // namespace faultline::scenario

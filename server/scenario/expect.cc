@@ -1,0 +1,168 @@
+#include "server/scenario/expect.h"
+
+#include <optional>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "server/scenario/names.h"
+
+namespace faultline::scenario {
+namespace {
+
+const char* Symbol(Comparison comparison) {
+  switch (comparison) {
+    case Comparison::kEq:
+      return "==";
+    case Comparison::kNe:
+      return "!=";
+    case Comparison::kLt:
+      return "<";
+    case Comparison::kLe:
+      return "<=";
+    case Comparison::kGt:
+      return ">";
+    case Comparison::kGe:
+      return ">=";
+    case Comparison::kContains:
+      return "contains";
+    case Comparison::kLacks:
+      return "lacks";
+  }
+  return "?";
+}
+
+bool Compare(uint64_t a, Comparison comparison, uint64_t b) {
+  switch (comparison) {
+    case Comparison::kEq:
+      return a == b;
+    case Comparison::kNe:
+      return a != b;
+    case Comparison::kLt:
+      return a < b;
+    case Comparison::kLe:
+      return a <= b;
+    case Comparison::kGt:
+      return a > b;
+    case Comparison::kGe:
+      return a >= b;
+    default:
+      return false;
+  }
+}
+
+template <typename T>
+std::optional<uint64_t> AsNumber(const std::optional<T>& field) {
+  if (!field) return std::nullopt;
+  return static_cast<uint64_t>(*field);
+}
+
+std::optional<uint64_t> ReturnValue(const OpResult& last) {
+  if (last.error) return 0 - static_cast<uint64_t>(*last.error);
+  if (last.file_ret) return static_cast<uint64_t>(*last.file_ret);
+  return last.ret;
+}
+
+// A field of the last outcome; nothing when that op has no such field. No
+// error, signal or death is 0.
+std::optional<uint64_t> OutcomeField(const OpResult& last,
+                                     const std::string& subject) {
+  const OpResult::Signal signal = last.signal.value_or(OpResult::Signal{});
+  if (subject == "ret") return ReturnValue(last);
+  if (subject == "err") return last.error.value_or(0);
+  if (subject == "sig") return signal.number;
+  if (subject == "code") return signal.code;
+  if (subject == "addr" && last.signal) return signal.addr;
+  if (subject == "val") return AsNumber(last.value);
+  if (subject == "fetchfault") return AsNumber(last.fetch_fault);
+  if (subject == "child" && last.child) return last.child->process;
+  if (subject == "min") return last.minor_faults;
+  if (subject == "maj") return last.major_faults;
+  if (subject == "exited") return last.exited ? 1 : 0;
+  if (subject == "died") return last.died.value_or(0);
+  if (subject == "skip") return last.skip ? 1 : 0;
+  return std::nullopt;
+}
+
+bool IsState(const std::string& subject) {
+  return subject == "vmas" || absl::StrContains(subject, ".");
+}
+
+// Names for errnos and signals, hex for addresses, decimal for the rest.
+std::string Show(const std::string& subject, uint64_t value) {
+  const char* name = nullptr;
+  if (subject == "err") name = ErrnoNames().NameOf(value);
+  if (subject == "sig" || subject == "died") name = SignalNames().NameOf(value);
+  if (name != nullptr) return name;
+  if (subject == "ret" || subject == "addr") {
+    return absl::StrCat("0x", absl::Hex(value));
+  }
+  return absl::StrCat(value);
+}
+
+absl::Status CheckOk(const OpResult& last) {
+  if (last.error || last.signal || last.died || last.skip) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("expected ok, but the outcome was ", JsonLine(last)));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckText(const Expectation& expect, const StateSource& state) {
+  absl::StatusOr<std::string> text = state.text(expect.path);
+  if (!text.ok()) return text.status();
+  const bool contains = absl::StrContains(*text, expect.text);
+  if (contains == (expect.comparison == Comparison::kContains)) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(absl::StrCat(
+      "expected that ", expect.path, " ", Symbol(expect.comparison), " '",
+      expect.text, "', but it is:\n", *text));
+}
+
+}  // namespace
+
+absl::Status CheckExpectation(const Op& op, const OpResult& last,
+                              const SymbolLookup& lookup,
+                              const StateSource& state) {
+  const Expectation& expect = op.expect;
+  if (expect.subject == "ok") return CheckOk(last);
+  if (expect.subject == "cat") return CheckText(expect, state);
+  absl::StatusOr<uint64_t> wanted = Evaluate(expect.value, lookup);
+  if (!wanted.ok()) return wanted.status();
+  std::optional<uint64_t> found;
+  if (IsState(expect.subject)) {
+    absl::StatusOr<uint64_t> number = state.number(expect.subject);
+    if (!number.ok()) return number.status();
+    found = *number;
+  } else {
+    found = OutcomeField(last, expect.subject);
+  }
+  if (found && Compare(*found, expect.comparison, *wanted)) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(absl::StrCat(
+      "expected ", expect.subject, " ", Symbol(expect.comparison), " ",
+      Show(expect.subject, *wanted), ", but ",
+      found ? absl::StrCat("it was ", Show(expect.subject, *found))
+            : absl::StrCat("the outcome has none: ", JsonLine(last))));
+}
+
+absl::StatusOr<uint64_t> NumberFromProcText(absl::string_view text,
+                                            absl::string_view field) {
+  for (absl::string_view line : absl::StrSplit(text, '\n')) {
+    const std::vector<absl::string_view> words =
+        absl::StrSplit(line, absl::ByAnyChar(": \t"), absl::SkipEmpty());
+    uint64_t value = 0;
+    if (words.size() >= 2 && words[0] == field &&
+        absl::SimpleAtoi(words[1], &value)) {
+      return value;
+    }
+  }
+  return absl::NotFoundError(
+      absl::StrCat("no line '", field, "' with a number is in that file"));
+}
+
+}  // namespace faultline::scenario

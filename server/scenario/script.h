@@ -1,0 +1,183 @@
+// What one line of a scenario says, as plain structs. The simulator's runner
+// and the native runner both execute these; neither needs to know the grammar.
+
+#ifndef FAULTLINE_SERVER_SCENARIO_SCRIPT_H_
+#define FAULTLINE_SERVER_SCENARIO_SCRIPT_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "server/scenario/expr.h"
+
+namespace faultline::scenario {
+
+enum class OpKind {
+  // Declarations: they set the stage and print nothing.
+  kBoot,
+  kFile,
+  // System calls.
+  kMmap,
+  kMunmap,
+  kMprotect,
+  kMremap,
+  kBrk,
+  kMadvise,
+  kMlock,
+  kMlock2,
+  kMunlock,
+  kMlockall,
+  kMunlockall,
+  kMsync,
+  kMincore,
+  kFork,
+  kExit,
+  kExec,  // Of an image; `exec ADDR` is kFetch.
+  // Accesses.
+  kRead,
+  kWrite,
+  kReadRange,
+  kWriteRange,
+  kGrow,
+  kAccesses,  // Several of those above, as one operation.
+  kFetch,
+  // Calls on a declared file.
+  kFtruncate,
+  kPwrite,
+  kPread,
+  kFsync,
+  // The kernel's own calls.
+  kAllocPages,
+  kAllocPage,
+  kGetFreePages,
+  kGetZeroedPage,
+  kFreePages,
+  kFreePage,
+  kPageAddress,
+  kKmalloc,
+  kKzalloc,
+  kKfree,
+  kVmalloc,
+  kVzalloc,
+  kVfree,
+  kKmap,
+  kKunmap,
+  kKmemCacheCreate,
+  kKmemCacheAlloc,
+  kKmemCacheFree,
+  kKmemCacheShrink,
+  kKmemCacheDestroy,
+  kInsmod,
+  kRmmod,
+  kMknod,
+  // The machine's administration.
+  kSysctl,
+  kSwapon,
+  kSwapoff,
+  kDropCaches,
+  kSync,
+  kTick,
+  // Looking.
+  kCat,
+  kDump,
+  kExpect,
+};
+
+// `boot key=value ...`. A field that the line does not name is empty, and the
+// machine's own default holds.
+struct Boot {
+  std::string profile;      // x86_64, i386, i386-nopae.
+  std::string personality;  // linux-6.18, linux-6.1.
+  std::optional<uint64_t> ram_bytes;
+  std::string e820_path;  // A file with the lines of /proc/iomem.
+  // Pages that boot kept from the buddy system, by zone name.
+  std::vector<std::pair<std::string, uint64_t>> reserved_pages;
+  std::optional<uint64_t> swap_bytes;
+  std::optional<uint64_t> cpus;
+  std::string thp;  // always, madvise, never.
+  std::optional<uint64_t> seed;
+  std::map<std::string, std::string> sysctls;  // Without the "vm." prefix.
+};
+
+// `file N SIZE [letters]`. Byte b of page k is (N*37 + k*7 + 1) & 0xff.
+struct FileDeclaration {
+  uint64_t number = 0;
+  uint64_t size_bytes = 0;
+  enum class Mode { kReadWrite, kReadOnly, kWriteOnly } mode = Mode::kReadWrite;
+  bool hole = false;  // All zeros, no block or page allocated.
+  bool cold = false;  // Not in the page cache.
+};
+
+// Which parts a dump shows.
+struct DumpParts {
+  bool maps = false;
+  bool smaps = false;
+  bool pagemap = false;
+  bool status = false;
+};
+
+enum class Comparison { kEq, kNe, kLt, kLe, kGt, kGe, kContains, kLacks };
+
+// `expect SUBJECT [CMP] VALUE`. Subjects of the last outcome: ok, ret, err,
+// val, sig, code, addr, min, maj, child, exited, died, skip, fetchfault.
+// Subjects of state: `vmas`, `status.FIELD`, `meminfo.FIELD`, `vmstat.FIELD`,
+// and `cat PATH contains|lacks TEXT`. Names of errnos, signals and codes are
+// already numbers in `value`.
+struct Expectation {
+  std::string subject;  // "ret", "status.VmRSS", "cat".
+  std::string path;     // Of cat.
+  Comparison comparison = Comparison::kEq;
+  Expr value;        // Empty for ok and cat.
+  std::string text;  // Of contains and lacks.
+};
+
+// One line. Fields that the kind does not use stay empty.
+struct Op {
+  OpKind kind = OpKind::kSync;
+  int line = 0;      // 1-based.
+  int column = 0;    // Of the op's word, 1-based.
+  std::string text;  // The line as written, without comment and outer blanks.
+  int process = 0;   // Named by @N here or on an earlier line.
+  std::string label;
+
+  Expr addr;        // The first address; a page frame number for kmap, kunmap
+                    // and page_address.
+  Expr length;      // Length, old length, or size, in bytes.
+  Expr new_length;  // mremap.
+  Expr new_addr;    // mremap; empty when the line has none.
+  Expr offset;      // Pages for mmap, bytes for pread and pwrite, the minor
+                    // number for mknod. Empty: 0.
+  Expr byte;        // Empty: 1, where it is optional.
+  Expr count;       // Accesses; order; ticks; priority; device major number.
+  Expr stride;      // Bytes. Empty: one page.
+  uint64_t prot = 0;
+  uint64_t flags = 0;              // Or the advice of madvise.
+  std::optional<int64_t> fd;       // N of a file; empty for "-".
+  std::vector<std::string> words;  // exec: path and arguments. cat: the path.
+                                   // gfp: its names. sysctl: name, value.
+  std::string name;                // A slab cache, a module, a device node.
+  std::vector<Op> accesses;        // Of kAccesses.
+
+  Boot boot;
+  FileDeclaration file;
+  DumpParts dump;
+  Expectation expect;
+};
+
+struct Script {
+  std::string file_name;
+  std::vector<Op> ops;
+};
+
+// True for boot and file, which take no number in the output.
+bool IsDeclaration(OpKind kind);
+// True for lines that print no result of their own: declarations, dump,
+// expect. All the others are numbered from 1.
+bool IsNumbered(OpKind kind);
+
+}  // namespace faultline::scenario
+
+#endif  // FAULTLINE_SERVER_SCENARIO_SCRIPT_H_

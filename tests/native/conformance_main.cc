@@ -1,0 +1,211 @@
+// conformance [--seeds A-B] [--ops N] [--profile P] [--keep DIR]: random
+// scenarios on the real kernel and on a simulated machine, which must agree in
+// every return, errno, signal, fault and dump. Prints a line for each profile
+// and for each difference, made short, with the command that shows it again.
+//
+// Exit code 0: no difference; 1: some; 2: it cannot be asked here.
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "tests/native/affinity.h"
+#include "tests/native/conformance.h"
+#include "tests/native/script_generator.h"
+#include "tests/native/shrink.h"
+
+namespace faultline::native {
+namespace {
+
+constexpr int kExitDiffer = 1;
+constexpr int kExitCannot = 2;
+// A difference that is not short after this many runs is short enough.
+constexpr int kShrinkTries = 400;
+
+struct Flags {
+  std::string seeds = "1-10";
+  std::string profile = "all";
+  std::string keep;
+  int operations = 80;
+  int dump_every = 40;
+  int differences_max = 10;
+  bool shrink = true;
+  bool verify = false;
+};
+
+struct Count {
+  uint64_t operations = 0;
+  uint64_t differ = 0;
+};
+
+void Print(const std::string& name, const Count& count) {
+  std::cout << name << ": ops=" << count.operations
+            << " agree=" << count.operations - count.differ
+            << " differ=" << count.differ << std::endl;
+}
+
+std::vector<std::string> Shortest(const std::vector<std::string>& lines,
+                                  const Difference& found,
+                                  const ConformanceOptions& options) {
+  return Shrink(
+      lines,
+      [&](const std::vector<std::string>& fewer) {
+        const Conformance again = RunBoth(fewer, options);
+        return again.problem.empty() && again.difference &&
+               again.difference->field == found.field;
+      },
+      kShrinkTries);
+}
+
+// Shows a difference and keeps its script where it can be run again.
+void Report(const ScriptOptions& script, std::vector<std::string> lines,
+            const Difference& found, const Flags& flags,
+            const ConformanceOptions& options) {
+  std::cout << "seed " << script.seed << " profile " << NameOf(script.profile)
+            << ": " << found.Text() << "\n";
+  if (flags.shrink) lines = Shortest(lines, found, options);
+  const std::filesystem::path folder =
+      flags.keep.empty() ? std::filesystem::temp_directory_path()
+                         : std::filesystem::path(flags.keep);
+  const std::filesystem::path path =
+      folder / (std::string("differs-") + NameOf(script.profile) + "-" +
+                std::to_string(script.seed) + ".s");
+  std::ofstream file(path);
+  for (const std::string& line : lines) file << line << "\n";
+  const Conformance shown = RunBoth(lines, options);
+  for (const std::string& line : lines) std::cout << "    " << line << "\n";
+  if (shown.difference) std::cout << "  " << shown.difference->Text() << "\n";
+  std::cout << "  again: conformance --script " << path.string() << std::endl;
+}
+
+bool ParseSeeds(const std::string& text, uint64_t* first, uint64_t* last) {
+  const size_t dash = text.find('-');
+  try {
+    size_t end = 0;
+    *first = std::stoull(text, &end);
+    if (dash == std::string::npos) {
+      *last = *first;
+      return end == text.size();
+    }
+    *last = std::stoull(text.substr(dash + 1), &end);
+    return end == text.size() - dash - 1 && *first <= *last;
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+Count RunProfile(ScriptProfile profile, uint64_t first, uint64_t last,
+                 const Flags& flags) {
+  const ConformanceOptions options{.verify = flags.verify, .files = {}};
+  Count count;
+  for (uint64_t seed = first; seed <= last; ++seed) {
+    const ScriptOptions script{.seed = seed,
+                               .operations = flags.operations,
+                               .profile = profile,
+                               .dump_every = flags.dump_every};
+    const std::vector<std::string> lines = GenerateScript(script);
+    const Conformance result = RunBoth(lines, options);
+    if (!result.problem.empty()) {
+      std::cerr << "conformance: " << result.problem << "\n";
+      std::exit(kExitCannot);
+    }
+    count.operations += static_cast<uint64_t>(result.operations);
+    if (!result.difference) continue;
+    ++count.differ;
+    if (count.differ <= static_cast<uint64_t>(flags.differences_max)) {
+      Report(script, lines, *result.difference, flags, options);
+    }
+  }
+  Print(NameOf(profile), count);
+  return count;
+}
+
+int RunSeeds(const Flags& flags) {
+  uint64_t first = 0;
+  uint64_t last = 0;
+  if (!ParseSeeds(flags.seeds, &first, &last)) {
+    std::cerr << "conformance: --seeds wants A or A-B with A <= B, not '"
+              << flags.seeds << "'\n";
+    return kExitCannot;
+  }
+  std::vector<ScriptProfile> profiles = AllScriptProfiles();
+  if (flags.profile != "all") profiles = {*ScriptProfileOf(flags.profile)};
+  Count total;
+  for (const ScriptProfile profile : profiles) {
+    const Count count = RunProfile(profile, first, last, flags);
+    total.operations += count.operations;
+    total.differ += count.differ;
+  }
+  if (profiles.size() > 1) Print("all", total);
+  return total.differ == 0 ? 0 : kExitDiffer;
+}
+
+int RunFile(const std::string& path, const Flags& flags) {
+  std::ifstream file(path);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(file, line);) lines.push_back(line);
+  const Conformance result =
+      RunBoth(lines, {.verify = flags.verify, .files = {}});
+  if (!result.problem.empty()) {
+    std::cerr << "conformance: " << result.problem << "\n";
+    return kExitCannot;
+  }
+  if (!result.difference) {
+    std::cout << "same: " << result.operations << " operations\n";
+    return 0;
+  }
+  std::cout << result.difference->Text() << "\n";
+  return kExitDiffer;
+}
+
+}  // namespace
+}  // namespace faultline::native
+
+int main(int argc, char** argv) {
+  using namespace faultline::native;  // NOLINT(build/namespaces)
+  CLI::App app{
+      "Random scenarios on the real kernel and on a simulated machine: do they "
+      "agree?"};
+  Flags flags;
+  std::string script;
+  std::vector<std::string> profiles = {"all"};
+  for (const ScriptProfile profile : AllScriptProfiles()) {
+    profiles.emplace_back(NameOf(profile));
+  }
+  app.add_option("--seeds", flags.seeds, "A or A-B (default 1-10)");
+  app.add_option("--ops", flags.operations, "Operations in a script")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--profile", flags.profile, "What the scripts are about")
+      ->check(CLI::IsMember(profiles));
+  app.add_option("--dump-every", flags.dump_every,
+                 "Compare maps, smaps, page tables and status after so many "
+                 "operations")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--keep", flags.keep, "Where scripts that differ are written")
+      ->check(CLI::ExistingDirectory);
+  app.add_option("--show", flags.differences_max,
+                 "Differences shown for a profile");
+  app.add_flag("--shrink,!--no-shrink", flags.shrink,
+               "Make what differs as short as it goes (default)");
+  app.add_flag("--verify", flags.verify,
+               "Check the machine's invariants after every command");
+  app.add_option("--script", script, "Run this script and nothing else")
+      ->check(CLI::ExistingFile);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kExitCannot;
+  }
+  if (geteuid() != 0) {
+    std::cerr << "conformance: run as root: it reads page frame numbers and "
+                 "mounts a ramfs\n";
+    return kExitCannot;
+  }
+  PinToFirstCpu();
+  return script.empty() ? RunSeeds(flags) : RunFile(script, flags);
+}

@@ -1,0 +1,328 @@
+#include "tests/native/script_generator.h"
+
+#include <array>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "server/machine/base/prng.h"
+
+namespace faultline::native {
+namespace {
+
+// Two windows: a dense one in which everything meets, and a large one that
+// crosses page-table boundaries.
+constexpr uint64_t kDense = 0x10000000;
+constexpr uint64_t kDensePages = 64;
+constexpr uint64_t kLarge = 0x20000000;
+constexpr uint64_t kLargePages = 1100;
+constexpr uint64_t kPage = 4096;
+constexpr int kFiles = 4;
+constexpr int kProcessesMax = 4;
+
+// What a line may do; the columns of the weights below.
+enum Deed : size_t {
+  kMap,
+  kUnmap,
+  kProtect,
+  kRemap,
+  kBreak,
+  kAdvise,
+  kLock,
+  kSync,
+  kResident,
+  kLoad,
+  kStore,
+  kLoads,
+  kStores,
+  kFetchOne,
+  kGrowStack,
+  kForkOrExit,
+  kFileCall,
+  kDeeds
+};
+using Weights = std::array<int, kDeeds>;
+
+struct NamedProfile {
+  ScriptProfile profile;
+  const char* name;
+  Weights weights;
+};
+constexpr NamedProfile kProfiles[] = {
+    {ScriptProfile::kVma,
+     "vma",
+     {30, 10, 22, 16, 6, 6, 8, 1, 1, 3, 4, 1, 2, 1, 2, 1, 0}},
+    {ScriptProfile::kAnon,
+     "anon",
+     {16, 6, 14, 8, 4, 9, 3, 1, 2, 11, 14, 5, 8, 1, 2, 4, 0}},
+    {ScriptProfile::kFile,
+     "file",
+     {20, 6, 10, 8, 0, 8, 2, 4, 3, 12, 12, 5, 6, 1, 0, 2, 12}},
+    {ScriptProfile::kFull,
+     "full",
+     {18, 6, 13, 9, 4, 8, 4, 2, 2, 9, 10, 4, 6, 1, 2, 3, 5}},
+};
+
+const NamedProfile& Find(ScriptProfile profile) {
+  for (const NamedProfile& named : kProfiles) {
+    if (named.profile == profile) return named;
+  }
+  return kProfiles[3];
+}
+
+class Generator {
+ public:
+  explicit Generator(const ScriptOptions& options)
+      : options_(options),
+        weights_(Find(options.profile).weights),
+        prng_(options.seed * 8 + static_cast<uint64_t>(options.profile)) {}
+
+  std::vector<std::string> Lines() {
+    lines_ = {"file 0 32p", "file 1 16p r", "file 2 7p+1000", "file 3 40p h"};
+    for (int i = 0; i < options_.operations; ++i) {
+      if (i > 0 && i % options_.dump_every == 0) lines_.push_back("dump all");
+      Add();
+    }
+    lines_.push_back("dump all");
+    return std::move(lines_);
+  }
+
+ private:
+  uint64_t Below(uint64_t n) { return prng_.Next() % n; }
+  bool OneIn(uint64_t n) { return Below(n) == 0; }
+  template <size_t N>
+  const char* Any(const char* const (&words)[N]) {
+    return words[Below(N)];
+  }
+
+  Deed Choose() {
+    int total = 0;
+    for (int weight : weights_) total += weight;
+    int at = static_cast<int>(Below(static_cast<uint64_t>(total)));
+    size_t deed = 0;
+    while (at >= weights_[deed]) at -= weights_[deed++];
+    return static_cast<Deed>(deed);
+  }
+
+  void Add() {
+    const Deed deed = Choose();
+    const int process =
+        static_cast<int>(Below(static_cast<uint64_t>(processes_)));
+    const std::string op = Text(deed);
+    std::string label;
+    if (deed == kMap || deed == kRemap) {
+      label = absl::StrCat("r", ++labels_, ": ");
+    }
+    lines_.push_back(absl::StrCat("@", process, " ", label, op));
+    if (op == "fork" && processes_ < kProcessesMax) ++processes_;
+  }
+
+  std::string Text(Deed deed) {
+    switch (deed) {
+      case kMap:
+        return MapText();
+      case kUnmap:
+        return absl::StrCat("munmap ", Addr(), " ", Length());
+      case kProtect:
+        return absl::StrCat("mprotect ", Addr(), " ", Length(), " ", Prot(),
+                            OneIn(30) ? "g" : "");
+      case kRemap:
+        return RemapText();
+      case kBreak:
+        return absl::StrCat("brk $brk", BreakOffset());
+      case kAdvise:
+        return absl::StrCat("madvise ", Addr(), " ", Near(), " ", Advice());
+      case kLock:
+        return LockText();
+      case kSync:
+        return absl::StrCat("msync ", Addr(), " ", Length(), " ", SyncFlags());
+      case kResident:
+        return absl::StrCat("mincore ", Addr(), " ", 1 + Below(30), "p");
+      case kLoad:
+        return absl::StrCat("read ", Byte());
+      case kStore:
+        return absl::StrCat("write ", Byte(), " ", Below(256));
+      case kLoads:
+        return absl::StrCat("readr ", Addr(), " ", 2 + Below(16));
+      case kStores:
+        return absl::StrCat("writer ", Addr(), " ", 2 + Below(16), " 4096 ",
+                            Below(256));
+      case kFetchOne:
+        return absl::StrCat("fetch ", Addr());
+      case kGrowStack:
+        return absl::StrCat("grow 0x7ffffffde000-",
+                            1 + Below(OneIn(8) ? 3000 : 40), "p+", Below(kPage),
+                            " ", Below(256));
+      case kForkOrExit:
+        return !OneIn(4) && processes_ < kProcessesMax ? "fork"
+               : processes_ > 1 && OneIn(3)            ? "exit"
+                                                       : "munlockall";
+      case kFileCall:
+        return FileText();
+      case kDeeds:
+        break;
+    }
+    return "";
+  }
+
+  // Mostly whole pages of the dense window, or near what a label stands for.
+  std::string Addr() {
+    if (OneIn(60))
+      return Any({"0", "0x1000", "0x7fffffffd000", "0x10000800",
+                  "0x7ffffffff000", "0xffff800000000000"});
+    if (labels_ > 0 && OneIn(4)) {
+      const uint64_t label = labels_ - Below(std::min<uint64_t>(labels_, 6));
+      return absl::StrCat("$r", label, Shift());
+    }
+    if (OneIn(16)) return absl::StrCat("$brk", BreakOffset());
+    if (OneIn(7)) {
+      return absl::StrFormat("0x%x", kLarge + Below(kLargePages) * kPage);
+    }
+    return absl::StrFormat("0x%x", kDense + Below(kDensePages) * kPage);
+  }
+
+  std::string Shift() {
+    const char* shifts[] = {"", "", "", "+1p", "+2p", "+3p", "-1p"};
+    return shifts[Below(std::size(shifts))];
+  }
+
+  std::string Byte() {
+    return OneIn(3) ? Addr() : absl::StrCat(Addr(), "+", Below(kPage));
+  }
+
+  // Far, but not as far as the stack and the page of the runner. Not for what
+  // makes a mapping: a dump of so large a one takes hours.
+  std::string Length() { return OneIn(100) ? "0x700000000000" : Near(); }
+
+  std::string Near() {
+    if (OneIn(50)) return Any({"0", "1", "0xfffffffffffff001"});
+    if (OneIn(10)) return absl::StrCat(1 + Below(24), "p+", Below(kPage));
+    return absl::StrCat(1 + Below(OneIn(4) ? 24 : 5), "p");
+  }
+
+  std::string Prot() {
+    return Any(
+        {"rw-", "rw-", "rw-", "rw-", "r--", "r--", "---", "-w-", "r-x", "rwx"});
+  }
+
+  std::string BreakOffset() {
+    if (OneIn(8)) return absl::StrCat("+", Below(20 * kPage));
+    return absl::StrCat("+", Below(12), "p");
+  }
+
+  std::string MapText() {
+    const bool large = OneIn(14);
+    const std::string length = large ? absl::StrCat(kLargePages, "p") : Near();
+    const bool file = options_.profile == ScriptProfile::kFile   ? !OneIn(4)
+                      : options_.profile == ScriptProfile::kAnon ? OneIn(12)
+                                                                 : OneIn(3);
+    std::string flags = OneIn(3) ? "SHARED" : "PRIVATE";
+    if (OneIn(60)) flags = Any({"SHARED_VALIDATE", "0"});
+    if (!file) flags += "|ANON";
+    const bool hint = OneIn(4);
+    if (!hint) flags += OneIn(8) ? "|NOREPLACE" : "|FIXED";
+    for (uint64_t n = OneIn(3) ? 1 + Below(2) : 0; n > 0; --n) {
+      absl::StrAppend(&flags, "|",
+                      Any({"NORESERVE", "POPULATE", "LOCKED", "STACK",
+                           "GROWSDOWN", "32BIT", "NONBLOCK", "DENYWRITE"}));
+    }
+    const std::string where = large ? absl::StrFormat("0x%x", kLarge)
+                              : hint && OneIn(2) ? std::string("0")
+                                                 : Addr();
+    const std::string what =
+        file ? absl::StrCat(OneIn(40) ? 9 : Below(kFiles), " ", Below(12))
+             : "- 0";
+    return absl::StrCat("mmap ", where, " ", length, " ", Prot(), " ", flags,
+                        " ", what);
+  }
+
+  std::string RemapText() {
+    const std::string old_length = OneIn(30) ? "0" : Near();
+    const char* flags = Any(
+        {"0", "MAYMOVE", "MAYMOVE", "MAYMOVE", "MAYMOVE|FIXED", "MAYMOVE|FIXED",
+         "MAYMOVE|DONTUNMAP", "MAYMOVE|FIXED|DONTUNMAP", "FIXED"});
+    const bool same = std::string(flags).find("DONTUNMAP") != std::string::npos;
+    return absl::StrCat("mremap ", Addr(), " ", old_length, " ",
+                        same && !OneIn(6) ? old_length : Near(), " ", flags,
+                        " ", Addr());
+  }
+
+  std::string Advice() {
+    if (OneIn(2)) return "DONTNEED";
+    return Any({"NORMAL", "RANDOM", "SEQUENTIAL", "WILLNEED", "FREE", "REMOVE",
+                "DONTFORK", "DOFORK", "DONTDUMP", "DODUMP", "WIPEONFORK",
+                "KEEPONFORK", "COLD", "PAGEOUT", "POPULATE_READ",
+                "POPULATE_WRITE", "DONTNEED_LOCKED", "NOHUGEPAGE", "99"});
+  }
+
+  std::string LockText() {
+    switch (Below(8)) {
+      case 0:
+        return "munlockall";
+      case 1:
+        return absl::StrCat(
+            "mlockall ", Any({"CURRENT", "FUTURE", "CURRENT|FUTURE", "ONFAULT",
+                              "CURRENT|ONFAULT", "0"}));
+      case 2:
+      case 3:
+        return absl::StrCat("munlock ", Addr(), " ", Length());
+      case 4:
+        return absl::StrCat("mlock2 ", Addr(), " ", Length(), " ",
+                            OneIn(8) ? "2" : "ONFAULT");
+      default:
+        return absl::StrCat("mlock ", Addr(), " ", Length());
+    }
+  }
+
+  std::string SyncFlags() {
+    return Any(
+        {"SYNC", "ASYNC", "INVALIDATE", "SYNC|INVALIDATE", "ASYNC|SYNC", "0"});
+  }
+
+  std::string FileText() {
+    const uint64_t file = Below(kFiles);
+    switch (Below(8)) {
+      case 0:
+      case 1:
+        return absl::StrCat("ftruncate ", file, " ", Below(40), "p+",
+                            OneIn(2) ? 0 : Below(kPage));
+      case 2:
+        return absl::StrCat("fsync ", file);
+      case 3:
+      case 4:
+        return absl::StrCat("pread ", file, " ", Below(40 * kPage));
+      default:
+        return absl::StrCat("pwrite ", file, " ", Below(36 * kPage), " ",
+                            Below(256));
+    }
+  }
+
+  const ScriptOptions& options_;
+  const Weights weights_;
+  Prng prng_;
+  std::vector<std::string> lines_;
+  uint64_t labels_ = 0;
+  int processes_ = 1;
+};
+
+}  // namespace
+
+const char* NameOf(ScriptProfile profile) { return Find(profile).name; }
+
+std::optional<ScriptProfile> ScriptProfileOf(const std::string& name) {
+  for (const NamedProfile& named : kProfiles) {
+    if (name == named.name) return named.profile;
+  }
+  return std::nullopt;
+}
+
+std::vector<ScriptProfile> AllScriptProfiles() {
+  std::vector<ScriptProfile> all;
+  for (const NamedProfile& named : kProfiles) all.push_back(named.profile);
+  return all;
+}
+
+std::vector<std::string> GenerateScript(const ScriptOptions& options) {
+  return Generator(options).Lines();
+}
+
+}  // namespace faultline::native

@@ -1,0 +1,40 @@
+// Random scenarios that both a simulated machine and the real kernel can run:
+// calls of every kind, about the same few pages, files and processes, so that
+// they collide, split, merge and fail.
+
+#ifndef FAULTLINE_TESTS_NATIVE_SCRIPT_GENERATOR_H_
+#define FAULTLINE_TESTS_NATIVE_SCRIPT_GENERATOR_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace faultline::native {
+
+// What a script is mostly about.
+enum class ScriptProfile {
+  kVma,   // layout: mapping, protecting, moving, locking
+  kAnon,  // faults of anonymous memory, and fork
+  kFile,  // faults of file mappings, and calls on the files
+  kFull,  // all of it
+};
+
+// "vma", "anon", "file", "full".
+const char* NameOf(ScriptProfile profile);
+std::optional<ScriptProfile> ScriptProfileOf(const std::string& name);
+std::vector<ScriptProfile> AllScriptProfiles();
+
+struct ScriptOptions {
+  uint64_t seed = 1;
+  int operations = 80;
+  ScriptProfile profile = ScriptProfile::kFull;
+  int dump_every = 40;  // `dump all` after this many operations and at the end
+};
+
+// The lines of the script; the same options give the same lines.
+std::vector<std::string> GenerateScript(const ScriptOptions& options);
+
+}  // namespace faultline::native
+
+#endif  // FAULTLINE_TESTS_NATIVE_SCRIPT_GENERATOR_H_

@@ -1,0 +1,96 @@
+#include "server/scenario/expect.h"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <string>
+
+#include "server/scenario/parser.h"
+
+namespace faultline::scenario {
+namespace {
+
+StateSource State() {
+  StateSource state;
+  state.number = [](absl::string_view subject) -> absl::StatusOr<uint64_t> {
+    if (subject == "vmas") return 3;
+    if (subject == "status.VmRSS") return 12;
+    return absl::NotFoundError("no such number");
+  };
+  state.text = [](const std::string&) -> absl::StatusOr<std::string> {
+    return std::string("7ffffffde000-7ffffffff000 rw-p [stack]\n");
+  };
+  return state;
+}
+
+absl::Status Check(const std::string& line, const OpResult& last) {
+  Parser parser("");
+  auto op = parser.ParseLine(line);
+  EXPECT_TRUE(op.ok()) << op.status();
+  return CheckExpectation(
+      **op, last,
+      [](absl::string_view) -> std::optional<uint64_t> { return 0x1000; },
+      State());
+}
+
+bool Holds(const std::string& line, const OpResult& last) {
+  return Check(line, last).ok();
+}
+
+TEST(Expect, AReturnMayBeAnErrno) {
+  OpResult good;
+  good.ret = 0x2000;
+  EXPECT_TRUE(Holds("expect ok", good));
+  EXPECT_TRUE(Holds("expect ret $brk+1p", good));
+  EXPECT_TRUE(Holds("expect ret >= 0x2000", good));
+  EXPECT_FALSE(Holds("expect ret != 0x2000", good));
+  EXPECT_FALSE(Holds("expect err ENOMEM", good));
+  OpResult failed;
+  failed.error = 12;
+  EXPECT_TRUE(Holds("expect err ENOMEM", failed));
+  EXPECT_TRUE(Holds("expect ret 0-12", failed));
+  EXPECT_FALSE(Holds("expect ok", failed));
+}
+
+TEST(Expect, FaultsSignalsAndValues) {
+  OpResult access;
+  access.minor_faults = 2;
+  access.signal = OpResult::Signal{11, 2, 0x3000};
+  EXPECT_TRUE(Holds("expect min 2", access));
+  EXPECT_TRUE(Holds("expect maj 0", access));
+  EXPECT_TRUE(Holds("expect sig SIGSEGV", access));
+  EXPECT_TRUE(Holds("expect code ACCERR", access));
+  EXPECT_TRUE(Holds("expect addr 0x3000", access));
+  EXPECT_FALSE(Holds("expect min < 2", access));
+  EXPECT_FALSE(Holds("expect val 0", access)) << "a signalled read has none";
+  EXPECT_FALSE(Holds("expect val != 0", access));
+  EXPECT_TRUE(Holds("expect sig 0", OpResult())) << "no signal is 0";
+}
+
+TEST(Expect, StateAndText) {
+  EXPECT_TRUE(Holds("expect vmas 3", OpResult()));
+  EXPECT_FALSE(Holds("expect vmas > 3", OpResult()));
+  EXPECT_TRUE(Holds("expect status.VmRSS <= 12", OpResult()));
+  EXPECT_EQ(Check("expect vmstat.nonesuch 1", OpResult()).code(),
+            absl::StatusCode::kNotFound);
+  EXPECT_TRUE(Holds("expect cat /proc/self/maps contains [stack]", OpResult()));
+  EXPECT_FALSE(Holds("expect cat /proc/self/maps lacks [stack]", OpResult()));
+}
+
+TEST(Expect, AFailureSaysWhatWasFound) {
+  OpResult failed;
+  failed.error = 22;
+  EXPECT_EQ(Check("expect err ENOMEM", failed).message(),
+            "expected err == ENOMEM, but it was EINVAL");
+}
+
+TEST(Expect, NumbersAreFoundInProcText) {
+  EXPECT_EQ(*NumberFromProcText("VmPeak:\t  40 kB\nVmRSS:\t  12 kB\n", "VmRSS"),
+            12u);
+  EXPECT_EQ(*NumberFromProcText("pgfault 7\n", "pgfault"), 7u);
+  EXPECT_FALSE(NumberFromProcText("pgfault 7\n", "pgfaul").ok());
+  EXPECT_FALSE(NumberFromProcText("Name:\tcat\n", "Name").ok());
+}
+
+}  // namespace
+}  // namespace faultline::scenario
