@@ -211,6 +211,35 @@ class Calls(Generic[Result]):
             v1.ACCESS_KIND_FETCH, addr, count, stride, None, pid
         )
 
+    def access_many(
+        self,
+        addrs: Iterable[int],
+        kinds: Iterable[int],
+        *,
+        counts: Iterable[int] = (),
+        strides: Iterable[int] = (),
+        values: bytes = b"",
+        base: int = 0,
+        data: bool = False,
+        pid: int = 1,
+    ) -> Result:
+        """Many accesses as one command, done in order, and stopped at the first
+        that is signalled. `base` is added to every address; `kinds`
+        (v1.ACCESS_KIND_*), `counts`, `strides` and `values` have one element
+        for all addresses or one for each, or none: 1, one page, 0. With `data`
+        the outcome has the byte of each access."""
+        return self._call(
+            "access_many",
+            pid,
+            base=base,
+            addr=addrs,
+            kind=kinds,
+            count=counts,
+            stride=strides,
+            value=values,
+            data=data,
+        )
+
     def _access(self, kind, addr, count, stride, value, pid) -> Result:
         return self._call(
             "access",

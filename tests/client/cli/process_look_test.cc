@@ -90,7 +90,7 @@ TEST(ProcessLookTest, APageOfAFileOnADiskIsCleanUntilItIsWritten) {
   const auto processes = LookAt(machine, {1});
   ASSERT_THAT(processes, SizeIs(1));
   EXPECT_THAT(VmaAt(processes[0], 0x10000000).cells,
-              ElementsAre(S::kFile, S::kAbsent, S::kFileDirty, S::kAbsent));
+              ElementsAre(S::kFile, S::kFile, S::kFileDirty, S::kFile));
 }
 
 TEST(ProcessLookTest, TellsWhichFramesProcessesShare) {

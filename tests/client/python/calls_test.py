@@ -19,6 +19,8 @@ def setUpModule():
 OPS = {field.name for field in v1.Command.DESCRIPTOR.oneofs[0].fields}
 SAMPLES = {
     "addr": 4096,
+    "addrs": [4096, 8192],
+    "kinds": [v1.ACCESS_KIND_READ],
     "length": 4096,
     "old_length": 4096,
     "new_length": 8192,
@@ -93,6 +95,19 @@ class EveryCall(unittest.TestCase):
 class Results(unittest.TestCase):
     def setUp(self):
         self.lab = client.create_session()
+
+    def test_many_accesses_are_one_command(self):
+        page = self.lab.mmap(8192).check().value
+        write, read = v1.ACCESS_KIND_WRITE, v1.ACCESS_KIND_READ
+        outcome = self.lab.access_many(
+            [0, 4096, 0],
+            [write, write, read],
+            values=b"\x07\x08\x00",
+            base=page,
+            data=True,
+        )
+        self.assertEqual((outcome.min_flt, outcome.accesses), (2, 3))
+        self.assertEqual(outcome.data, b"\x07\x08\x07")
 
     def test_an_address_and_what_a_store_cost(self):
         page = self.lab.mmap(8192).check().value

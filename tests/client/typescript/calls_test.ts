@@ -96,7 +96,7 @@ describe("a session", () => {
       // With no arguments some are refused: by the server, for their content.
       await lab[name]({}).catch((error) => {
         assert.ok(error instanceof InvalidRequestError, `${name}: ${error}`);
-        assert.equal(error.violations.length, 1, name);
+        assert.ok(error.violations.length >= 1, name);
       });
       const [entry] = await all(lab.commands());
       if (entry) assert.equal(entry.command?.op.case, name);
