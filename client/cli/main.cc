@@ -31,6 +31,7 @@ constexpr char kFooter[] =
     "  faultline cat /proc/1/maps --session lab-1\n"
     "  faultline show lab-1                      draws what happened in it\n"
     "  faultline verify lab-1                    replays what was recorded\n"
+    "  faultline watch lab-1                     what happens in it, live\n"
     "  faultline import strace ls.strace         re-enacts a real program\n"
     "  faultline grade cow.yaml answers.yaml --student ada@x.edu\n"
     "\n"
@@ -139,6 +140,7 @@ int Main(int argc, char** argv, const Hooks& hooks) {
   AddExport(app, context);
   AddReplay(app, context);
   AddVerify(app, context);
+  AddWatch(app, context);
   if (hooks.more) hooks.more(app, &context.exit_code);
   try {
     app.parse(argc, argv);

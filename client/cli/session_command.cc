@@ -1,4 +1,5 @@
-// faultline session: lists, shows, creates, closes and deletes sessions.
+// faultline session: lists, shows, creates, closes and deletes sessions, and
+// tells who is in one.
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -23,6 +24,7 @@ constexpr char kFooter[] =
     "  faultline session list\n"
     "  faultline session create lab-1 --boot \"ram=64m seed=7\"\n"
     "  faultline session show lab-1\n"
+    "  faultline session participants lab-1\n"
     "  faultline session delete lab-1";
 
 struct SessionFlags {
@@ -30,6 +32,7 @@ struct SessionFlags {
   std::string name;
   std::string display_name;
   std::string boot;
+  bool all = false;  // those that have left, too
 };
 
 // SESSION_STATE_OPEN -> "open".
@@ -147,6 +150,35 @@ int Delete(const SessionFlags& flags) {
   return kExitOk;
 }
 
+// ROLE_DRIVER -> "driver".
+std::string RoleName(v1::Role role) {
+  return role == v1::ROLE_OBSERVER ? "observer" : "driver";
+}
+
+int Participants(const SessionFlags& flags) {
+  auto client = client::Client::Connect(flags.server);
+  if (!client.ok()) return Fail(client.status());
+  auto session = client->OpenSession(flags.name);
+  if (!session.ok()) return Fail(session.status());
+  auto participants = session->ListParticipants(
+      flags.all ? client::WhoLeft::kInclude : client::WhoLeft::kLeaveOut);
+  if (!participants.ok()) return Fail(participants.status());
+  if (participants->empty()) {
+    std::cout << "nobody has joined " << session->name()
+              << (flags.all ? "\n" : ", or all have left\n");
+    return kExitOk;
+  }
+  for (const v1::Participant& one : *participants) {
+    std::cout << absl::StrFormat(
+        "%-40s %-8s %s%s  %s  %s\n", one.name(), RoleName(one.role()),
+        TimeText(one.join_time()),
+        one.has_leave_time() ? absl::StrCat(" - ", TimeText(one.leave_time()))
+                             : "",
+        one.peer(), one.display_name());
+  }
+  return kExitOk;
+}
+
 void AddVerb(CLI::App& session, Context& context,
              const std::shared_ptr<SessionFlags>& flags, const char* verb,
              const char* help, int (*run)(const SessionFlags&)) {
@@ -167,6 +199,9 @@ void AddVerb(CLI::App& session, Context& context,
                      "\"ram=64m personality=linux-6.1\"")
         ->type_name("KEY=VALUE ...");
   }
+  if (name == "participants") {
+    command->add_flag("--all", flags->all, "Also those that have left");
+  }
   command->callback(
       [flags, run, &context] { context.exit_code = run(*flags); });
 }
@@ -182,6 +217,8 @@ void AddSession(CLI::App& app, Context& context) {
   AddVerb(*session, context, flags, "list", "Lists all sessions", List);
   AddVerb(*session, context, flags, "show", "Shows one session", ShowOne);
   AddVerb(*session, context, flags, "create", "Boots a machine", Create);
+  AddVerb(*session, context, flags, "participants",
+          "Lists who has joined a session", Participants);
   AddVerb(*session, context, flags, "close",
           "Ends a machine; its history stays", Close);
   AddVerb(*session, context, flags, "delete",

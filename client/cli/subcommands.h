@@ -17,6 +17,7 @@ void AddShow(CLI::App& app, Context& context);
 void AddExport(CLI::App& app, Context& context);
 void AddReplay(CLI::App& app, Context& context);
 void AddVerify(CLI::App& app, Context& context);
+void AddWatch(CLI::App& app, Context& context);
 
 }  // namespace faultline::cli
 

@@ -73,7 +73,9 @@ absl::Status Connection::Call(
 // Doubled per attempt, varied by a fifth, and not below what the server asked
 // for.
 absl::Duration Connection::Backoff(int attempt, const absl::Status& status) {
-  const absl::Duration base = kFirstBackoff * (1 << attempt);
+  constexpr int kDoublingsMax = 16;
+  const absl::Duration base = std::min(
+      kFirstBackoff * (1 << std::min(attempt, kDoublingsMax)), kLastBackoff);
   const double factor =
       0.8 + 0.4 * static_cast<double>(RandomWord() % 1000) / 1000.0;
   absl::Duration wait = base * factor;

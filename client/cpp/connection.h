@@ -27,9 +27,10 @@ inline constexpr absl::Duration kDefaultDeadline = absl::Seconds(30);
 inline constexpr absl::Duration kLongDeadline = absl::Hours(2);
 // A call that may be repeated is made at most this often.
 inline constexpr int kAttemptsMax = 4;
-// The wait before the second attempt; it doubles from attempt to attempt, and
-// each is varied by a fifth.
+// The wait before the second attempt; it doubles from attempt to attempt, up to
+// the last one, and each is varied by a fifth.
 inline constexpr absl::Duration kFirstBackoff = absl::Milliseconds(100);
+inline constexpr absl::Duration kLastBackoff = absl::Seconds(5);
 
 // Whether a call may be made again after UNAVAILABLE: it changes nothing, or
 // it carries a request_id by which the server knows it.

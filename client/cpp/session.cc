@@ -30,6 +30,7 @@ absl::StatusOr<v1::Outcome> Invoke(
     options->set_expected_revision(*settings.expected_revision);
   }
   options->set_event_level(settings.event_level);
+  options->set_participant(settings.participant);
   fill(&request);
   Response response;
   absl::Status status = connection.Call(

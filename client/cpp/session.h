@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -14,6 +15,7 @@
 #include "absl/types/optional.h"
 #include "client/cpp/connection.h"
 #include "client/cpp/runner.h"
+#include "client/cpp/watch.h"
 
 namespace faultline::client {
 
@@ -25,7 +27,18 @@ struct CallSettings {
   // Empty: the library makes one, so that the call can be repeated.
   std::string request_id;
   v1::EventLevel event_level = v1::EVENT_LEVEL_FAULTS;
+  // Who sends it: the name of a participant, as Session::Join gave it. Empty:
+  // the address of the connection is recorded.
+  std::string participant{};
 };
+
+// Who joins a session.
+struct ParticipantSpec {
+  std::string id{};  // empty: the server chooses
+  v1::Role role = v1::ROLE_DRIVER;
+  std::string display_name{};
+};
+enum class WhoLeft { kLeaveOut, kInclude };
 
 // Called with the commands done so far and in all.
 using ProgressCallback = std::function<void(int64_t done, int64_t total)>;
@@ -80,6 +93,22 @@ class Session {
   // Checks the journal, the replay and the machine.
   absl::StatusOr<v1::VerifyReport> Verify(
       const ProgressCallback& progress = nullptr);
+
+  // Tells what the commands did, past and future, until the session is closed,
+  // `options` end it, or it is cancelled (CANCELLED). Blocks; needs a thread of
+  // its own, and may be called while another one uses a copy of this handle. It
+  // is resumed when it is cut off. NOT_FOUND when the session is deleted.
+  absl::Status Watch(const WatchOptions& options, const WatchCallback& callback,
+                     Cancellation* cancellation = nullptr);
+
+  // Enters the session; the name goes into CallSettings::participant. Not
+  // repeated. ALREADY_EXISTS when it has had a participant of that id.
+  absl::StatusOr<v1::Participant> Join(const ParticipantSpec& spec = {});
+  // `participant` is a name, as Join gave it. Leaving twice changes nothing.
+  absl::StatusOr<v1::Participant> Leave(absl::string_view participant);
+  // All of them, page by page, in the order of their names.
+  absl::StatusOr<std::vector<v1::Participant>> ListParticipants(
+      WhoLeft who_left = WhoLeft::kLeaveOut);
 
  private:
   std::shared_ptr<Connection> connection_;

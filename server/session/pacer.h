@@ -29,6 +29,7 @@ class Pacer {
   // turns at once cost less than as many wakings.
   absl::Time WakeAt() const { return next_ + kTick; }
   void Take(size_t bytes, absl::Time now) {
+    if (next_ - now > kDebtMax) next_ = now;
     next_ = std::max(next_, now - burst_) + Turns(1) +
             absl::Seconds(static_cast<double>(bytes) / rates_.bytes_per_second);
   }
