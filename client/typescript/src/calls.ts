@@ -66,6 +66,12 @@ interface DescribedCalls {
    * SIGSEGV or SIGBUS; `accesses` says how many were done.
    */
   access: Call<"access">;
+  /**
+   * Accesses at many addresses as one command, for speed; entry i of `addr`,
+   * `kind`, `count`, `stride` and `value` is one access(). The first that is
+   * signalled ends it; `faulted` says which entries faulted.
+   */
+  accessMany: Call<"accessMany">;
   /** fork(2): copies the process. `value`: the child's pid. */
   fork: Call<"fork">;
   /** clone(2): makes a thread or a process. `value`: its pid. */

@@ -49,7 +49,7 @@ export {
 export { SnapshotKind } from "./gen/faultline/v1/snapshot_pb.js";
 export type { ReplaySettings } from "./history.js";
 export { hex, type Integer } from "./integers.js";
-export { Outcome, type Signal } from "./outcome.js";
+export { type FaultedEntry, Outcome, type Signal } from "./outcome.js";
 export { Look, type PartSettings, type ProcessSettings } from "./look.js";
 export { Mapping } from "./mapping.js";
 export type { Batch, BatchAnswer, RunSettings } from "./run.js";

@@ -1,9 +1,11 @@
 // What the simulated kernel did with one command. ENOMEM and SIGSEGV are here:
 // they are results of a call that succeeded.
 
+import { create } from "@bufbuild/protobuf";
 import { Errno } from "./gen/faultline/v1/errno_pb.js";
 import type { Event } from "./gen/faultline/v1/event_pb.js";
 import type * as v1 from "./gen/faultline/v1/outcome_pb.js";
+import { FaultedEntriesSchema } from "./gen/faultline/v1/outcome_pb.js";
 import { hex } from "./integers.js";
 
 /** A signal that an operation raised in its process. */
@@ -16,6 +18,16 @@ export interface Signal {
   readonly code: number;
   /** si_addr: the address that was accessed. */
   readonly addr: bigint;
+}
+
+/** An entry of accessMany that faulted. */
+export interface FaultedEntry {
+  /** Which, from 0. */
+  readonly entry: number;
+  /** Faults without I/O that it took. */
+  readonly minFlt: number;
+  /** Faults that had to wait for a block device. */
+  readonly majFlt: number;
 }
 
 /** What one command gave. */
@@ -37,11 +49,11 @@ export class Outcome {
   readonly minFlt: bigint;
   /** Faults that had to wait for a block device. */
   readonly majFlt: bigint;
-  /** For an access: those done before the end or the signal. */
+  /** For accesses: those done before the end or the signal. */
   readonly accesses: bigint;
   /** What it cost, in simulated nanoseconds. */
   readonly costNs: bigint;
-  /** The bytes of read, mincore and wait. */
+  /** The bytes of read, mincore and wait, and of accessMany if asked for. */
   readonly data: Uint8Array;
   /** In the order in which they happened; `body.case` is the kind. */
   readonly events: readonly Event[];
@@ -72,6 +84,17 @@ export class Outcome {
     this.data = message.data;
     this.events = message.events;
     this.digest = message.digest;
+  }
+
+  /** For accessMany: the entries that faulted, in order. */
+  get faulted(): FaultedEntry[] {
+    const { entry, minFlt, majFlt } =
+      this.#message.faulted ?? create(FaultedEntriesSchema);
+    return entry.map((one, i) => ({
+      entry: one,
+      minFlt: minFlt[i] ?? 0,
+      majFlt: majFlt[i] ?? 0,
+    }));
   }
 
   /** As it came, with all that the contract has. */

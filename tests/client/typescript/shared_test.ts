@@ -13,6 +13,7 @@ import {
   NotFoundError,
   Role,
   Session,
+  SnapshotKind,
   UnavailableError,
 } from "faultline";
 import { CuttingProxy } from "./cutting_proxy.js";
@@ -133,6 +134,42 @@ describe("a session of several clients", () => {
     assert.ok(proxy.cuts > 5, `${proxy.cuts} cuts`);
     far.close();
     proxy.stop();
+  });
+
+  it("can be taken up where a snapshot was taken", async () => {
+    const lab = await client.createSession({ id: "snap" });
+    const { address } = await lab.mmap(ANON);
+    await lab.store(address, 7);
+    const taken = await lab.createSnapshot({ id: "seven" });
+    assert.equal(taken.name, "sessions/snap/snapshots/seven");
+    assert.equal(taken.revision, 2n);
+    assert.equal(taken.kind, SnapshotKind.USER);
+    await lab.store(address, 8);
+    const other = await lab.restoreSnapshot("seven", { id: "snap-2" });
+    assert.equal(other.revision, 0n);
+    assert.equal((await other.load(address)).value, 7n);
+    assert.equal((await lab.load(address)).value, 8n);
+    const { fingerprint } = await other.fingerprint({ revision: 0 });
+    assert.equal(fingerprint, taken.fingerprint);
+    const users = (await all(lab.snapshots())).filter(
+      (one) => one.kind === SnapshotKind.USER,
+    );
+    assert.deepEqual(users, [await lab.snapshot("seven")]);
+    await lab.deleteSnapshot("seven");
+    await assert.rejects(lab.snapshot("seven"), NotFoundError);
+  });
+
+  it("can be looked at as it was", async () => {
+    const lab = await client.createSession();
+    const { address } = await lab.mmap(ANON);
+    await lab.munmap({ addr: address, length: 4096 });
+    await lab.end();
+    const before = lab.at(1);
+    assert.equal((await before.maps()).length, 2);
+    assert.match(await before.readProc("/proc/1/maps"), /^7ffff7ffe000-/);
+    assert.equal((await before.walk(address)).present, false);
+    assert.equal((await lab.at(2).maps()).length, 1);
+    await assert.rejects(lab.at(9).maps(), { code: "OUT_OF_RANGE" });
   });
 });
 
