@@ -79,6 +79,9 @@ inline constexpr int64_t kSnapshotWorthBytes = 4 * kMiB;
 // and those of users, who are told.
 inline constexpr int64_t kAutomaticSnapshotsMax = 16;
 inline constexpr int64_t kUserSnapshotsMax = 256;
+// All that there can be: one automatic one more until they are thinned.
+inline constexpr int64_t kSnapshotsMax =
+    kAutomaticSnapshotsMax + 1 + kUserSnapshotsMax;
 // Copies of machines that wait to be saved; more are not taken.
 inline constexpr size_t kSnapshotsWaitingMax = 64;
 // Damaged ones that are passed over before a history is replayed from its

@@ -60,14 +60,15 @@ std::vector<std::string> SnapshotsToDrop(
 // Counts itself among those that wait.
 class AutomaticSnapshots::UnderWay {
  public:
-  UnderWay(std::atomic<size_t>& waiting, std::shared_ptr<SnapshotPace> pace)
-      : waiting_(waiting), pace_(std::move(pace)) {
-    ++waiting_;
+  UnderWay(std::shared_ptr<std::atomic<size_t>> waiting,
+           std::shared_ptr<SnapshotPace> pace)
+      : waiting_(std::move(waiting)), pace_(std::move(pace)) {
+    ++*waiting_;
     pace_->under_way = true;
   }
   ~UnderWay() {
     pace_->under_way = false;
-    --waiting_;
+    --*waiting_;
   }
   UnderWay(const UnderWay&) = delete;
   UnderWay& operator=(const UnderWay&) = delete;
@@ -75,7 +76,7 @@ class AutomaticSnapshots::UnderWay {
   SnapshotPace& pace() { return *pace_; }
 
  private:
-  std::atomic<size_t>& waiting_;
+  const std::shared_ptr<std::atomic<size_t>> waiting_;
   const std::shared_ptr<SnapshotPace> pace_;
 };
 
@@ -86,7 +87,7 @@ bool AutomaticSnapshots::Due(const SnapshotPace& pace) const {
       std::max<int64_t>(1, pace.machine_bytes / limits::kSnapshotWorthBytes);
   const bool due = Exceeds(pace.commands, options_.commands, weight) ||
                    Exceeds(pace.bytes, options_.bytes, weight);
-  return due && !pace.under_way && waiting_ < limits::kSnapshotsWaitingMax;
+  return due && !pace.under_way && *waiting_ < limits::kSnapshotsWaitingMax;
 }
 
 Answer<std::shared_ptr<const MachineView>> AutomaticSnapshots::Begin(
@@ -118,10 +119,8 @@ void AutomaticSnapshots::Save(const std::string& session,
 }
 
 void AutomaticSnapshots::Thin(const std::string& session) {
-  constexpr int64_t kAll =
-      limits::kAutomaticSnapshotsMax + limits::kUserSnapshotsMax + 1;
   absl::StatusOr<Snapshots> snapshots =
-      store_.ListSnapshots(session, -1, "", kAll);
+      store_.ListSnapshots(session, -1, "", limits::kSnapshotsMax);
   if (!snapshots.ok()) return;
   snapshots->erase(std::remove_if(snapshots->begin(), snapshots->end(),
                                   [](const storage::SnapshotRecord& snapshot) {

@@ -80,7 +80,9 @@ class AutomaticSnapshots {
 
   storage::Store& store_;
   const Options options_;
-  std::atomic<size_t> waiting_{0};
+  // Shared: a request that was answered may outlive this.
+  const std::shared_ptr<std::atomic<size_t>> waiting_ =
+      std::make_shared<std::atomic<size_t>>(0);
   std::atomic<bool> stopping_{false};
   WorkQueue saver_;  // last: it uses all of the above
 };

@@ -12,9 +12,6 @@
 namespace faultline {
 namespace {
 
-constexpr int64_t kAll =
-    limits::kAutomaticSnapshotsMax + limits::kUserSnapshotsMax + 1;
-
 bool IsForeign(const storage::SnapshotRecord& record) {
   return record.state_version != static_cast<int64_t>(kStateVersion);
 }
@@ -32,7 +29,7 @@ absl::Status ReadAll(absl::StatusOr<storage::ImageReader> reader) {
 
 SnapshotsCheck::SnapshotsCheck(storage::Store& store, const SessionInfo& info)
     : store_(store), session_(info.id) {
-  auto records = store.ListSnapshots(session_, -1, "", kAll);
+  auto records = store.ListSnapshots(session_, -1, "", limits::kSnapshotsMax);
   if (!records.ok()) {
     problems_.push_back(absl::StrCat("the snapshots cannot be listed: ",
                                      records.status().message()));
