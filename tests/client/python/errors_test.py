@@ -1,6 +1,7 @@
 """What a failed call raises, and that only harmless calls are repeated."""
 
 import pickle
+import threading
 import time
 import unittest
 
@@ -68,11 +69,6 @@ class FromTheServer(unittest.TestCase):
         )
         self.assertEqual(error.reason, "REQUEST_TOO_LARGE")
 
-    def test_no_time(self):
-        lab = client.create_session().with_settings(timeout=0)
-        error = self.raised(faultline.DeadlineExceeded, lab.fork)
-        self.assertIn("did not answer in time", str(error))
-
     def test_an_error_can_be_pickled(self):
         error = self.raised(
             faultline.NotFound, lambda: client.open_session("nobody")
@@ -113,6 +109,21 @@ class FromOthers(unittest.TestCase):
     def test_a_status_without_details_is_not_the_servers_answer(self):
         error = self.check(faultline.PermissionDenied, Code.PERMISSION_DENIED)
         self.assertEqual(error.reason, "")
+
+    def test_no_time(self):
+        ended = threading.Event()
+
+        def answer(*_):
+            ended.wait()
+            return v1.CreateSessionResponse()
+
+        server = faking.FakeServer(CreateSession=answer)
+        self.addCleanup(server.close)
+        self.addCleanup(ended.set)
+        with faultline.connect(server.address, timeout=0.05) as other:
+            with self.assertRaises(faultline.DeadlineExceeded) as raised:
+                other.create_session()
+        self.assertIn("did not answer in time", str(raised.exception))
 
     def test_the_time_after_which_to_come_again(self):
         error = self.check(
