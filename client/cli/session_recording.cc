@@ -1,13 +1,11 @@
 #include "client/cli/session_recording.h"
 
-#include <algorithm>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "client/cli/message_fields.h"
 #include "client/cpp/client.h"
 #include "client/cpp/connection.h"
 #include "client/cpp/error.h"
+#include "client/cpp/look.h"
 #include "grpcpp/support/sync_stream.h"
 
 namespace faultline::cli {
@@ -15,12 +13,11 @@ namespace {
 
 using client::Connection;
 
-constexpr uint64_t kPartMax = uint64_t{1} << 20;
-
 class SessionRecording : public Recording {
  public:
   SessionRecording(const std::string& address, v1::Session session)
-      : connection_(address), session_(std::move(session)) {}
+      : connection_(std::make_shared<Connection>(address)),
+        session_(std::move(session)) {}
 
   const v1::Session& session() const override { return session_; }
 
@@ -28,17 +25,22 @@ class SessionRecording : public Recording {
                              const ChangeCallback& callback) override;
   absl::StatusOr<std::string> ReadProc(const std::string& path,
                                        int64_t revision) override {
-    return ReadProcAt(path, revision, 0, ~uint64_t{0});
+    return At(revision).ReadProc(path);
   }
   absl::StatusOr<std::string> ReadProcAt(const std::string& path,
                                          int64_t revision, uint64_t offset,
-                                         uint64_t length) override;
+                                         uint64_t length) override {
+    return At(revision).ReadProcAt(path, offset, length);
+  }
 
  private:
+  client::Look At(int64_t revision) const {
+    return client::Look(connection_, session_.name(), revision);
+  }
   absl::Status WatchOnce(const v1::WatchEventsRequest& request,
                          const ChangeCallback& callback, int64_t* next);
 
-  Connection connection_;
+  std::shared_ptr<Connection> connection_;
   v1::Session session_;
 };
 
@@ -71,7 +73,7 @@ absl::Status SessionRecording::WatchOnce(const v1::WatchEventsRequest& request,
                                          int64_t* next) {
   grpc::ClientContext context;
   Connection::SetDeadline(context, client::kLongDeadline);
-  auto reader = connection_.history().WatchEvents(&context, request);
+  auto reader = connection_->history().WatchEvents(&context, request);
   v1::WatchEventsResponse response;
   while (reader->Read(&response)) {
     for (const v1::Change& change : response.changes()) {
@@ -82,43 +84,7 @@ absl::Status SessionRecording::WatchOnce(const v1::WatchEventsRequest& request,
     }
     *next = response.revision() + 1;
   }
-  return client::FromGrpc(reader->Finish(), connection_.address());
-}
-
-absl::StatusOr<std::string> SessionRecording::ReadProcAt(
-    const std::string& path, int64_t revision, uint64_t offset,
-    uint64_t length) {
-  std::string bytes;
-  v1::ReadProcRequest request;
-  request.set_session(session_.name());
-  request.set_at_revision(revision);
-  request.set_path(path);
-  request.set_offset(static_cast<int64_t>(offset));
-  while (bytes.size() < length) {
-    request.set_length(static_cast<int32_t>(
-        std::min<uint64_t>(length - bytes.size(), kPartMax)));
-    v1::ReadProcResponse response;
-    absl::Status status = connection_.Call(
-        client::kDefaultDeadline, client::Repeat::kYes,
-        [&](grpc::ClientContext& context) {
-          return connection_.inspect().ReadProc(&context, request, &response);
-        });
-    if (!status.ok()) return status;
-    if (response.error() != v1::ERRNO_UNSPECIFIED) {
-      return absl::NotFoundError(
-          absl::StrCat(path, ": ", ErrnoText(response.error())));
-    }
-    if (response.revision() != revision) {
-      return absl::UnimplementedError(
-          absl::StrCat("the server at ", connection_.address(),
-                       " cannot look at revision ", revision, " of ",
-                       session_.name(), ": it is older than this command"));
-    }
-    bytes += response.has_text() ? response.text() : response.data();
-    if (response.next_offset() == 0) break;
-    request.set_offset(response.next_offset());
-  }
-  return bytes;
+  return client::FromGrpc(reader->Finish(), connection_->address());
 }
 
 }  // namespace

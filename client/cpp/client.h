@@ -10,7 +10,8 @@
 // Every call has a deadline (kDefaultDeadline; CallSettings overrides it). A
 // call that fails with UNAVAILABLE is repeated a few times, and only when that
 // is harmless: it changes nothing, or it carries a request_id, which the
-// library makes for every command. Errors: client/cpp/error.h.
+// library makes for every command, or a name that the library made. Errors:
+// client/cpp/error.h.
 
 #ifndef FAULTLINE_CLIENT_CPP_CLIENT_H_
 #define FAULTLINE_CLIENT_CPP_CLIENT_H_

@@ -1,15 +1,10 @@
 #include "client/cpp/session.h"
 
-#include <algorithm>
-
-#include "absl/strings/str_cat.h"
 #include "client/cpp/error.h"
 #include "grpcpp/support/sync_stream.h"
 
 namespace faultline::client {
 namespace {
-
-constexpr uint64_t kPartMax = uint64_t{1} << 20;
 
 // One unary rpc of MachineService: all have the same shape.
 template <typename Request, typename Response, typename Fill>
@@ -60,13 +55,6 @@ absl::StatusOr<Report> ReadReport(const std::string& address, Reader& reader,
     return absl::InternalError("the server ended the stream without a report");
   }
   return *std::move(report);
-}
-
-std::string ErrnoName(v1::Errno error) {
-  constexpr absl::string_view kPrefix = "ERRNO_";
-  const std::string name = v1::Errno_Name(error);
-  return name.size() > kPrefix.size() ? name.substr(kPrefix.size())
-                                      : absl::StrCat("errno ", error);
 }
 
 }  // namespace
@@ -168,41 +156,6 @@ absl::StatusOr<v1::Outcome> Session::Exit(uint32_t pid, int status) {
   command.set_pid(pid);
   command.mutable_exit()->set_status(status);
   return Call(command);
-}
-
-absl::StatusOr<std::string> Session::ReadProc(absl::string_view path) {
-  constexpr uint64_t kEverything = ~uint64_t{0};
-  return ReadProcAt(path, 0, kEverything);
-}
-
-absl::StatusOr<std::string> Session::ReadProcAt(absl::string_view path,
-                                                uint64_t offset,
-                                                uint64_t length) {
-  std::string bytes;
-  v1::ReadProcRequest request;
-  request.set_session(name_);
-  request.set_path(std::string(path));
-  request.set_offset(static_cast<int64_t>(offset));
-  while (bytes.size() < length) {
-    request.set_length(static_cast<int32_t>(
-        std::min<uint64_t>(length - bytes.size(), kPartMax)));
-    v1::ReadProcResponse response;
-    absl::Status status = connection_->Call(
-        kDefaultDeadline, Repeat::kYes, [&](grpc::ClientContext& context) {
-          return connection_->inspect().ReadProc(&context, request, &response);
-        });
-    if (!status.ok()) return status;
-    if (response.error() != v1::ERRNO_UNSPECIFIED) {
-      return absl::NotFoundError(
-          absl::StrCat(path, ": ", ErrnoName(response.error()),
-                       " (the simulated kernel has no such file or process)"));
-    }
-    bytes += response.has_text() ? response.text() : response.data();
-    if (response.next_offset() == 0) break;
-    request.set_offset(response.next_offset());
-    request.set_expected_revision(response.revision());
-  }
-  return bytes;
 }
 
 absl::StatusOr<v1::ReplayReport> Session::Replay(

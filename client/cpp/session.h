@@ -14,6 +14,7 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "client/cpp/connection.h"
+#include "client/cpp/look.h"
 #include "client/cpp/runner.h"
 #include "client/cpp/watch.h"
 
@@ -39,6 +40,22 @@ struct ParticipantSpec {
   std::string display_name{};
 };
 enum class WhoLeft { kLeaveOut, kInclude };
+
+// What a snapshot is to be.
+struct SnapshotSpec {
+  std::string id{};  // empty: the library makes one, so that it can be repeated
+  std::string display_name{};
+  // Of the machine after this revision, of a closed session too, which may take
+  // a replay; absent: as it is.
+  absl::optional<int64_t> revision{};
+};
+
+// The session that a snapshot becomes.
+struct RestoreSpec {
+  std::string id{};  // empty: the library makes one, so that it can be repeated
+  std::string display_name{};
+};
+enum class Missing { kIsAnError, kIsDone };
 
 // Called with the commands done so far and in all.
 using ProgressCallback = std::function<void(int64_t done, int64_t total)>;
@@ -79,12 +96,17 @@ class Session {
     return Runner(connection_, name_, settings);
   }
 
-  // A /proc file, whole, read at one revision. NOT_FOUND when the simulated
-  // kernel has none of that name; the message says what it answered.
-  absl::StatusOr<std::string> ReadProc(absl::string_view path);
-  // A part of it: `length` bytes from `offset` on, fewer at the end.
+  // Looks into the machine (client/cpp/look.h) as it was after a revision, of a
+  // closed session too; ReadProc and ReadProcAt look at it as it is.
+  Look At(int64_t revision) const { return Look(connection_, name_, revision); }
+  absl::StatusOr<std::string> ReadProc(absl::string_view path) const {
+    return Now().ReadProc(path);
+  }
   absl::StatusOr<std::string> ReadProcAt(absl::string_view path,
-                                         uint64_t offset, uint64_t length);
+                                         uint64_t offset,
+                                         uint64_t length) const {
+    return Now().ReadProcAt(path, offset, length);
+  }
 
   // Replays the recorded commands on a fresh machine on the server. A
   // divergence is in the report, not an error. `to_revision` 0: all.
@@ -110,7 +132,30 @@ class Session {
   absl::StatusOr<std::vector<v1::Participant>> ListParticipants(
       WhoLeft who_left = WhoLeft::kLeaveOut);
 
+  // Snapshots: a machine of this session, kept under a name. `snapshot` is
+  // "before" or all of it, "sessions/lab-1/snapshots/before".
+  //
+  // Creating and restoring is repeated only when the library makes the name, by
+  // which it knows what an attempt without an answer has done. ALREADY_EXISTS
+  // when there is one of that name.
+  absl::StatusOr<v1::Snapshot> CreateSnapshot(const SnapshotSpec& spec = {});
+  absl::StatusOr<v1::Snapshot> GetSnapshot(absl::string_view snapshot) const;
+  // All of them, page by page, in the order of their revisions; also those that
+  // the server takes by itself.
+  absl::StatusOr<std::vector<v1::Snapshot>> ListSnapshots() const;
+  // Repeated only with Missing::kIsDone.
+  absl::Status DeleteSnapshot(absl::string_view snapshot,
+                              Missing missing = Missing::kIsAnError);
+  // A new session with the machine of a snapshot, at revision 0. It stands
+  // alone: this session and the snapshot may be deleted.
+  absl::StatusOr<Session> RestoreSnapshot(absl::string_view snapshot,
+                                          const RestoreSpec& spec = {}) const;
+  // "sessions/lab-1/snapshots/before" for both forms.
+  std::string SnapshotName(absl::string_view snapshot) const;
+
  private:
+  Look Now() const { return Look(connection_, name_, absl::nullopt); }
+
   std::shared_ptr<Connection> connection_;
   std::string name_;
   int64_t revision_;

@@ -1,0 +1,55 @@
+// Looks into the machine of a session, without changing it and without a trace
+// in its history.
+//
+//   lab->ReadProc("/proc/1/maps");           // as it is
+//   lab->At(5).ReadProc("/proc/1/maps");     // as it was after revision 5
+
+#ifndef FAULTLINE_CLIENT_CPP_LOOK_H_
+#define FAULTLINE_CLIENT_CPP_LOOK_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/optional.h"
+#include "client/cpp/connection.h"
+
+namespace faultline::client {
+
+// The machine as it is, or as it was after one revision. Cheap to copy;
+// thread-safe.
+//
+// The past can be looked at of a closed session too; it may take a replay, so
+// such a call has kLongDeadline. OUT_OF_RANGE: the session has no such revision
+// yet. UNIMPLEMENTED: the server is too old to look back.
+class Look {
+ public:
+  // `session` is "sessions/lab-1"; `at_revision` absent: as it is.
+  Look(std::shared_ptr<Connection> connection, std::string session,
+       absl::optional<int64_t> at_revision)
+      : connection_(std::move(connection)),
+        session_(std::move(session)),
+        at_revision_(at_revision) {}
+
+  // A /proc file, whole, read at one revision. NOT_FOUND when the simulated
+  // kernel has none of that name; the message says what it answered.
+  absl::StatusOr<std::string> ReadProc(absl::string_view path) const;
+  // A part of it: `length` bytes from `offset` on, fewer at the end.
+  absl::StatusOr<std::string> ReadProcAt(absl::string_view path,
+                                         uint64_t offset,
+                                         uint64_t length) const;
+
+ private:
+  absl::StatusOr<v1::ReadProcResponse> ReadPart(
+      const v1::ReadProcRequest& request) const;
+
+  std::shared_ptr<Connection> connection_;
+  std::string session_;
+  absl::optional<int64_t> at_revision_;
+};
+
+}  // namespace faultline::client
+
+#endif  // FAULTLINE_CLIENT_CPP_LOOK_H_
