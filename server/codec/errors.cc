@@ -258,8 +258,9 @@ absl::Status SessionClosed(absl::string_view session) {
   absl::Status status =
       Make(absl::StatusCode::kFailedPrecondition,
            absl::StrCat(Quote(session),
-                        " is closed: it can be listed, replayed and verified, "
-                        "but has no machine any more; create another session"),
+                        " is closed: it can be listed, replayed, verified and "
+                        "looked at by revision, but has no machine any more; "
+                        "create another session"),
            "SESSION_CLOSED", {{"session", std::string(session)}});
   SetPrecondition(status, "SESSION_STATE", session, "must be open");
   return status;

@@ -176,6 +176,8 @@ class SessionTable {
   void LookInMemory(absl::string_view id,
                     Answer<std::shared_ptr<const MachineView>> answer);
   absl::Status CheckRoomForSession(absl::string_view id);
+  absl::Status CheckRoomForSnapshot(absl::string_view id,
+                                    absl::string_view snapshot);
   static SessionInfo NewInfo(std::string id, std::string display_name,
                              MachineConfig config);
   // Views of the machine as it is. These block; the second only when the

@@ -8,6 +8,7 @@
 #include "absl/synchronization/notification.h"
 #include "server/codec/errors.h"
 #include "server/codec/status_macros.h"
+#include "server/limits.h"
 #include "server/session/random_id.h"
 #include "server/session/record.h"
 #include "server/session/session_table.h"
@@ -52,8 +53,28 @@ absl::StatusOr<std::shared_ptr<const MachineView>> SessionTable::LookNow(
   return past_.At(id, info.revision, "revision", progress);
 }
 
+// What the store would refuse is refused before the replay and the saving. The
+// store has the last word: others take snapshots meanwhile.
+absl::Status SessionTable::CheckRoomForSnapshot(absl::string_view id,
+                                                absl::string_view snapshot) {
+  FL_ASSIGN_OR_RETURN(const std::vector<SnapshotInfo> taken,
+                      ListSnapshots(id, -1, "", limits::kSnapshotsMax));
+  int64_t of_users = 0;
+  for (const SnapshotInfo& one : taken) {
+    if (one.id == snapshot) {
+      return errors::SnapshotAlreadyExists(SnapshotName(id, snapshot));
+    }
+    if (!one.automatic) ++of_users;
+  }
+  return of_users < limits::kUserSnapshotsMax
+             ? absl::OkStatus()
+             : errors::SnapshotsLimit(ResourceName(id),
+                                      limits::kUserSnapshotsMax);
+}
+
 absl::StatusOr<SnapshotInfo> SessionTable::CreateSnapshot(
     absl::string_view id, NewSnapshot snapshot, const Progress& progress) {
+  FL_RETURN_IF_ERROR(CheckRoomForSnapshot(id, snapshot.id));
   FL_ASSIGN_OR_RETURN(const std::shared_ptr<const MachineView> view,
                       snapshot.revision
                           ? LookAt(id, *snapshot.revision, "revision", progress)

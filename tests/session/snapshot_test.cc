@@ -106,6 +106,9 @@ TEST_F(SnapshotTest, AreListedAndDeleted) {
 TEST_F(SnapshotTest, ErrorsSayWhatIsWrong) {
   ASSERT_TRUE(Snapshot("lab").ok());
   EXPECT_EQ(Reason(Snapshot("lab")), "SNAPSHOT_ALREADY_EXISTS");
+  Executed();
+  EXPECT_EQ(Reason(Snapshot("lab", "snap", 7)), "SNAPSHOT_ALREADY_EXISTS");
+  EXPECT_EQ(Executed(), 0) << "no replay for what is refused";
   EXPECT_EQ(Reason(Snapshot("none")), "SESSION_NOT_FOUND");
   EXPECT_EQ(Reason(table().CreateSnapshot(
                 "lab", {.id = "x", .display_name = "", .revision = 5},
@@ -121,6 +124,9 @@ TEST_F(SnapshotTest, AUserMayHaveOnlySoMany) {
             .ok());
   }
   EXPECT_EQ(Reason(Snapshot("lab")), "SNAPSHOTS_LIMIT");
+  Executed();
+  EXPECT_EQ(Reason(Snapshot("lab", "older", 7)), "SNAPSHOTS_LIMIT");
+  EXPECT_EQ(Executed(), 0) << "no replay for what is refused";
   ASSERT_TRUE(table().DeleteSnapshot("lab", "s0").ok());
   EXPECT_TRUE(Snapshot("lab").ok());
 }
