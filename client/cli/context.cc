@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/time/time.h"
 #include "client/cpp/error.h"
 
 namespace faultline::cli {
@@ -74,6 +75,12 @@ void AddServerOption(CLI::App& command, std::string* server) {
           "or localhost:50051)")
       ->envname("FAULTLINE_SERVER")
       ->type_name("ADDR");
+}
+
+std::string TimeText(const google::protobuf::Timestamp& time) {
+  return absl::FormatTime("%Y-%m-%d %H:%M:%S",
+                          absl::FromUnixSeconds(time.seconds()),
+                          absl::LocalTimeZone());
 }
 
 std::unique_ptr<scenario::Target> MakeSessionTarget(client::Session session) {

@@ -12,6 +12,7 @@
 #include "client/cli/exit_code.h"
 #include "client/cli/main.h"
 #include "client/cpp/client.h"
+#include "google/protobuf/timestamp.pb.h"
 #include "server/scenario/target.h"
 
 namespace faultline::cli {
@@ -35,6 +36,9 @@ struct Place {
 // Declares --server on a subcommand that always needs one; the environment
 // variable FAULTLINE_SERVER is its default.
 void AddServerOption(CLI::App& command, std::string* server);
+
+// A time as a person reads it, where the command runs: "2026-11-22 04:04:28".
+std::string TimeText(const google::protobuf::Timestamp& time);
 
 // A factory of machines at `place`: in this process when it names neither a
 // server nor a session; else a new session, or the one that exists by that

@@ -18,6 +18,7 @@ struct HistoryFlags {
   std::string session;
   std::string path;
   uint32_t to_revision = 0;
+  int64_t at = -1;  // -1: as it is
 };
 
 absl::StatusOr<client::Session> Open(const HistoryFlags& flags) {
@@ -37,7 +38,8 @@ client::ProgressCallback Show(Progress& progress) {
 int Cat(const HistoryFlags& flags) {
   auto session = Open(flags);
   if (!session.ok()) return Fail(session.status());
-  auto text = session->ReadProc(flags.path);
+  auto text = flags.at < 0 ? session->ReadProc(flags.path)
+                           : session->At(flags.at).ReadProc(flags.path);
   if (!text.ok()) return Fail(text.status());
   std::cout << *text << std::flush;
   return std::cout.good() ? kExitOk : kExitCannot;
@@ -117,9 +119,15 @@ void AddCat(CLI::App& app, Context& context) {
   cat->add_option("--session", flags->session, "The session")
       ->required()
       ->type_name("ID");
+  cat->add_option("--at", flags->at,
+                  "As it was after this revision, also of a closed session "
+                  "(default: as it is)")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("REVISION");
   cat->footer(
       "Examples:\n"
       "  faultline cat /proc/1/maps --session lab-1\n"
+      "  faultline cat /proc/1/maps --session lab-1 --at 12\n"
       "  faultline cat /proc/buddyinfo --session lab-1\n"
       "The first process has pid 1. The text is in Linux's own format.");
 }

@@ -30,6 +30,7 @@ constexpr char kFooter[] =
     "  faultline run lesson.s --session lab-1    the same, on the server\n"
     "  faultline cat /proc/1/maps --session lab-1\n"
     "  faultline show lab-1                      draws what happened in it\n"
+    "  faultline snapshot create lab-1 before    keeps its machine as it is\n"
     "  faultline verify lab-1                    replays what was recorded\n"
     "  faultline watch lab-1                     what happens in it, live\n"
     "  faultline import strace ls.strace         re-enacts a real program\n"
@@ -135,6 +136,7 @@ int Main(int argc, char** argv, const Hooks& hooks) {
   AddRepl(app, context);
   AddImport(app, context);
   AddSession(app, context);
+  AddSnapshot(app, context);
   AddCat(app, context);
   AddShow(app, context);
   AddExport(app, context);

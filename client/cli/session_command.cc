@@ -11,7 +11,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "absl/time/time.h"
 #include "client/cli/subcommands.h"
 #include "server/scenario/commands.h"
 #include "server/scenario/parser.h"
@@ -44,12 +43,6 @@ std::string StateName(v1::SessionState state) {
   std::transform(name.begin(), name.end(), name.begin(),
                  [](unsigned char c) { return std::tolower(c); });
   return name;
-}
-
-std::string TimeText(const google::protobuf::Timestamp& time) {
-  return absl::FormatTime("%Y-%m-%d %H:%M:%S",
-                          absl::FromUnixSeconds(time.seconds()),
-                          absl::LocalTimeZone());
 }
 
 std::string Megabytes(uint64_t bytes) {

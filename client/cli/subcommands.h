@@ -12,6 +12,7 @@ void AddRun(CLI::App& app, Context& context);
 void AddRepl(CLI::App& app, Context& context);
 void AddImport(CLI::App& app, Context& context);
 void AddSession(CLI::App& app, Context& context);
+void AddSnapshot(CLI::App& app, Context& context);
 void AddCat(CLI::App& app, Context& context);
 void AddShow(CLI::App& app, Context& context);
 void AddExport(CLI::App& app, Context& context);

@@ -86,6 +86,7 @@ TEST(CommandLineTest, HelpTeachesWithExamplesAndSucceeds) {
                                              {"run"},
                                              {"repl"},
                                              {"session"},
+                                             {"snapshot"},
                                              {"cat"},
                                              {"replay"},
                                              {"verify"}}) {
