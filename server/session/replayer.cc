@@ -169,7 +169,16 @@ absl::Status Replayer::Walk(
         return more && !divergence_ && !panic_ && revision_ < to_revision;
       });
   if (!step.ok()) return step;
-  return read.ok() ? absl::OkStatus() : StorageError(info_.id, read);
+  if (!read.ok()) return StorageError(info_.id, read);
+  return divergence_ || panic_ ? CheckIsTheSession() : absl::OkStatus();
+}
+
+// The journal is read by the id, and that may be another session's by now,
+// whose commands have other outcomes: no damage of the first.
+absl::Status Replayer::CheckIsTheSession() const {
+  FL_ASSIGN_OR_RETURN(const SessionInfo now, ReadInfo(*store_, info_.id));
+  return now.key == info_.key ? absl::OkStatus()
+                              : errors::SessionNotFound(ResourceName(info_.id));
 }
 
 absl::Status Replayer::Step(const storage::Entry& entry) {

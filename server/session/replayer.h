@@ -99,7 +99,8 @@ class Replayer {
 
   // Goes on to `to_revision`, at most to what is recorded. Stops early at a
   // divergence, at a command that breaks the simulator, and when `visit` says
-  // so. DATA_LOSS when a stored record fails its checks.
+  // so. DATA_LOSS when a stored record fails its checks; NOT_FOUND when the
+  // session is gone, or another one has its id.
   absl::Status Advance(int64_t to_revision, const Visit& visit);
   // The same, until `progress` (of `total` commands) has enough: CANCELLED.
   absl::Status Run(int64_t to_revision, int64_t total,
@@ -141,6 +142,7 @@ class Replayer {
   absl::Status Walk(int64_t to_revision,
                     absl::FunctionRef<bool(const storage::StoredEntry&)> after);
   absl::Status Step(const storage::Entry& entry);
+  absl::Status CheckIsTheSession() const;
 
   storage::Store* store_;
   const MachineRunner* runner_;

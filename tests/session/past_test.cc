@@ -170,6 +170,25 @@ TEST_F(PastTest, AnotherSessionOfTheSameIdHasItsOwnPast) {
   EXPECT_EQ(FingerprintAt("lab", 1), Replayed("lab", 1));
 }
 
+TEST_F(PastTest, ASessionThatIsReplacedMeanwhileIsNotCalledDamaged) {
+  constexpr int64_t kRevision = 100;
+  bool replaced = false;
+  const auto replace = [&](int64_t done, int64_t) {
+    // Where the machine for a step back is copied, the journal is opened again.
+    if (replaced || done != kRevision - limits::kPastStepsBack) return true;
+    replaced = true;
+    EXPECT_TRUE(Delete("lab").ok());
+    EXPECT_TRUE(Create("lab", SmallConfig(99)).ok());
+    // Refused in this machine, and not in the other one.
+    EXPECT_TRUE(RunBatch("lab", std::vector<Command>(kRevision, Poke(0))).ok());
+    return true;
+  };
+  EXPECT_EQ(Reason(table().LookAt("lab", kRevision, "at_revision", replace)),
+            "SESSION_NOT_FOUND");
+  EXPECT_TRUE(replaced);
+  EXPECT_EQ((*LookAt("lab", 1))->revision, 1) << "the one of now";
+}
+
 TEST_F(PastTest, NotMoreMachinesAreKeptThanTheLimit) {
   const std::weak_ptr<const MachineView> first = *LookAt("lab", 1);
   for (size_t i = 2; i < 2 + limits::kPastMachinesMax; ++i) {

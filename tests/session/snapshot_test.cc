@@ -313,6 +313,24 @@ TEST_F(SnapshotTest, VerifyDoesNotSpeakOfSnapshotsWhereThereAreNone) {
   EXPECT_EQ(Verified("lab", "snapshots").text, "was not made");
 }
 
+TEST_F(SnapshotTest, VerifyDoesNotCallASessionDamagedThatIsReplaced) {
+  ASSERT_TRUE(Snapshot("lab", "stop", 9).ok());
+  bool replaced = false;
+  const auto replace = [&](int64_t done, int64_t) {
+    // Where a snapshot is compared, the journal is opened again.
+    if (replaced || done != 9) return true;
+    replaced = true;
+    EXPECT_TRUE(Delete("lab").ok());
+    EXPECT_TRUE(Create("lab", SmallConfig(99)).ok());
+    // Refused in this machine, and not in the other one.
+    EXPECT_TRUE(RunBatch("lab", std::vector<Command>(21, Poke(0))).ok());
+    return true;
+  };
+  EXPECT_EQ(Reason(table().Verify("lab", replace)), "SESSION_NOT_FOUND");
+  EXPECT_TRUE(replaced);
+  EXPECT_TRUE(Verified("lab", "replay").ok);
+}
+
 TEST_F(SnapshotTest, VerifySaysWhatLiesPastADivergence) {
   ASSERT_TRUE(Snapshot("lab", "before", 3).ok());
   ASSERT_TRUE(Snapshot("lab", "after").ok());
