@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 
+#include "faultline/v1/drawn.pb.h"
 #include "faultline/v1/grading.pb.h"
 #include "faultline/v1/history.pb.h"
 #include "faultline/v1/inspect.pb.h"
@@ -89,7 +90,8 @@ std::set<std::string> Actual() {
   for (const FileDescriptor* file :
        {v1::Session::descriptor()->file(), v1::RunRequest::descriptor()->file(),
         v1::Page::descriptor()->file(), v1::Check::descriptor()->file(),
-        v1::Attempt::descriptor()->file()}) {
+        v1::Attempt::descriptor()->file(),
+        v1::DrawnVariant::descriptor()->file()}) {
     List(*file, &lines);
   }
   return lines;
