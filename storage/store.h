@@ -18,9 +18,12 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
+#include "storage/attempts.h"
 #include "storage/chunk.h"
 #include "storage/connections.h"
 #include "storage/data_directory.h"
+#include "storage/exercises.h"
+#include "storage/grades.h"
 #include "storage/image_reader.h"
 #include "storage/journal.h"
 #include "storage/participants.h"
@@ -147,6 +150,40 @@ class Store {
                                            absl::string_view id);
   absl::StatusOr<absl::optional<ImageReader>> ReadBase(
       absl::string_view session);
+
+  // Exercises, their attempts and grades. Errors: see storage/exercises.h,
+  // storage/attempts.h and storage/grades.h. What is larger than
+  // kEntryBytesMax is refused at once: INVALID_ARGUMENT, ENTRY_TOO_LARGE.
+  [[nodiscard]] absl::Status CreateExercise(ExerciseRecord exercise,
+                                            Replace replace, int64_t count_max,
+                                            Done done);
+  // Attempts and grades go with it. The space is given back bit by bit.
+  [[nodiscard]] absl::Status DeleteExercise(absl::string_view id, Force force,
+                                            Done done);
+  absl::StatusOr<ExerciseRecord> GetExercise(absl::string_view id);
+  absl::StatusOr<std::vector<ExerciseRecord>> ListExercises(
+      absl::string_view after_id, int64_t limit);
+  [[nodiscard]] absl::Status StartAttempt(AttemptRecord attempt,
+                                          int64_t attempts_max, Done done);
+  [[nodiscard]] absl::Status SubmitAttempt(absl::string_view exercise,
+                                           absl::string_view attempt,
+                                           std::string submission, Done done);
+  absl::StatusOr<AttemptRecord> GetAttempt(absl::string_view exercise,
+                                           absl::string_view attempt);
+  absl::StatusOr<absl::optional<AttemptRecord>> FindAttempt(
+      absl::string_view exercise, absl::string_view request_id);
+  absl::StatusOr<int64_t> CountAttempts(absl::string_view exercise,
+                                        absl::string_view student);
+  [[nodiscard]] absl::Status GiveGrade(GradeRecord grade, int64_t of_submission,
+                                       int64_t grades_max, Done done);
+  absl::StatusOr<GradeRecord> GetGrade(absl::string_view exercise,
+                                       absl::string_view attempt,
+                                       absl::string_view id);
+  absl::StatusOr<absl::optional<GradeRecord>> FindGrade(
+      absl::string_view exercise, absl::string_view request_id);
+  absl::StatusOr<std::vector<GradeRecord>> ListGrades(
+      absl::string_view exercise, absl::string_view student,
+      int64_t after_position, int64_t limit);
 
  private:
   Store(absl::optional<DirectoryLock> lock,
