@@ -1,13 +1,11 @@
 #include "storage/chunk.h"
 
-#include <zstd.h>
-
-#include <memory>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/types/optional.h"
+#include "storage/compress.h"
 #include "storage/sha256.h"
 
 namespace faultline::storage {
@@ -15,15 +13,6 @@ namespace {
 
 constexpr absl::string_view kGenesisTag = "faultline journal 1";
 constexpr absl::string_view kBasedGenesisTag = "faultline journal 2";
-constexpr size_t kCompressFromBytes = 256;
-// Level 1 compresses small chunks well, and none of them takes long. Large ones
-// are written at a high rate: half the time for a twentieth more bytes.
-constexpr int kCompressionLevel = 1;
-constexpr int kFastCompressionLevel = -1;
-constexpr size_t kCompressFastFromBytes = 32 << 10;
-// Nobody writes chunks near this size; a larger number is damage, and must not
-// make us allocate.
-constexpr int64_t kUnpackedBytesMax = int64_t{1} << 30;
 
 // An unsigned LEB128 number, as in protobuf.
 void PutVarint(uint64_t value, std::string& out) {
@@ -131,46 +120,6 @@ std::string Pack(absl::Span<const Entry* const> entries) {
   return packed;
 }
 
-// The thread's own: making one costs more than compressing a small chunk.
-ZSTD_CCtx* CompressionContext() {
-  struct Free {
-    void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
-  };
-  thread_local const std::unique_ptr<ZSTD_CCtx, Free> context(
-      ZSTD_createCCtx());
-  return context.get();
-}
-
-// The compressed form, or nothing when it does not save an eighth.
-absl::optional<std::string> Compress(absl::string_view packed) {
-  if (packed.size() < kCompressFromBytes) return absl::nullopt;
-  const int level = packed.size() < kCompressFastFromBytes
-                        ? kCompressionLevel
-                        : kFastCompressionLevel;
-  std::string compressed(ZSTD_compressBound(packed.size()), '\0');
-  const size_t size =
-      ZSTD_compressCCtx(CompressionContext(), compressed.data(),
-                        compressed.size(), packed.data(), packed.size(), level);
-  if (ZSTD_isError(size) || size > packed.size() - packed.size() / 8) {
-    return absl::nullopt;
-  }
-  compressed.resize(size);
-  return compressed;
-}
-
-absl::StatusOr<std::string> Decompress(const Chunk& chunk) {
-  if (chunk.unpacked_bytes < 0 || chunk.unpacked_bytes > kUnpackedBytesMax) {
-    return absl::DataLossError("its size is out of range");
-  }
-  std::string packed(static_cast<size_t>(chunk.unpacked_bytes), '\0');
-  const size_t size = ZSTD_decompress(packed.data(), packed.size(),
-                                      chunk.body.data(), chunk.body.size());
-  if (ZSTD_isError(size) || size != packed.size()) {
-    return absl::DataLossError("it does not decompress to its stated size");
-  }
-  return packed;
-}
-
 bool TakeEntry(absl::string_view& in, Entry& entry) {
   return TakeBytes(in, entry.request_id) && TakeBytes(in, entry.command) &&
          TakeBytes(in, entry.digest) && TakeBytes(in, entry.outcome);
@@ -204,7 +153,8 @@ absl::StatusOr<std::vector<Entry>> Unpack(absl::string_view packed,
 
 absl::StatusOr<std::vector<Entry>> DecompressAndUnpack(SendersStored stored,
                                                        const Chunk& chunk) {
-  const absl::StatusOr<std::string> packed = Decompress(chunk);
+  const absl::StatusOr<std::string> packed =
+      Decompress(chunk.body, chunk.unpacked_bytes);
   return packed.ok() ? Unpack(*packed, stored, chunk) : packed.status();
 }
 

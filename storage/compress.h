@@ -19,7 +19,7 @@ inline constexpr int64_t kUnpackedBytesMax = int64_t{1} << 30;
 absl::optional<std::string> Compress(absl::string_view bytes);
 
 // The way back. DATA_LOSS when `body` is not the compressed form of
-// `unpacked_bytes` bytes; the message begins with "it".
+// `unpacked_bytes` bytes; the message does not name the row.
 absl::StatusOr<std::string> Decompress(absl::string_view body,
                                        int64_t unpacked_bytes);
 

@@ -26,6 +26,17 @@
 //   SNAPSHOTS_LIMIT               the session has as many as the caller allows
 //   REVISION_NOT_RECORDED         a snapshot of a revision that is not there
 //   SESSION_NOT_ACTIVE            closed or panicked, and it must not be
+//   EXERCISE_NOT_FOUND, EXERCISE_EXISTS, EXERCISE_CORRUPT
+//   EXERCISE_HAS_ATTEMPTS         and its deletion was not forced
+//   EXERCISES_LIMIT               there are as many as the caller allows
+//   ATTEMPT_NOT_FOUND, ATTEMPT_EXISTS, ATTEMPT_CORRUPT
+//   ATTEMPT_NUMBER_TAKEN          another one was started meanwhile
+//   ATTEMPTS_USED                 the student has had all the caller allows
+//   ATTEMPT_GRADED                something was handed in after a grade
+//   GRADE_NOT_FOUND, GRADE_EXISTS, GRADE_CORRUPT
+//   SUBMISSION_REPLACED           what was graded is not what is handed in now
+//   GRADES_LIMIT                  the attempt has as many as the caller allows
+//   REQUEST_ID_REUSED             it made an attempt, or a grade, before
 //   BLOCK_GONE                    internal: a block has to be sent after all
 #ifndef FAULTLINE_STORAGE_REASON_H_
 #define FAULTLINE_STORAGE_REASON_H_

@@ -134,11 +134,69 @@ CREATE TABLE journal_bodies (
 ALTER TABLE journal_chunks ADD COLUMN body_key INTEGER NOT NULL DEFAULT 0;
 )sql";
 
+// A row of `exercises` that is replaced keeps its key. The long columns are the
+// last: whoever does not ask for them does not read them.
+constexpr char kVersion5[] = R"sql(
+CREATE TABLE exercises (
+  exercise_key   INTEGER PRIMARY KEY AUTOINCREMENT,
+  id             TEXT    NOT NULL UNIQUE,
+  create_time_us INTEGER NOT NULL,
+  update_time_us INTEGER NOT NULL,
+  summary        BLOB    NOT NULL,
+  body_hash      BLOB    NOT NULL,
+  hash           BLOB    NOT NULL,
+  body           BLOB    NOT NULL
+) STRICT;
+
+CREATE TABLE exercise_purges (
+  exercise_key INTEGER NOT NULL PRIMARY KEY
+) STRICT;
+
+CREATE TABLE attempts (
+  attempt_key    INTEGER PRIMARY KEY AUTOINCREMENT,
+  exercise_key   INTEGER NOT NULL,
+  id             TEXT    NOT NULL,
+  student        TEXT    NOT NULL,
+  number         INTEGER NOT NULL,
+  request_id     TEXT    NOT NULL,
+  create_time_us INTEGER NOT NULL,
+  session        TEXT    NOT NULL,
+  start_revision INTEGER NOT NULL,
+  submissions    INTEGER NOT NULL,
+  hash           BLOB    NOT NULL,
+  drawn          BLOB    NOT NULL,
+  submission     BLOB    NOT NULL,
+  UNIQUE (exercise_key, id),
+  UNIQUE (exercise_key, student, number)
+) STRICT;
+
+CREATE UNIQUE INDEX attempts_by_request ON attempts (exercise_key, request_id)
+ WHERE request_id <> '';
+
+CREATE TABLE grades (
+  grade_key      INTEGER PRIMARY KEY AUTOINCREMENT,
+  exercise_key   INTEGER NOT NULL,
+  attempt_key    INTEGER NOT NULL,
+  id             TEXT    NOT NULL,
+  student        TEXT    NOT NULL,
+  request_id     TEXT    NOT NULL,
+  create_time_us INTEGER NOT NULL,
+  encoding       INTEGER NOT NULL,
+  unpacked_bytes INTEGER NOT NULL,
+  hash           BLOB    NOT NULL,
+  report         BLOB    NOT NULL,
+  UNIQUE (attempt_key, id)
+) STRICT;
+
+CREATE INDEX grades_by_exercise ON grades (exercise_key, grade_key);
+CREATE INDEX grades_by_student ON grades (exercise_key, student, grade_key);
+CREATE UNIQUE INDEX grades_by_request ON grades (exercise_key, request_id)
+ WHERE request_id <> '';
+)sql";
+
 constexpr Migration kMigrations[] = {
-    {1, kVersion1},
-    {2, kVersion2},
-    {3, kVersion3},
-    {4, kVersion4},
+    {1, kVersion1}, {2, kVersion2}, {3, kVersion3},
+    {4, kVersion4}, {5, kVersion5},
 };
 
 constexpr char kApplicationIdQuery[] = "PRAGMA application_id";

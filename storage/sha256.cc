@@ -40,6 +40,10 @@ Sha256& Sha256::AddInt(int64_t value) {
   return Add(absl::string_view(bytes, sizeof bytes));
 }
 
+Sha256& Sha256::AddSized(absl::string_view bytes) {
+  return AddInt(static_cast<int64_t>(bytes.size())).Add(bytes);
+}
+
 std::string Sha256::Digest() && {
   std::string digest(kDigestBytes, '\0');
   unsigned int size = 0;

@@ -21,8 +21,9 @@ class Sha256 {
   Sha256();
   ~Sha256();
   Sha256& Add(absl::string_view bytes);
-  Sha256& AddInt(int64_t value);  // eight bytes, little-endian
-  std::string Digest() &&;        // kDigestBytes long
+  Sha256& AddInt(int64_t value);              // eight bytes, little-endian
+  Sha256& AddSized(absl::string_view bytes);  // after their number
+  std::string Digest() &&;                    // kDigestBytes long
 
  private:
   evp_md_ctx_st* const context_;

@@ -125,17 +125,14 @@ DELETE FROM session_bases
  WHERE session_key = ?
 )sql";
 
-void AddText(absl::string_view text, Sha256& hash) {
-  hash.AddInt(static_cast<int64_t>(text.size())).Add(text);
-}
-
 std::string HashOf(int64_t session_key, const SnapshotRecord& snapshot,
                    const ImageSeal& seal) {
   Sha256 hash;
-  hash.Add(kSnapshotTag).AddInt(session_key);
-  AddText(snapshot.id, hash);
-  AddText(snapshot.display_name, hash);
-  hash.AddInt(static_cast<int64_t>(snapshot.kind))
+  hash.Add(kSnapshotTag)
+      .AddInt(session_key)
+      .AddSized(snapshot.id)
+      .AddSized(snapshot.display_name)
+      .AddInt(static_cast<int64_t>(snapshot.kind))
       .AddInt(snapshot.revision)
       .AddInt(absl::ToUnixMicros(snapshot.create_time))
       .AddInt(snapshot.state_version)

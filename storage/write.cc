@@ -14,10 +14,15 @@ namespace {
 // Errors found before anything was changed: they concern one write alone.
 bool ConcernsOneWrite(const absl::Status& status) {
   static constexpr absl::string_view kReasons[] = {
-      "SESSION_NOT_FOUND",  "SESSION_EXISTS",        "JOURNAL_GAP",
-      "SNAPSHOT_NOT_FOUND", "SNAPSHOT_EXISTS",       "SNAPSHOT_CORRUPT",
-      "SNAPSHOTS_LIMIT",    "REVISION_NOT_RECORDED", "SESSION_NOT_ACTIVE",
-      "BLOCK_GONE",         "PARTICIPANT_EXISTS",    "PARTICIPANT_NOT_FOUND"};
+      "SESSION_NOT_FOUND",    "SESSION_EXISTS",        "JOURNAL_GAP",
+      "SNAPSHOT_NOT_FOUND",   "SNAPSHOT_EXISTS",       "SNAPSHOT_CORRUPT",
+      "SNAPSHOTS_LIMIT",      "REVISION_NOT_RECORDED", "SESSION_NOT_ACTIVE",
+      "BLOCK_GONE",           "PARTICIPANT_EXISTS",    "PARTICIPANT_NOT_FOUND",
+      "EXERCISE_EXISTS",      "EXERCISE_NOT_FOUND",    "EXERCISE_HAS_ATTEMPTS",
+      "EXERCISES_LIMIT",      "ATTEMPT_EXISTS",        "ATTEMPT_NOT_FOUND",
+      "ATTEMPT_NUMBER_TAKEN", "ATTEMPTS_USED",         "ATTEMPT_GRADED",
+      "ATTEMPT_CORRUPT",      "REQUEST_ID_REUSED",     "SUBMISSION_REPLACED",
+      "GRADE_EXISTS",         "GRADES_LIMIT"};
   return absl::c_linear_search(kReasons, ReasonOf(status));
 }
 

@@ -14,7 +14,10 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "storage/attempts.h"
 #include "storage/database.h"
+#include "storage/exercises.h"
+#include "storage/grades.h"
 #include "storage/images.h"
 #include "storage/journal.h"
 #include "storage/participants.h"
@@ -69,15 +72,44 @@ struct SnapshotWrite {
 struct SnapshotDeleteWrite {
   std::string id;
 };
+// These are of no session.
+struct ExerciseWrite {
+  ExerciseRecord record;
+  Replace replace = Replace::kNo;
+  int64_t count_max = 0;
+};
+struct ExerciseDeleteWrite {
+  std::string id;
+  Force force = Force::kNo;
+};
+struct AttemptWrite {
+  AttemptRecord record;
+  int64_t attempts_max = 0;
+};
+struct SubmissionWrite {
+  std::string exercise;
+  std::string attempt;
+  std::string submission;
+};
+struct GradeWrite {
+  GradeRecord record;  // whose report is empty
+  Compressed report;
+  GradeRules rules;
+};
 
 struct Write {
   std::string session;
   std::variant<AppendWrite, CreateWrite, StateWrite, DeleteWrite, JoinWrite,
                LeaveWrite, BlocksWrite, BlockDamagedWrite, SnapshotWrite,
-               SnapshotDeleteWrite>
+               SnapshotDeleteWrite, ExerciseWrite, ExerciseDeleteWrite,
+               AttemptWrite, SubmissionWrite, GradeWrite>
       what;
   Done done;
 };
+
+// What the row takes that a write of exercises, attempts and grades writes,
+// before compression; 0 of any other write.
+size_t GradingBytes(const Write& write);
 
 // Where the journals of some sessions end; saves a query per append.
 using JournalHeads = absl::flat_hash_map<std::string, JournalHead>;
@@ -119,6 +151,11 @@ class WriteGroup {
   absl::Status Do(const std::string& session, const SnapshotWrite& snapshot);
   absl::Status Do(const std::string& session,
                   const SnapshotDeleteWrite& remove);
+  absl::Status Do(const std::string&, const ExerciseWrite& write);
+  absl::Status Do(const std::string&, const ExerciseDeleteWrite& remove);
+  absl::Status Do(const std::string&, const AttemptWrite& write);
+  absl::Status Do(const std::string&, const SubmissionWrite& write);
+  absl::Status Do(const std::string&, const GradeWrite& write);
   absl::Status Flush(const std::string& session);
   absl::Status FlushAll();
   absl::StatusOr<JournalHead> HeadOf(const std::string& session);

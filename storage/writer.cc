@@ -16,6 +16,7 @@ constexpr size_t kHeadsMax = 1 << 14;
 // Small enough that no append notices a session being removed.
 constexpr int64_t kPurgeRows = 256;
 constexpr int64_t kPurgeBlocks = 64;
+constexpr int64_t kPurgeGrades = 64;
 
 size_t EntriesOf(const Write& write) {
   const auto* append = std::get_if<AppendWrite>(&write.what);
@@ -23,7 +24,7 @@ size_t EntriesOf(const Write& write) {
 }
 
 size_t BytesOf(const Write& write) {
-  size_t bytes = sizeof(Write) + write.session.size();
+  size_t bytes = sizeof(Write) + write.session.size() + GradingBytes(write);
   if (const auto* append = std::get_if<AppendWrite>(&write.what)) {
     for (const Entry& entry : append->entries) bytes += EntryBytes(entry);
   } else if (const auto* create = std::get_if<CreateWrite>(&write.what)) {
@@ -38,19 +39,24 @@ size_t BytesOf(const Write& write) {
 
 bool LeavesRows(const Write& write) {
   return std::holds_alternative<DeleteWrite>(write.what) ||
-         std::holds_alternative<SnapshotDeleteWrite>(write.what);
+         std::holds_alternative<SnapshotDeleteWrite>(write.what) ||
+         std::holds_alternative<ExerciseDeleteWrite>(write.what);
+}
+
+absl::Status CheckBytes(absl::string_view what, size_t bytes) {
+  if (bytes <= kEntryBytesMax) return absl::OkStatus();
+  return ErrorWithReason(
+      absl::StatusCode::kInvalidArgument, "ENTRY_TOO_LARGE",
+      absl::StrCat(what, " takes ", bytes, " bytes, the limit is ",
+                   kEntryBytesMax, "; split it"));
 }
 
 absl::Status CheckEntrySizes(const Write& write) {
   const auto* append = std::get_if<AppendWrite>(&write.what);
-  if (append == nullptr) return absl::OkStatus();
+  if (append == nullptr) return CheckBytes("the row", GradingBytes(write));
   for (const Entry& entry : append->entries) {
-    if (EntryBytes(entry) <= kEntryBytesMax) continue;
-    return ErrorWithReason(absl::StatusCode::kInvalidArgument,
-                           "ENTRY_TOO_LARGE",
-                           absl::StrCat("the command takes ", EntryBytes(entry),
-                                        " bytes in the journal, the limit is ",
-                                        kEntryBytesMax, "; split it"));
+    FAULTLINE_RETURN_IF_ERROR(
+        CheckBytes("in the journal the command", EntryBytes(entry)));
   }
   return absl::OkStatus();
 }
@@ -201,6 +207,9 @@ void Writer::PurgeSome() {
     if (!more) {
       FAULTLINE_ASSIGN_OR_RETURN(more,
                                  PurgeImages(*database, held, kPurgeBlocks));
+    }
+    if (!more) {
+      FAULTLINE_ASSIGN_OR_RETURN(more, PurgeExercises(*database, kPurgeGrades));
     }
     FAULTLINE_RETURN_IF_ERROR(transaction.Commit());
     return more;

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "storage/reason.h"
 #include "storage/store.h"
+#include "tests/storage/grading_testing.h"
 #include "tests/storage/storage_testing.h"
 
 namespace faultline::storage {
@@ -77,9 +78,32 @@ void ExpectJoined(Store& store) {
             absl::FromUnixMicros(1'700'000'000'000'123));
 }
 
+// What they hold from version 5 on: exercise "exercise" with two attempts of
+// ada, of which the first was graded twice.
+void ExpectGraded(Store& store) {
+  EXPECT_EQ(*store.GetExercise("exercise"), MakeExercise("exercise"));
+  AttemptRecord first = MakeAttempt("exercise", "ada", 1);
+  first.request_id = "start";
+  first.submission = "answers";
+  first.submissions = 2;
+  first.grades = 2;
+  EXPECT_EQ(*store.FindAttempt("exercise", "start"), first);
+  EXPECT_EQ(*store.GetAttempt("exercise", "ada-2"),
+            MakeAttempt("exercise", "ada", 2));
+  GradeRecord compressed = MakeGrade("exercise", "ada-1", "long");
+  compressed.position = 1;
+  GradeRecord plain = MakeGrade("exercise", "ada-1", "short");
+  plain.position = 2;
+  plain.request_id = "give";
+  plain.report = "7 of 8";
+  const auto grades = store.ListGrades("exercise", "ada", 0, 10);
+  ASSERT_TRUE(grades.ok()) << grades.status();
+  EXPECT_EQ(*grades, (std::vector<GradeRecord>{compressed, plain}));
+}
+
 class GoldenTest : public testing::TestWithParam<int64_t> {};
 
-INSTANTIATE_TEST_SUITE_P(Versions, GoldenTest, testing::Values(1, 2, 3, 4),
+INSTANTIATE_TEST_SUITE_P(Versions, GoldenTest, testing::Values(1, 2, 3, 4, 5),
                          testing::PrintToStringParamName());
 
 TEST_P(GoldenTest, OpensAndReadsAndGoesOn) {
@@ -92,9 +116,13 @@ TEST_P(GoldenTest, OpensAndReadsAndGoesOn) {
   auto store = MustOpen(options);
   ExpectGolden(*store, GetParam());
   if (GetParam() >= 3) ExpectJoined(*store);
+  if (GetParam() >= 5) ExpectGraded(*store);
   EXPECT_TRUE(Append(*store, "golden", MakeEntry(42)).ok());
   EXPECT_EQ(*store->LastRevision("golden"), 42);
   EXPECT_TRUE(Snapshot(*store, "golden", "bytes", {.id = "new"}).ok());
+  EXPECT_TRUE(Put(*store, MakeExercise("new")).ok());
+  EXPECT_TRUE(Start(*store, MakeAttempt("new", "bob", 1)).ok());
+  EXPECT_TRUE(Give(*store, MakeGrade("new", "bob-1", "g"), 0).ok());
   Purge(*store);
   ExpectBlocksAddUp(directory.database());
 }
