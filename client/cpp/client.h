@@ -24,6 +24,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "client/cpp/connection.h"
+#include "client/cpp/grading.h"
 #include "client/cpp/session.h"
 
 namespace faultline::client {
@@ -54,6 +55,9 @@ class Client {
   absl::StatusOr<std::vector<v1::Session>> ListSessions();
   absl::StatusOr<v1::Session> CloseSession(absl::string_view name);
   absl::Status DeleteSession(absl::string_view name);
+
+  // Exercises, attempts and grades.
+  Grading grading() const { return Grading(connection_); }
 
  private:
   explicit Client(std::shared_ptr<Connection> connection)

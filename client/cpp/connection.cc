@@ -50,6 +50,7 @@ Connection::Connection(std::string address)
       machines_(v1::MachineService::NewStub(channel_)),
       inspect_(v1::InspectService::NewStub(channel_)),
       history_(v1::HistoryService::NewStub(channel_)),
+      grading_(v1::GradingService::NewStub(channel_)),
       id_prefix_(absl::StrFormat("%016x", RandomWord())) {}
 
 absl::Status Connection::Call(

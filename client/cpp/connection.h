@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "faultline/v1/grading.grpc.pb.h"
 #include "faultline/v1/history.grpc.pb.h"
 #include "faultline/v1/inspect.grpc.pb.h"
 #include "faultline/v1/machine.grpc.pb.h"
@@ -23,7 +24,8 @@ namespace faultline::client {
 
 // Every call ends after this long unless its own options say otherwise.
 inline constexpr absl::Duration kDefaultDeadline = absl::Seconds(30);
-// For calls whose work grows with a session's history: Replay, VerifySession.
+// For calls whose work grows with a session's history or with an exercise:
+// Replay, VerifySession, CreateExercise, Grade.
 inline constexpr absl::Duration kLongDeadline = absl::Hours(2);
 // A call that may be repeated is made at most this often.
 inline constexpr int kAttemptsMax = 4;
@@ -49,6 +51,7 @@ class Connection {
   v1::MachineService::Stub& machines() { return *machines_; }
   v1::InspectService::Stub& inspect() { return *inspect_; }
   v1::HistoryService::Stub& history() { return *history_; }
+  v1::GradingService::Stub& grading() { return *grading_; }
 
   // Makes a unary call until it succeeds, fails with something other than
   // UNAVAILABLE, or has used its attempts or its deadline.
@@ -73,6 +76,7 @@ class Connection {
   std::unique_ptr<v1::MachineService::Stub> machines_;
   std::unique_ptr<v1::InspectService::Stub> inspect_;
   std::unique_ptr<v1::HistoryService::Stub> history_;
+  std::unique_ptr<v1::GradingService::Stub> grading_;
   std::string id_prefix_;
   std::atomic<uint64_t> next_id_{1};
 };
