@@ -27,6 +27,7 @@ inline constexpr size_t kChunkBytes = kMiB;
 inline constexpr size_t kErrorTextBytesMax = 512;
 inline constexpr size_t kErrorBytesMax = 3 * kKiB;
 inline constexpr int kFieldViolationsMax = 8;
+inline constexpr size_t kFieldViolationsBytesMax = 3 * kKiB / 2;
 
 // --- Commands.
 inline constexpr uint64_t kAccessCountMax = uint64_t{1} << 24;
@@ -162,6 +163,21 @@ inline constexpr uint64_t kTrialAccessesMax = uint64_t{1} << 20;
 inline constexpr size_t kTrialEventsMax = size_t{1} << 17;
 inline constexpr int64_t kExercisesMax = 10'000;
 inline constexpr int64_t kAttemptsMax = 1'000'000;
+inline constexpr int64_t kGradesPerAttemptMax = 100;
+// What a student is shown, and each text of a check that is kept: a response
+// has room for one variant, and for one report.
+inline constexpr size_t kTitleBytesMax = 256;
+inline constexpr size_t kVariantBytesMax = kMiB;
+inline constexpr size_t kReportTextBytesMax = 4 * kKiB;
+// How often what others did at the same time is looked at anew before the
+// client is told to repeat its request.
+inline constexpr int kStartTriesMax = 8;
+inline constexpr int kGradeTriesMax = 4;
+// Starts of attempts and gradings that wait for a thread: a class that begins
+// at the same minute.
+inline constexpr size_t kStudentRequestsMax = 4096;
+// Grades read from the store at a time.
+inline constexpr int64_t kGradeReadRows = 16;
 
 // --- Pages of lists.
 inline constexpr int kSessionPageDefault = 50;
@@ -178,7 +194,7 @@ inline constexpr int kExercisePageDefault = 50;
 inline constexpr int kExercisePageMax = 1000;
 inline constexpr int kGradePageDefault = 50;
 inline constexpr int kGradePageMax = 1000;
-inline constexpr size_t kPageTokenBytesMax = 256;
+inline constexpr size_t kPageTokenBytesMax = 512;
 
 // --- Time.
 inline constexpr int kProgressMillis = 500;    // between messages of progress

@@ -121,8 +121,9 @@ int Serve(const ServeOptions& options) {
     return kServeDataBad;
   }
   SessionTable table(**store, options.table);
+  Gradebook gradebook(**store, table);
   absl::StatusOr<std::unique_ptr<Server>> server =
-      Server::Start(table, options.server);
+      Server::Start(table, gradebook, options.server);
   if (!server.ok()) {
     Log("%s", std::string(server.status().message()));
     return kServeAddressBad;

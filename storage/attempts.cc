@@ -51,6 +51,21 @@ SELECT ifnull(max(number), 0)
    AND student = ?
 )sql";
 
+constexpr char kCountUngraded[] = R"sql(
+SELECT count(*)
+  FROM attempts AS a
+ WHERE exercise_key = ?
+   AND student = ?
+   AND NOT EXISTS (SELECT 1
+                     FROM grades AS g
+                    WHERE g.attempt_key = a.attempt_key)
+)sql";
+
+constexpr char kCountAll[] = R"sql(
+SELECT count(*)
+  FROM attempts
+)sql";
+
 constexpr char kSelectAny[] = R"sql(
 SELECT EXISTS (SELECT 1
                  FROM attempts
@@ -258,6 +273,23 @@ absl::StatusOr<int64_t> CountAttemptRows(Database& database,
   FAULTLINE_ASSIGN_OR_RETURN(const int64_t exercise_key,
                              ReadExerciseKey(database, exercise));
   return LastNumber(database, exercise_key, student);
+}
+
+absl::StatusOr<int64_t> CountUngradedAttemptRows(Database& database,
+                                                 absl::string_view exercise,
+                                                 absl::string_view student) {
+  FAULTLINE_ASSIGN_OR_RETURN(const int64_t exercise_key,
+                             ReadExerciseKey(database, exercise));
+  FAULTLINE_ASSIGN_OR_RETURN(Statement count, database.Prepare(kCountUngraded));
+  count.Bind(1, exercise_key).BindText(2, student);
+  FAULTLINE_RETURN_IF_ERROR(count.Step().status());
+  return count.Int64(0);
+}
+
+absl::StatusOr<int64_t> CountAllAttemptRows(Database& database) {
+  FAULTLINE_ASSIGN_OR_RETURN(Statement count, database.Prepare(kCountAll));
+  FAULTLINE_RETURN_IF_ERROR(count.Step().status());
+  return count.Int64(0);
 }
 
 absl::StatusOr<bool> HasAttempts(Database& database, int64_t exercise_key) {

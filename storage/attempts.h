@@ -72,6 +72,14 @@ absl::StatusOr<int64_t> CountAttemptRows(Database& database,
                                          absl::string_view exercise,
                                          absl::string_view student);
 
+// How many of the student's have no grade yet.
+absl::StatusOr<int64_t> CountUngradedAttemptRows(Database& database,
+                                                 absl::string_view exercise,
+                                                 absl::string_view student);
+// Of all exercises, those included that PurgeAttempts has not come to yet. It
+// reads an index from end to end.
+absl::StatusOr<int64_t> CountAllAttemptRows(Database& database);
+
 // Whether the exercise with this key has any.
 absl::StatusOr<bool> HasAttempts(Database& database, int64_t exercise_key);
 // Removes up to `rows_max` attempts of a removed exercise; how many it found.

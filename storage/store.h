@@ -174,6 +174,10 @@ class Store {
       absl::string_view exercise, absl::string_view request_id);
   absl::StatusOr<int64_t> CountAttempts(absl::string_view exercise,
                                         absl::string_view student);
+  absl::StatusOr<int64_t> CountUngradedAttempts(absl::string_view exercise,
+                                                absl::string_view student);
+  // Of all exercises; for seldom use.
+  absl::StatusOr<int64_t> CountAllAttempts();
   [[nodiscard]] absl::Status GiveGrade(GradeRecord grade, int64_t of_submission,
                                        int64_t grades_max, Done done);
   absl::StatusOr<GradeRecord> GetGrade(absl::string_view exercise,

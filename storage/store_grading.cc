@@ -69,6 +69,19 @@ absl::StatusOr<int64_t> Store::CountAttempts(absl::string_view exercise,
   return CountAttemptRows(*database, exercise, student);
 }
 
+absl::StatusOr<int64_t> Store::CountUngradedAttempts(
+    absl::string_view exercise, absl::string_view student) {
+  FAULTLINE_ASSIGN_OR_RETURN(const Connections::Lease database,
+                             connections_->BorrowReader());
+  return CountUngradedAttemptRows(*database, exercise, student);
+}
+
+absl::StatusOr<int64_t> Store::CountAllAttempts() {
+  FAULTLINE_ASSIGN_OR_RETURN(const Connections::Lease database,
+                             connections_->BorrowReader());
+  return CountAllAttemptRows(*database);
+}
+
 // Compresses on the caller's thread: all sessions wait for the writer's.
 absl::Status Store::GiveGrade(GradeRecord grade, int64_t of_submission,
                               int64_t grades_max, Done done) {

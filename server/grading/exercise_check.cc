@@ -120,6 +120,10 @@ void Checker::CheckHead() {
   Require("", "id", exercise_.id(), "my-exercise");
   Require("", "title", exercise_.title(), "What it is about");
   Require("", "text", exercise_.text(), "What the student reads");
+  if (exercise_.title().size() > limits::kTitleBytesMax) {
+    Complain("title", absl::StrCat("has ", exercise_.title().size(),
+                                   " bytes: at most ", limits::kTitleBytesMax));
+  }
   if (!exercise_.id().empty() && !IsId(exercise_.id())) {
     Complain("id", absl::StrCat("must be 1 to ", limits::kExerciseIdBytesMax,
                                 " of a-z, 0-9 and -, first a letter, last no "

@@ -84,6 +84,8 @@ void RedactHidden(v1::GradeReport* report) {
 }
 
 void RedactAnswers(v1::GradeReport* report) {
+  // What the text does not show of them may be what is asked.
+  report->clear_variables();
   for (v1::GradedCheck& check : *report->mutable_checks()) {
     check.clear_staff_message();
     check.clear_expected();

@@ -12,6 +12,7 @@
 #include "server/grading/facts.h"
 #include "server/grading/template.h"
 #include "server/grading/yaml_message.h"
+#include "server/limits.h"
 
 namespace faultline::grading {
 namespace {
@@ -130,6 +131,11 @@ absl::StatusOr<v1::Variant> ToVariant(const v1::Exercise& exercise,
   FL_ASSIGN_OR_RETURN(*variant.mutable_text(), Fill(exercise.text(), scope));
   FL_RETURN_IF_ERROR(AddQuestions(exercise, scope, &variant));
   FL_RETURN_IF_ERROR(AddGoals(exercise, scope, &variant));
+  if (variant.ByteSizeLong() > limits::kVariantBytesMax) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("what a student is shown has ", variant.ByteSizeLong(),
+                     " bytes: at most ", limits::kVariantBytesMax));
+  }
   return variant;
 }
 

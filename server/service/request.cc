@@ -14,6 +14,7 @@
 #include "server/codec/outcome.h"
 #include "server/codec/status_macros.h"
 #include "server/codec/utf8.h"
+#include "server/grading/exercise.h"
 #include "server/limits.h"
 
 namespace faultline {
@@ -137,13 +138,58 @@ absl::StatusOr<ParticipantPath> ParticipantPathOf(absl::string_view field,
   return errors::InvalidField(field, absl::StrCat("must be ", kForm));
 }
 
-absl::Status CheckRequestId(absl::string_view request_id) {
+absl::StatusOr<std::string> ExerciseIdOf(const std::string& exercise) {
+  if (exercise.empty()) {
+    return errors::MissingField("exercise",
+                                "is required: the name of an exercise, "
+                                "exercises/{exercise}");
+  }
+  const std::vector<std::string> parts = absl::StrSplit(exercise, '/');
+  if (parts.size() != 2 || parts[0] != "exercises" || !IsId(parts[1])) {
+    return errors::InvalidField(
+        "exercise",
+        "must be a name of the form exercises/{exercise}, as CreateExercise "
+        "and ListExercises return it");
+  }
+  return parts[1];
+}
+
+absl::StatusOr<AttemptIds> AttemptIdsOf(const std::string& attempt) {
+  if (attempt.empty()) {
+    return errors::MissingField("attempt",
+                                "is required: the name of an attempt, "
+                                "exercises/{exercise}/attempts/{attempt}");
+  }
+  const std::vector<std::string> parts = absl::StrSplit(attempt, '/');
+  if (parts.size() != 4 || parts[0] != "exercises" || parts[2] != "attempts" ||
+      !IsId(parts[1]) || !IsId(parts[3])) {
+    return errors::InvalidField(
+        "attempt",
+        "must be a name of the form exercises/{exercise}/attempts/{attempt}, "
+        "as StartAttempt returns it");
+  }
+  return AttemptIds{parts[1], parts[3]};
+}
+
+absl::Status CheckStudentField(const std::string& student) {
+  if (student.empty()) {
+    return errors::MissingField("student",
+                                "is required: who it is, for example an "
+                                "address");
+  }
+  const absl::Status status = grading::CheckStudent(student);
+  return status.ok() ? status
+                     : errors::InvalidField("student", status.message());
+}
+
+absl::Status CheckRequestId(absl::string_view field,
+                            absl::string_view request_id) {
   const bool ok = request_id.size() <= limits::kRequestIdBytesMax &&
                   std::all_of(request_id.begin(), request_id.end(),
                               [](char c) { return absl::ascii_isgraph(c); });
   if (ok) return absl::OkStatus();
   return errors::InvalidField(
-      "options.request_id",
+      field,
       absl::StrCat("must be at most ", limits::kRequestIdBytesMax,
                    " printable ASCII characters without spaces, for example a "
                    "UUID"));
@@ -172,7 +218,7 @@ absl::StatusOr<ExecuteOptions> OptionsOf(const v1::CallOptions& proto,
     }
     options.participant = std::move(path.participant);
   }
-  FL_RETURN_IF_ERROR(CheckRequestId(proto.request_id()));
+  FL_RETURN_IF_ERROR(CheckRequestId("options.request_id", proto.request_id()));
   options.request_id = proto.request_id();
   if (proto.has_expected_revision()) {
     FL_RETURN_IF_ERROR(

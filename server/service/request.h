@@ -10,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "faultline/v1/outcome.pb.h"
 #include "google/protobuf/message_lite.h"
+#include "server/gradebook/names.h"
 #include "server/session/session_types.h"
 
 namespace faultline {
@@ -39,8 +40,15 @@ absl::StatusOr<SnapshotIds> SnapshotIdsOf(const std::string& snapshot);
 absl::Status CheckSnapshotId(absl::string_view field, absl::string_view id);
 absl::Status CheckDisplayName(absl::string_view display_name);
 
+// "exercises/cow" -> "cow"; "exercises/cow/attempts/a7f" -> "cow", "a7f".
+absl::StatusOr<std::string> ExerciseIdOf(const std::string& exercise);
+absl::StatusOr<AttemptIds> AttemptIdsOf(const std::string& attempt);
+// As grading::CheckStudent, about the field `student`.
+absl::Status CheckStudentField(const std::string& student);
+
 // 1 to 64 printable ASCII characters, or empty.
-absl::Status CheckRequestId(absl::string_view request_id);
+absl::Status CheckRequestId(absl::string_view field,
+                            absl::string_view request_id);
 absl::Status CheckRevision(absl::string_view field, int64_t revision);
 
 // "sessions/lab-1/participants/ada" taken apart. A name that no participant can

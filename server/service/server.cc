@@ -13,6 +13,7 @@
 #include "server/codec/status_macros.h"
 #include "server/limits.h"
 #include "server/service/call.h"
+#include "server/service/grading_service.h"
 #include "server/service/history_service.h"
 #include "server/service/inspect_service.h"
 #include "server/service/listen.h"
@@ -44,14 +45,16 @@ class UnknownMethods final : public grpc::CallbackGenericService {
 }  // namespace
 
 struct Server::Services {
-  Services(SessionTable& table, DrainList& drain, int slow_threads)
+  Services(SessionTable& table, Gradebook& gradebook, DrainList& drain,
+           int slow_threads)
       : quick(kQuickThreads, limits::kQuickRequestsMax),
         slow(static_cast<size_t>(slow_threads), limits::kSlowRequestsMax),
         context{table, drain, quick, slow},
         sessions(context),
         machines(context),
         inspect(context),
-        history(context) {}
+        history(context),
+        grading(context, gradebook) {}
 
   Workers quick;
   Workers slow;
@@ -60,6 +63,7 @@ struct Server::Services {
   MachineServiceImpl machines;
   InspectServiceImpl inspect;
   HistoryServiceImpl history;
+  GradingServiceImpl grading;
   UnknownMethods unknown;
 };
 
@@ -68,9 +72,10 @@ Server::Server() = default;
 Server::~Server() { Shutdown(absl::ZeroDuration()); }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(SessionTable& table,
+                                                      Gradebook& gradebook,
                                                       const Options& options) {
   std::unique_ptr<Server> server(new Server);
-  FL_RETURN_IF_ERROR(server->Listen(table, options));
+  FL_RETURN_IF_ERROR(server->Listen(table, gradebook, options));
   return server;
 }
 
@@ -81,11 +86,13 @@ absl::Status Server::Check(const Options& options) {
   return CheckFree(listen);
 }
 
-absl::Status Server::Listen(SessionTable& table, const Options& options) {
+absl::Status Server::Listen(SessionTable& table, Gradebook& gradebook,
+                            const Options& options) {
   FL_RETURN_IF_ERROR(Check(options));
   FL_ASSIGN_OR_RETURN(const ListenAddress listen,
                       ParseListenAddress(options.listen));
-  services_ = std::make_unique<Services>(table, drain_, options.workers);
+  services_ =
+      std::make_unique<Services>(table, gradebook, drain_, options.workers);
 
   EnablePlugins(options.reflection);
   grpc::ServerBuilder builder;
@@ -94,7 +101,7 @@ absl::Status Server::Listen(SessionTable& table, const Options& options) {
                            &port_);
   const std::vector<grpc::Service*> services = {
       &services_->sessions, &services_->machines, &services_->inspect,
-      &services_->history};
+      &services_->history, &services_->grading};
   for (grpc::Service* service : services) builder.RegisterService(service);
   builder.RegisterCallbackGenericService(&services_->unknown);
   server_ = builder.BuildAndStart();
@@ -105,7 +112,8 @@ absl::Status Server::Listen(SessionTable& table, const Options& options) {
   for (const char* name : {v1::SessionService::service_full_name(),
                            v1::MachineService::service_full_name(),
                            v1::InspectService::service_full_name(),
-                           v1::HistoryService::service_full_name()}) {
+                           v1::HistoryService::service_full_name(),
+                           v1::GradingService::service_full_name()}) {
     server_->GetHealthCheckService()->SetServingStatus(name, true);
   }
   return absl::OkStatus();

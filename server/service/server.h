@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/gradebook/gradebook.h"
 #include "server/service/drain.h"
 #include "server/session/session_table.h"
 
@@ -18,7 +19,7 @@ namespace faultline {
 
 inline constexpr char kDefaultListen[] = "127.0.0.1:50051";
 
-// The server is thread-safe; `table` must outlive it.
+// The server is thread-safe; `table` and `gradebook` must outlive it.
 class Server {
  public:
   struct Options {
@@ -34,6 +35,7 @@ class Server {
   static absl::Status Check(const Options& options);
 
   static absl::StatusOr<std::unique_ptr<Server>> Start(SessionTable& table,
+                                                       Gradebook& gradebook,
                                                        const Options& options);
   ~Server();
   Server(const Server&) = delete;
@@ -52,7 +54,8 @@ class Server {
   struct Services;
 
   Server();
-  absl::Status Listen(SessionTable& table, const Options& options);
+  absl::Status Listen(SessionTable& table, Gradebook& gradebook,
+                      const Options& options);
 
   DrainList drain_;
   std::unique_ptr<Services> services_;

@@ -2,12 +2,12 @@
 
 #include <utility>
 
-#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "server/codec/errors.h"
 #include "server/codec/status_macros.h"
 #include "server/session/random_id.h"
 #include "server/session/record.h"
+#include "server/session/wait_for.h"
 
 namespace faultline {
 namespace {
@@ -265,19 +265,8 @@ void SessionTable::LookInMemory(
 
 absl::StatusOr<std::shared_ptr<const MachineView>> SessionTable::WaitForLook(
     absl::string_view id) {
-  // Shared: whoever answers may still be in there when we go on.
-  struct Waiting {
-    absl::Notification answered;
-    absl::StatusOr<std::shared_ptr<const MachineView>> view;
-  };
-  auto waiting = std::make_shared<Waiting>();
-  Look(id, absl::nullopt,
-       [waiting](absl::StatusOr<std::shared_ptr<const MachineView>> view) {
-         waiting->view = std::move(view);
-         waiting->answered.Notify();
-       });
-  waiting->answered.WaitForNotification();
-  return std::move(waiting->view);
+  return WaitForAnswer<std::shared_ptr<const MachineView>>(
+      [&](auto answer) { Look(id, absl::nullopt, std::move(answer)); });
 }
 
 std::shared_ptr<const MachineView> SessionTable::LookIfInMemory(

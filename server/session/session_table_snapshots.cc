@@ -3,9 +3,7 @@
 #include <memory>
 #include <utility>
 
-#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
 #include "server/codec/errors.h"
 #include "server/codec/status_macros.h"
 #include "server/limits.h"
@@ -13,25 +11,10 @@
 #include "server/session/record.h"
 #include "server/session/session_table.h"
 #include "server/session/snapshots.h"
+#include "server/session/wait_for.h"
 
 namespace faultline {
 namespace {
-
-// Submits a write to the store and waits until it is durable.
-absl::Status WaitFor(absl::FunctionRef<absl::Status(storage::Done)> submit) {
-  // Shared: the writer may still be in there when we go on.
-  struct Waiting {
-    absl::Notification answered;
-    absl::Status status;
-  };
-  auto waiting = std::make_shared<Waiting>();
-  FL_RETURN_IF_ERROR(submit([waiting](absl::Status status) {
-    waiting->status = std::move(status);
-    waiting->answered.Notify();
-  }));
-  waiting->answered.WaitForNotification();
-  return waiting->status;
-}
 
 std::string ChooseSnapshotId(int64_t revision) {
   constexpr int kRandomLength = 6;
@@ -111,7 +94,7 @@ absl::StatusOr<std::vector<SnapshotInfo>> SessionTable::ListSnapshots(
 
 absl::Status SessionTable::DeleteSnapshot(absl::string_view id,
                                           absl::string_view snapshot) {
-  const absl::Status deleted = WaitFor([&](storage::Done done) {
+  const absl::Status deleted = WaitForWrite([&](storage::Done done) {
     return store_.DeleteSnapshot(id, snapshot, std::move(done));
   });
   return deleted.ok() ? absl::OkStatus() : SnapshotError(id, snapshot, deleted);
@@ -138,7 +121,7 @@ absl::StatusOr<SessionInfo> SessionTable::RestoreSnapshot(
                     .revision = taken.revision,
                     .fingerprint = taken.fingerprint,
                     .state_version = static_cast<int64_t>(kStateVersion)};
-  const absl::Status restored = WaitFor([&](storage::Done done) {
+  const absl::Status restored = WaitForWrite([&](storage::Done done) {
     return store_.RestoreSession(RecordOf(info), id, snapshot, std::move(done));
   });
   if (restored.ok()) return info;

@@ -141,6 +141,14 @@ TEST(Errors, ListAtMostAFewViolations) {
   EXPECT_LT(bad.ByteSizeLong(), limits::kErrorBytesMax);
 }
 
+TEST(Errors, ListOnlyAsManyViolationsAsATrailerHolds) {
+  const std::vector<FieldViolation> many(8, {"yaml", std::string(600, 'x')});
+  google::rpc::BadRequest bad;
+  ASSERT_TRUE(Get(errors::InvalidFields(many), &bad));
+  EXPECT_EQ(bad.field_violations_size(), 2);
+  EXPECT_LE(bad.ByteSizeLong(), limits::kFieldViolationsBytesMax);
+}
+
 TEST(Errors, CutWhatAClientSentBetweenTwoCharacters) {
   std::string name = "sessions/";
   for (int i = 0; i < 200; ++i) name += "é";

@@ -52,6 +52,7 @@ SCENARIO = "server/scenario/"
 SERVICE = (
     "server/session/",
     "server/grading/",
+    "server/gradebook/",
     "server/codec/",
     M,
     "server/limits.h",
@@ -89,6 +90,12 @@ LAYERS = (
     Layer(
         "server/session/",
         (M, "server/codec/", "storage/", "server/limits.h"),
+        ("absl", "messages"),
+    ),
+    Layer(
+        "server/gradebook/",
+        ("server/session/", "server/grading/", "server/codec/", M, "storage/")
+        + ("server/limits.h",),
         ("absl", "messages"),
     ),
     Layer("server/service/", SERVICE, ("absl", "messages", "grpc", "system")),

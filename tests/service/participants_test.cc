@@ -190,7 +190,7 @@ TEST_F(ParticipantsTest, ACommandWithoutAParticipantHasItsAddress) {
   Server::Options options;
   options.listen =
       absl::StrCat("unix:", ::testing::TempDir(), "/fl-p-", ::getpid());
-  auto server = Server::Start(*table_, options);
+  auto server = Server::Start(*table_, *gradebook_, options);
   ASSERT_TRUE(server.ok()) << server.status();
   Connect(grpc::CreateChannel((*server)->address(),
                               grpc::InsecureChannelCredentials()));

@@ -42,6 +42,41 @@ TEST(ParticipantPath, IsTakenApart) {
             "FIELD_INVALID");
 }
 
+TEST(ExerciseName, IsTakenApart) {
+  EXPECT_EQ(*ExerciseIdOf("exercises/cow"), "cow");
+  EXPECT_EQ(errors::ReasonOf(ExerciseIdOf("").status()), "FIELD_MISSING");
+  for (const char* name :
+       {"cow", "exercise/cow", "exercises/", "exercises/Cow", "exercises/a-",
+        "exercises/a/b", "exercises/cow/attempts/a"}) {
+    EXPECT_EQ(errors::ReasonOf(ExerciseIdOf(name).status()), "FIELD_INVALID")
+        << name;
+  }
+}
+
+TEST(AttemptName, IsTakenApart) {
+  const auto ids = AttemptIdsOf("exercises/cow/attempts/a7f");
+  ASSERT_TRUE(ids.ok()) << ids.status();
+  EXPECT_EQ(ids->exercise, "cow");
+  EXPECT_EQ(ids->attempt, "a7f");
+  EXPECT_EQ(errors::ReasonOf(AttemptIdsOf("").status()), "FIELD_MISSING");
+  for (const char* name :
+       {"a7f", "exercises/cow", "exercises/cow/attempts/",
+        "exercises/cow/attempt/a7f", "exercises//attempts/a7f",
+        "exercises/cow/attempts/a7f/grades/g"}) {
+    EXPECT_EQ(errors::ReasonOf(AttemptIdsOf(name).status()), "FIELD_INVALID")
+        << name;
+  }
+}
+
+TEST(Student, IsPrintableAndShort) {
+  EXPECT_TRUE(CheckStudentField("ada@x.edu").ok());
+  EXPECT_EQ(errors::ReasonOf(CheckStudentField("")), "FIELD_MISSING");
+  for (const std::string& student :
+       {std::string("a b"), std::string("é"), std::string(129, 'a')}) {
+    EXPECT_EQ(errors::ReasonOf(CheckStudentField(student)), "FIELD_INVALID");
+  }
+}
+
 TEST(Peer, IsWhatAPersonWouldWrite) {
   EXPECT_EQ(PeerOf("ipv4:127.0.0.1:40112"), "ipv4:127.0.0.1:40112");
   EXPECT_EQ(PeerOf("ipv6:%5B::1%5D:40112"), "ipv6:[::1]:40112");
@@ -51,11 +86,13 @@ TEST(Peer, IsWhatAPersonWouldWrite) {
 }
 
 TEST(RequestId, IsPrintableAndShort) {
-  EXPECT_TRUE(CheckRequestId("").ok());
-  EXPECT_TRUE(CheckRequestId("5a0e8b7e-3f5c-4c5e-9b0a-0c1d2e3f4a5b").ok());
-  EXPECT_FALSE(CheckRequestId("a b").ok());
-  EXPECT_FALSE(CheckRequestId("é").ok());
-  EXPECT_FALSE(CheckRequestId(std::string(65, 'a')).ok());
+  EXPECT_TRUE(CheckRequestId("request_id", "").ok());
+  EXPECT_TRUE(
+      CheckRequestId("request_id", "5a0e8b7e-3f5c-4c5e-9b0a-0c1d2e3f4a5b")
+          .ok());
+  EXPECT_FALSE(CheckRequestId("request_id", "a b").ok());
+  EXPECT_FALSE(CheckRequestId("request_id", "é").ok());
+  EXPECT_FALSE(CheckRequestId("request_id", std::string(65, 'a')).ok());
 }
 
 TEST(PageSize, HasADefaultAndAGreatestValue) {
@@ -72,7 +109,7 @@ TEST(PageToken, IsGoodForTheSameRequestOnly) {
   for (const std::string& other :
        {PageToken("commands", "sessions/a\n7", "4096"),
         PageToken("vmas", "sessions/a\n8", "4096"), std::string("4096"),
-        std::string("***"), token + "AAAA" + std::string(300, 'A')}) {
+        std::string("***"), token + "AAAA" + std::string(600, 'A')}) {
     EXPECT_EQ(
         errors::ReasonOf(PageCursor(other, "vmas", "sessions/a\n7").status()),
         "FIELD_INVALID");

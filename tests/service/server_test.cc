@@ -80,7 +80,8 @@ class ServerTest : public testing::TestServer {
 TEST_F(ServerTest, EveryServiceIsHealthy) {
   for (const char* service :
        {"", "faultline.v1.SessionService", "faultline.v1.MachineService",
-        "faultline.v1.InspectService", "faultline.v1.HistoryService"}) {
+        "faultline.v1.InspectService", "faultline.v1.HistoryService",
+        "faultline.v1.GradingService"}) {
     EXPECT_TRUE(IsServing(service)) << service;
   }
 }
@@ -91,8 +92,9 @@ TEST_F(ServerTest, ReflectionNamesEveryService) {
       Call("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
            StringField(7, ""), &response);
   EXPECT_TRUE(status.ok()) << status.error_message();
-  for (const char* service : {"SessionService", "MachineService",
-                              "InspectService", "HistoryService"}) {
+  for (const char* service :
+       {"SessionService", "MachineService", "InspectService", "HistoryService",
+        "GradingService"}) {
     EXPECT_THAT(response, HasSubstr(absl::StrCat("faultline.v1.", service)));
   }
 }
@@ -133,7 +135,7 @@ TEST_F(ServerTest, AnswersOverAUnixSocket) {
   Server::Options options;
   options.listen =
       absl::StrCat("unix:", ::testing::TempDir(), "/fl-", ::getpid(), ".sock");
-  auto server = Server::Start(*table_, options);
+  auto server = Server::Start(*table_, *gradebook_, options);
   ASSERT_TRUE(server.ok()) << server.status();
   EXPECT_EQ((*server)->address(), options.listen);
   Connect(grpc::CreateChannel((*server)->address(),
@@ -146,7 +148,7 @@ TEST_F(ServerTest, AnswersOverAUnixSocket) {
 TEST_F(ServerTest, SaysThatAPortIsInUse) {
   Server::Options options;
   options.listen = server_->address();
-  const auto second = Server::Start(*table_, options);
+  const auto second = Server::Start(*table_, *gradebook_, options);
   ASSERT_FALSE(second.ok());
   EXPECT_EQ(errors::ReasonOf(second.status()), "LISTEN_ADDRESS_IN_USE");
   EXPECT_THAT(std::string(second.status().message()), HasSubstr("--listen"));
@@ -155,20 +157,20 @@ TEST_F(ServerTest, SaysThatAPortIsInUse) {
 TEST_F(ServerTest, ListensForOthersOnlyWhenAskedTo) {
   Server::Options options;
   options.listen = "0.0.0.0:0";
-  const auto refused = Server::Start(*table_, options);
+  const auto refused = Server::Start(*table_, *gradebook_, options);
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(errors::ReasonOf(refused.status()), "LISTEN_ADDRESS_REMOTE");
   EXPECT_THAT(std::string(refused.status().message()),
               HasSubstr("--allow-remote"));
   options.allow_remote = true;
-  EXPECT_TRUE(Server::Start(*table_, options).ok());
+  EXPECT_TRUE(Server::Start(*table_, *gradebook_, options).ok());
 }
 
 TEST_F(ServerTest, SaysThatAnAddressIsNotOurs) {
   Server::Options options;
   options.listen = "192.0.2.1:50051";  // RFC 5737: nobody has it
   options.allow_remote = true;
-  const auto server = Server::Start(*table_, options);
+  const auto server = Server::Start(*table_, *gradebook_, options);
   ASSERT_FALSE(server.ok());
   EXPECT_EQ(errors::ReasonOf(server.status()), "LISTEN_FAILED");
 }

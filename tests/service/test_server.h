@@ -13,12 +13,14 @@
 #include <variant>
 
 #include "absl/synchronization/notification.h"
+#include "faultline/v1/grading.grpc.pb.h"
 #include "faultline/v1/history.grpc.pb.h"
 #include "faultline/v1/inspect.grpc.pb.h"
 #include "faultline/v1/machine.grpc.pb.h"
 #include "faultline/v1/session.grpc.pb.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
+#include "server/gradebook/gradebook.h"
 #include "server/service/server.h"
 #include "server/session/session_table.h"
 #include "storage/store.h"
@@ -81,9 +83,10 @@ class TestServer : public ::testing::Test {
       return machine.Apply(command, level);
     };
     table_ = std::make_unique<SessionTable>(*store_, table_options);
+    gradebook_ = std::make_unique<Gradebook>(*store_, *table_);
     Server::Options options;
     options.listen = "127.0.0.1:0";
-    auto server = Server::Start(*table_, options);
+    auto server = Server::Start(*table_, *gradebook_, options);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     Connect(grpc::CreateChannel(server_->address(),
@@ -96,6 +99,7 @@ class TestServer : public ::testing::Test {
     machines_ = v1::MachineService::NewStub(channel_);
     inspect_ = v1::InspectService::NewStub(channel_);
     history_ = v1::HistoryService::NewStub(channel_);
+    grading_ = v1::GradingService::NewStub(channel_);
   }
 
   // A client's context; every call of a test ends by itself.
@@ -179,12 +183,14 @@ class TestServer : public ::testing::Test {
   absl::Notification go_on_;
   std::unique_ptr<storage::Store> store_;
   std::unique_ptr<SessionTable> table_;
+  std::unique_ptr<Gradebook> gradebook_;
   std::unique_ptr<Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::SessionService::Stub> sessions_;
   std::unique_ptr<v1::MachineService::Stub> machines_;
   std::unique_ptr<v1::InspectService::Stub> inspect_;
   std::unique_ptr<v1::HistoryService::Stub> history_;
+  std::unique_ptr<v1::GradingService::Stub> grading_;
 };
 
 }  // namespace faultline::testing

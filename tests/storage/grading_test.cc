@@ -162,6 +162,26 @@ TEST_F(GradingTest, CountsTheAttemptsOfAStudent) {
   EXPECT_EQ(*store_->CountAttempts("ex", "eve"), 0);
 }
 
+TEST_F(GradingTest, CountsTheAttemptsWithoutAGrade) {
+  const int64_t before = *store_->CountAllAttempts();
+  ASSERT_TRUE(Put(*store_, MakeExercise("cow")).ok());
+  for (int64_t number = 1; number <= 3; ++number) {
+    ASSERT_TRUE(Start(*store_, MakeAttempt("cow", "ada", number)).ok());
+  }
+  ASSERT_TRUE(Start(*store_, MakeAttempt("cow", "bob", 1)).ok());
+  EXPECT_EQ(*store_->CountUngradedAttempts("cow", "ada"), 3);
+  ASSERT_TRUE(HandIn(*store_, "cow", "ada-2", "x").ok());
+  EXPECT_EQ(*store_->CountUngradedAttempts("cow", "ada"), 3);
+  ASSERT_TRUE(Give(*store_, MakeGrade("cow", "ada-2", "g1")).ok());
+  ASSERT_TRUE(Give(*store_, MakeGrade("cow", "ada-2", "g2")).ok());
+  EXPECT_EQ(*store_->CountUngradedAttempts("cow", "ada"), 2);
+  EXPECT_EQ(*store_->CountUngradedAttempts("cow", "bob"), 1);
+  EXPECT_EQ(*store_->CountUngradedAttempts("cow", "eve"), 0);
+  EXPECT_EQ(ReasonOf(store_->CountUngradedAttempts("no", "ada").status()),
+            "EXERCISE_NOT_FOUND");
+  EXPECT_EQ(*store_->CountAllAttempts(), before + 4);
+}
+
 TEST_F(GradingTest, FindsNothingForNoRequestId) {
   ASSERT_TRUE(HandIn(*store_, "ex", "ada-1", "answers").ok());
   ASSERT_TRUE(Give(*store_, MakeGrade("ex", "ada-1", "g")).ok());

@@ -15,6 +15,7 @@
 #include "absl/time/clock.h"
 #include "client/cpp/client.h"
 #include "client/cpp/error.h"
+#include "server/gradebook/gradebook.h"
 #include "server/service/server.h"
 #include "server/session/session_table.h"
 #include "storage/store.h"
@@ -259,10 +260,11 @@ TEST_F(LostSnapshotsTest, AServerThatCannotLookBackIsRefused) {
 
 class RealSnapshotsTest : public testing::Test {
  protected:
-  RealSnapshotsTest() : store_(OpenStore()), table_(*store_) {
+  RealSnapshotsTest()
+      : store_(OpenStore()), table_(*store_), gradebook_(*store_, table_) {
     Server::Options options;
     options.listen = "127.0.0.1:0";
-    server_ = *Server::Start(table_, options);
+    server_ = *Server::Start(table_, gradebook_, options);
     client_ = std::make_unique<Client>(*Client::Connect(server_->address()));
   }
   static std::unique_ptr<storage::Store> OpenStore() {
@@ -281,6 +283,7 @@ class RealSnapshotsTest : public testing::Test {
 
   std::unique_ptr<storage::Store> store_;
   SessionTable table_;
+  Gradebook gradebook_;
   std::unique_ptr<Server> server_;
   std::unique_ptr<Client> client_;
 };

@@ -20,6 +20,7 @@
 #include "client/cpp/error.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
+#include "server/gradebook/gradebook.h"
 #include "server/service/server.h"
 #include "server/session/session_table.h"
 #include "storage/store.h"
@@ -236,7 +237,10 @@ TEST_F(WatchTest, TheCallbackEndsIt) {
 
 class RealServerTest : public testing::Test {
  protected:
-  RealServerTest() : store_(OpenStore()), table_(*store_) { Start(0); }
+  RealServerTest()
+      : store_(OpenStore()), table_(*store_), gradebook_(*store_, table_) {
+    Start(0);
+  }
 
   static std::unique_ptr<storage::Store> OpenStore() {
     storage::Store::Options options;
@@ -246,7 +250,7 @@ class RealServerTest : public testing::Test {
   void Start(int port) {
     Server::Options options;
     options.listen = absl::StrCat("127.0.0.1:", port);
-    auto server = Server::Start(table_, options);
+    auto server = Server::Start(table_, gradebook_, options);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
   }
@@ -261,6 +265,7 @@ class RealServerTest : public testing::Test {
 
   std::unique_ptr<storage::Store> store_;
   SessionTable table_;
+  Gradebook gradebook_;
   std::unique_ptr<Server> server_;
 };
 
