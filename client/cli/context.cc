@@ -3,6 +3,7 @@
 #include <CLI/App.hpp>
 #include <cstdio>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
@@ -64,6 +65,31 @@ absl::StatusOr<client::Session> OpenOrCreate(const Place& place,
 int Fail(const absl::Status& status) {
   absl::FPrintF(stderr, "faultline: %s\n", client::Explain(status));
   return kExitCannot;
+}
+
+int FailUsage(const absl::Status& status) {
+  absl::FPrintF(stderr, "faultline: %s\n", status.message());
+  return kExitUsage;
+}
+
+absl::StatusOr<Moment> MomentOf(const std::string& session,
+                                const std::string& flag, int64_t revision) {
+  const size_t at = session.find('@');
+  if (at == std::string::npos) return Moment{session, revision};
+  Moment moment{session.substr(0, at)};
+  if (!absl::SimpleAtoi(session.substr(at + 1), &moment.revision) ||
+      moment.revision < 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", session,
+                     "' is no session and no place in one: after "
+                     "@ comes the number of a revision, as in lab-1@7"));
+  }
+  if (revision >= 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", session, "' and ", flag, " ", revision,
+                     " both name a revision: leave one out"));
+  }
+  return moment;
 }
 
 void AddServerOption(CLI::App& command, std::string* server) {

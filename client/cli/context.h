@@ -4,6 +4,7 @@
 #ifndef FAULTLINE_CLIENT_CLI_CONTEXT_H_
 #define FAULTLINE_CLIENT_CLI_CONTEXT_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -36,6 +37,22 @@ struct Place {
 // Declares --server on a subcommand that always needs one; the environment
 // variable FAULTLINE_SERVER is its default.
 void AddServerOption(CLI::App& command, std::string* server);
+
+// A place in a session's history. `revision` -1: as the command has it without
+// one.
+struct Moment {
+  std::string session;
+  int64_t revision = -1;
+};
+
+// The place that is named on a command line: "lab-1", or "lab-1@7" as the
+// evidence of a grade has it, and what the flag `flag` says, -1 for nothing.
+// INVALID_ARGUMENT when it cannot be one, or both say a revision.
+absl::StatusOr<Moment> MomentOf(const std::string& session,
+                                const std::string& flag, int64_t revision);
+
+// Says on stderr what is wrong with the command line and gives kExitUsage.
+int FailUsage(const absl::Status& status);
 
 // A time as a person reads it, where the command runs: "2026-11-22 04:04:28".
 std::string TimeText(const google::protobuf::Timestamp& time);

@@ -3,6 +3,7 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 
@@ -17,14 +18,15 @@ struct HistoryFlags {
   std::string server;
   std::string session;
   std::string path;
-  uint32_t to_revision = 0;
-  int64_t at = -1;  // -1: as it is
+  // -1: as it is, all
+  int64_t revision = -1;
 };
 
-absl::StatusOr<client::Session> Open(const HistoryFlags& flags) {
+absl::StatusOr<client::Session> Open(const HistoryFlags& flags,
+                                     const std::string& session) {
   auto client = client::Client::Connect(flags.server);
   if (!client.ok()) return client.status();
-  return client->OpenSession(flags.session);
+  return client->OpenSession(session);
 }
 
 // Reports progress of a stream through one Progress line.
@@ -36,10 +38,13 @@ client::ProgressCallback Show(Progress& progress) {
 }
 
 int Cat(const HistoryFlags& flags) {
-  auto session = Open(flags);
+  const auto moment = MomentOf(flags.session, "--at", flags.revision);
+  if (!moment.ok()) return FailUsage(moment.status());
+  auto session = Open(flags, moment->session);
   if (!session.ok()) return Fail(session.status());
-  auto text = flags.at < 0 ? session->ReadProc(flags.path)
-                           : session->At(flags.at).ReadProc(flags.path);
+  auto text = moment->revision < 0
+                  ? session->ReadProc(flags.path)
+                  : session->At(moment->revision).ReadProc(flags.path);
   if (!text.ok()) return Fail(text.status());
   std::cout << *text << std::flush;
   return std::cout.good() ? kExitOk : kExitCannot;
@@ -56,12 +61,19 @@ void PrintDivergence(const v1::Divergence& divergence) {
 }
 
 int Replay(const HistoryFlags& flags) {
-  auto session = Open(flags);
+  const auto moment = MomentOf(flags.session, "--to", flags.revision);
+  if (!moment.ok()) return FailUsage(moment.status());
+  if (moment->revision == 0) {
+    return FailUsage(absl::InvalidArgumentError(
+        "nothing comes before revision 1: replay to 1 or later"));
+  }
+  auto session = Open(flags, moment->session);
   if (!session.ok()) return Fail(session.status());
   absl::StatusOr<v1::ReplayReport> report;
   {
     Progress progress("replaying", "commands", 0);
-    report = session->Replay(flags.to_revision, Show(progress));
+    report =
+        session->Replay(std::max<int64_t>(moment->revision, 0), Show(progress));
   }
   if (!report.ok()) return Fail(report.status());
   std::cout << absl::StrFormat(
@@ -73,7 +85,7 @@ int Replay(const HistoryFlags& flags) {
 }
 
 int Verify(const HistoryFlags& flags) {
-  auto session = Open(flags);
+  auto session = Open(flags, flags.session);
   if (!session.ok()) return Fail(session.status());
   absl::StatusOr<v1::VerifyReport> report;
   {
@@ -119,7 +131,7 @@ void AddCat(CLI::App& app, Context& context) {
   cat->add_option("--session", flags->session, "The session")
       ->required()
       ->type_name("ID");
-  cat->add_option("--at", flags->at,
+  cat->add_option("--at", flags->revision,
                   "As it was after this revision, also of a closed session "
                   "(default: as it is)")
       ->check(CLI::NonNegativeNumber)
@@ -128,6 +140,7 @@ void AddCat(CLI::App& app, Context& context) {
       "Examples:\n"
       "  faultline cat /proc/1/maps --session lab-1\n"
       "  faultline cat /proc/1/maps --session lab-1 --at 12\n"
+      "  faultline cat /proc/1/maps --session lab-1@12      the same\n"
       "  faultline cat /proc/buddyinfo --session lab-1\n"
       "The first process has pid 1. The text is in Linux's own format.");
 }
@@ -141,8 +154,9 @@ void AddReplay(CLI::App& app, Context& context) {
       ->required()
       ->type_name("ID");
   replay
-      ->add_option("--to", flags->to_revision,
+      ->add_option("--to", flags->revision,
                    "Up to this revision (default: all)")
+      ->check(CLI::PositiveNumber)
       ->type_name("REVISION");
   replay->footer(
       "The commands run on a fresh machine on the server; the outcome of each\n"
@@ -151,7 +165,8 @@ void AddReplay(CLI::App& app, Context& context) {
       "\n"
       "Examples:\n"
       "  faultline replay lab-1\n"
-      "  faultline replay lab-1 --to 100");
+      "  faultline replay lab-1 --to 100\n"
+      "  faultline replay lab-1@100                 the same");
 }
 
 void AddVerify(CLI::App& app, Context& context) {

@@ -37,6 +37,7 @@ constexpr char kShowFooter[] =
     "Examples:\n"
     "  faultline show lab-1\n"
     "  faultline show lab-1 --at 12           as it was after revision 12\n"
+    "  faultline show sessions/lab-1@12       the same, as a grade names it\n"
     "  faultline show lab-1 --pid 2 --width 120\n"
     "  faultline show lab-1 --color always | less -R";
 
@@ -76,10 +77,12 @@ PictureStyle StyleOf(const ShowFlags& flags) {
 }
 
 int Show(const ShowFlags& flags) {
-  auto recording = OpenRecording(flags.server, flags.session);
+  const auto moment = MomentOf(flags.session, "--at", flags.at);
+  if (!moment.ok()) return FailUsage(moment.status());
+  auto recording = OpenRecording(flags.server, moment->session);
   if (!recording.ok()) return Fail(recording.status());
   ShowRequest request;
-  if (flags.at >= 0) request.at = flags.at;
+  if (moment->revision >= 0) request.at = moment->revision;
   if (flags.pid != 0) request.pid = flags.pid;
   request.style = StyleOf(flags);
   absl::StatusOr<std::string> text;

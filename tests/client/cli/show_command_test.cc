@@ -76,6 +76,33 @@ TEST_F(ShowCommandTest, DrawsASession) {
   EXPECT_THAT(shown.err, IsEmpty());
 }
 
+TEST_F(ShowCommandTest, APlaceInItsHistoryIsNamedAsGradesNameIt) {
+  EXPECT_EQ(Do({"show", "sessions/lab@3"}).out,
+            Do({"show", "lab", "--at", "3"}).out);
+  EXPECT_EQ(Do({"cat", "/proc/1/maps", "--session", "lab@0"}).out,
+            Do({"cat", "/proc/1/maps", "--session", "lab", "--at", "0"}).out);
+  EXPECT_THAT(Do({"replay", "lab@3"}).out, StartsWith("replayed 3 of 3 "));
+  EXPECT_EQ(Do({"show", "lab@8"}).code, kExitCannot);
+}
+
+TEST_F(ShowCommandTest, APlaceThatIsNoneIsExplained) {
+  const auto usage = [this](const std::vector<std::string>& arguments) {
+    const Finished done = Do(arguments);
+    EXPECT_EQ(done.code, kExitUsage) << done.out;
+    return done.err;
+  };
+  for (const char* place : {"lab@", "lab@x", "lab@-1", "lab@1@2"}) {
+    EXPECT_THAT(usage({"show", place}),
+                HasSubstr("after @ comes the number of a revision"));
+  }
+  EXPECT_THAT(usage({"show", "lab@3", "--at", "2"}),
+              HasSubstr("'lab@3' and --at 2 both name a revision"));
+  EXPECT_THAT(usage({"replay", "lab@3", "--to", "2"}),
+              HasSubstr("'lab@3' and --to 2 both name a revision"));
+  EXPECT_THAT(usage({"replay", "lab@0"}), HasSubstr("before revision 1"));
+  EXPECT_EQ(Do({"replay", "lab", "--to", "0"}).code, kExitUsage);
+}
+
 TEST_F(ShowCommandTest, ThePastIsShownAlsoAfterTheServerDied) {
   const Finished before = Do({"show", "lab", "--at", "3"});
   EXPECT_EQ(before.code, kExitOk) << before.err;
