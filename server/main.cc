@@ -2,7 +2,7 @@
 // server's side has.
 #include "client/cli/main.h"
 
-#include "server/exercise_commands.h"
+#include "server/commands/command.h"
 #include "server/local_machine.h"
 #include "server/serve.h"
 

@@ -35,6 +35,8 @@ constexpr char kFooter[] =
     "  faultline watch lab-1                     what happens in it, live\n"
     "  faultline import strace ls.strace         re-enacts a real program\n"
     "  faultline grade cow.yaml answers.yaml --student ada@x.edu\n"
+    "  faultline exercise add cow.yaml           to a server, for a class:\n"
+    "  faultline attempt start cow --student ada@x.edu\n"
     "\n"
     "Exit status: 0 done; 1 it ran, and an expectation, a comparison or a\n"
     "verification failed; 2 it could not be done; 3 wrong usage.\n"

@@ -71,6 +71,28 @@ uint32_t Runner::PidOf(int process) const {
   return i < processes_.size() ? processes_[i].pid : 0;
 }
 
+absl::Status Runner::Start() {
+  return target_ == nullptr ? Boot(v1::MachineConfig()) : absl::OkStatus();
+}
+
+void Runner::Learn(const v1::Command& command, const v1::Outcome& outcome) {
+  const bool made = (command.has_fork() || command.has_clone()) &&
+                    !outcome.no_process() &&
+                    outcome.error() == v1::ERRNO_UNSPECIFIED;
+  if (made)
+    processes_.push_back({.pid = static_cast<uint32_t>(outcome.value())});
+  if (!outcome.exited()) return;
+  for (Process& process : processes_) {
+    if (process.pid == command.pid()) process.live = false;
+  }
+}
+
+void Runner::StartCounting() {
+  number_ = 0;
+  last_ = OpResult();
+  summary_ = Summary();
+}
+
 absl::Status Runner::Run(const Script& script) {
   for (const Op& op : script.ops) {
     absl::Status status = Execute(op);
@@ -102,10 +124,8 @@ absl::Status Runner::ExecuteAny(const Op& op) {
     absl::StatusOr<v1::MachineConfig> config = ConfigOf(op.boot);
     return config.ok() ? Boot(*config) : config.status();
   }
-  if (target_ == nullptr) {
-    absl::Status booted = Boot(v1::MachineConfig());
-    if (!booted.ok()) return booted;
-  }
+  absl::Status started = Start();
+  if (!started.ok()) return started;
   switch (op.kind) {
     case OpKind::kFile:
       return Declare(op.file);

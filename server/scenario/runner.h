@@ -41,6 +41,14 @@ class Runner {
   // All lines; stops at the first failure.
   absl::Status Run(const Script& script);
 
+  // Makes the machine, the default one, unless it is there.
+  absl::Status Start();
+  // What was done on the machine by other means than lines: the processes that
+  // it made and ended are known from now on. REQUIRES: it has been started.
+  void Learn(const v1::Command& command, const v1::Outcome& outcome);
+  // The lines to come are counted from 1; the summary is of them alone.
+  void StartCounting();
+
   // What the lines to come are of, for messages.
   void set_file_name(std::string file_name) {
     file_name_ = std::move(file_name);
