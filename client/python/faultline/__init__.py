@@ -25,7 +25,10 @@ from faultline.calls import GFP_KERNEL, commands, make_command
 from faultline.client import Client, connect
 from faultline.errors import (
     AlreadyExists,
+    AttemptGraded,
+    AttemptsUsed,
     Cancelled,
+    Conflict,
     DataLoss,
     DeadlineExceeded,
     FaultlineError,
@@ -37,12 +40,14 @@ from faultline.errors import (
     NotImplementedByServer,
     OutOfRange,
     PermissionDenied,
+    PreconditionFailed,
     RequestIdReused,
     RevisionMismatch,
     SessionNotOpen,
     Unavailable,
 )
 from faultline.flags import *
+from faultline.grading import Attempt, Grade, Grading
 from faultline.look import Look
 from faultline.maps import AddressSpace, Vma
 from faultline.outcome import Event, NoProcess, Outcome, Signal, Signalled

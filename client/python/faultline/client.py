@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from faultline import v1
 from faultline.connection import DEFAULT_TIMEOUT, Connection
 from faultline.diagnosis import DEFAULT_PORT, normalize_address
+from faultline.grading import Grading
 from faultline.pages import pages
 from faultline.session import Session
 
@@ -90,6 +91,11 @@ class Client:
             session=session_name(name), allow_missing=missing_ok
         )
         self._connection.call("SessionService/DeleteSession", request)
+
+    @property
+    def grading(self) -> Grading:
+        """Exercises, attempts and grades."""
+        return Grading(self._connection)
 
     def call(self, rpc: str, request, timeout: float | None = None):
         """Any unary rpc of the contract: "InspectService/ListZones". Repeated

@@ -22,7 +22,7 @@ from faultline import errors
 from faultline import v1
 
 DEFAULT_TIMEOUT = 30.0  # seconds, of a call that has no timeout of its own
-LONG_TIMEOUT = 2 * 3600.0  # for calls whose work grows with a history
+LONG_TIMEOUT = 2 * 3600.0  # for calls whose work grows with a history, grades
 ATTEMPTS_MAX = 4  # of a call that may be repeated
 FIRST_BACKOFF = (
     0.1  # seconds before the second attempt; doubles, within a fifth
@@ -49,6 +49,7 @@ def find_method(name: str) -> descriptor.MethodDescriptor:
         v1.machine_pb2,
         v1.inspect_pb2,
         v1.history_pb2,
+        v1.grading_pb2,
     ):
         service = module.DESCRIPTOR.services_by_name.get(service_name)
         if service and method_name in service.methods_by_name:
@@ -80,7 +81,9 @@ def may_repeat(
         return "allow_missing" not in fields or request.allow_missing
     if level == _NO_SIDE_EFFECTS:
         return True
-    return "options" in fields and bool(request.options.request_id)
+    if "options" in fields:
+        return bool(request.options.request_id)
+    return "request_id" in fields and bool(request.request_id)
 
 
 def backoff(attempt: int, error: errors.FaultlineError) -> float:

@@ -82,11 +82,16 @@ class InvalidArgument(FaultlineError):
 
 
 class NotFound(FaultlineError):
-    """There is no such session, process, page, snapshot or participant."""
+    """There is no such session, process, page, snapshot, participant, exercise
+    or attempt."""
 
 
 class AlreadyExists(FaultlineError):
     """The name is taken: choose another, or use what is there."""
+
+
+class Conflict(FaultlineError):
+    """Somebody else was quicker, and nothing was done: repeat it."""
 
 
 class RevisionMismatch(FaultlineError):
@@ -97,8 +102,21 @@ class RequestIdReused(FaultlineError):
     """The request_id was used for another request: take a new one."""
 
 
-class SessionNotOpen(FaultlineError):
+class PreconditionFailed(FaultlineError):
+    """Not in the state that things are in; the message says what would help.
+    The classes below are the cases that a program can tell apart."""
+
+
+class SessionNotOpen(PreconditionFailed):
     """The session is closed or has panicked: only its history can be used."""
+
+
+class AttemptsUsed(PreconditionFailed):
+    """The student has had all attempts at the exercise."""
+
+
+class AttemptGraded(PreconditionFailed):
+    """The attempt was graded: nothing can be handed in. Start another one."""
 
 
 class OutOfRange(FaultlineError):
@@ -106,7 +124,8 @@ class OutOfRange(FaultlineError):
 
 
 class PermissionDenied(FaultlineError):
-    """An observer cannot send commands: join as a driver."""
+    """An observer cannot send commands: join as a driver. Or a secret is not
+    that of the exercise."""
 
 
 class LimitReached(FaultlineError):
@@ -144,7 +163,8 @@ _BY_CODE = {
     grpc.StatusCode.INVALID_ARGUMENT: InvalidArgument,
     grpc.StatusCode.NOT_FOUND: NotFound,
     grpc.StatusCode.ALREADY_EXISTS: AlreadyExists,
-    grpc.StatusCode.FAILED_PRECONDITION: SessionNotOpen,
+    grpc.StatusCode.FAILED_PRECONDITION: PreconditionFailed,
+    grpc.StatusCode.ABORTED: Conflict,
     grpc.StatusCode.OUT_OF_RANGE: OutOfRange,
     grpc.StatusCode.PERMISSION_DENIED: PermissionDenied,
     grpc.StatusCode.RESOURCE_EXHAUSTED: LimitReached,
@@ -158,6 +178,10 @@ _BY_CODE = {
 _BY_REASON = {
     "REVISION_MISMATCH": RevisionMismatch,
     "REQUEST_ID_REUSED": RequestIdReused,
+    "SESSION_CLOSED": SessionNotOpen,
+    "SESSION_PANICKED": SessionNotOpen,
+    "ATTEMPTS_USED": AttemptsUsed,
+    "ATTEMPT_GRADED": AttemptGraded,
 }
 
 

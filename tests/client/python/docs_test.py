@@ -31,6 +31,18 @@ process 2 of {session} at revision 36: 196 KiB in 2 VMAs
 replayed: 36 of 36 commands are equal
 """
 
+GRADEBOOK = """\
+ada: 2 of 2
+bob: 1 of 2
+cy: 1 of 2
+1 x faults-on-every-access
+1 x memory-is-there-when-mapped
+bob: A page that is present, and may be written to, does not fault. \
+The first write brings the page; then it is there.
+decided by: Minor fault: a first write at 0x7ffff7ffe000 got a new zeroed \
+page, frame 0x4015.
+"""
+
 
 def setUpModule():
     global client
@@ -55,20 +67,27 @@ class Documents(unittest.TestCase):
         self.check("README.md", 13)
 
     def test_the_readme_of_the_client(self):
-        self.check("client/python/README.md", 9)
+        self.check("client/python/README.md", 17)
 
-    def test_the_example(self):
-        script = os.path.join(ROOT, "client/python/examples/cow.py")
-        before = {session.name for session in client.list_sessions()}
+    def run_example(self, name):
+        script = os.path.join(ROOT, "client/python/examples", name)
         output = io.StringIO()
         with (
             mock.patch.object(sys, "argv", [script, client.address]),
             contextlib.redirect_stdout(output),
         ):
             runpy.run_path(script)
+        return output.getvalue()
+
+    def test_the_example(self):
+        before = {session.name for session in client.list_sessions()}
+        output = self.run_example("cow.py")
         after = {session.name for session in client.list_sessions()}
         (session,) = after - before
-        self.assertEqual(output.getvalue(), EXAMPLE.format(session=session))
+        self.assertEqual(output, EXAMPLE.format(session=session))
+
+    def test_the_class(self):
+        self.assertEqual(self.run_example("gradebook.py"), GRADEBOOK)
 
 
 class Package(unittest.TestCase):

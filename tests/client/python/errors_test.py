@@ -96,6 +96,8 @@ class FromOthers(unittest.TestCase):
     def test_each_code_has_its_exception(self):
         for code, kind in (
             (Code.PERMISSION_DENIED, faultline.PermissionDenied),
+            (Code.FAILED_PRECONDITION, faultline.PreconditionFailed),
+            (Code.ABORTED, faultline.Conflict),
             (Code.DATA_LOSS, faultline.DataLoss),
             (Code.INTERNAL, faultline.InternalError),
             (Code.CANCELLED, faultline.Cancelled),

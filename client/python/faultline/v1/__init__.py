@@ -9,6 +9,9 @@ The modules *_pb2 are generated when Faultline is built.
 from faultline.v1.command_pb2 import *
 from faultline.v1.errno_pb2 import *
 from faultline.v1.event_pb2 import *
+from faultline.v1.exercise_pb2 import *
+from faultline.v1.grade_pb2 import *
+from faultline.v1.grading_pb2 import *
 from faultline.v1.history_pb2 import *
 from faultline.v1.inspect_pb2 import *
 from faultline.v1.machine_calls_pb2 import *
