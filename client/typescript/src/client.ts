@@ -11,6 +11,7 @@ import {
   type Session as SessionMessage,
   SessionService,
 } from "./gen/faultline/v1/session_pb.js";
+import { Grading } from "./grading.js";
 import { PAGE_SIZE_MAX, pages } from "./paging.js";
 import { type DeleteSettings, Session, type Naming } from "./session.js";
 
@@ -94,6 +95,11 @@ export class Client {
       build(DeleteSessionRequestSchema, { session, allowMissing }),
       rpc,
     );
+  }
+
+  /** Exercises, attempts and grades. */
+  get grading(): Grading {
+    return new Grading(this.connection);
   }
 
   #handle({ name, revision }: SessionMessage): Session {

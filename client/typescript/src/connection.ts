@@ -206,6 +206,7 @@ function isRepeatable(method: DescMethod, request: unknown): boolean {
   const fields = request as {
     allowMissing?: boolean;
     options?: { requestId?: string };
+    requestId?: string;
   };
   switch (method.idempotency) {
     case Idempotency.NO_SIDE_EFFECTS:
@@ -213,7 +214,7 @@ function isRepeatable(method: DescMethod, request: unknown): boolean {
     case Idempotency.IDEMPOTENT:
       return fields.allowMissing ?? true;
     default:
-      return Boolean(fields.options?.requestId);
+      return Boolean(fields.options?.requestId ?? fields.requestId);
   }
 }
 

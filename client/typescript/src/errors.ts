@@ -64,8 +64,9 @@ export class AlreadyExistsError extends FaultlineError {}
 /** Read the session again and decide anew. ABORTED. */
 export class ConflictError extends FaultlineError {}
 /**
- * The session or the participant is not in a state for it: closed, panicked,
- * an observer. FAILED_PRECONDITION, PERMISSION_DENIED, UNAUTHENTICATED.
+ * The session, the participant or the attempt is not in a state for it: closed,
+ * panicked, an observer, graded; or a secret is wrong. `reason` tells which.
+ * FAILED_PRECONDITION, PERMISSION_DENIED, UNAUTHENTICATED.
  */
 export class NotAllowedError extends FaultlineError {}
 /** The server is at a limit: wait, or ask for less. RESOURCE_EXHAUSTED. */

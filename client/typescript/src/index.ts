@@ -38,6 +38,8 @@ export {
   FsType,
 } from "./gen/faultline/v1/command_pb.js";
 export { type Event, FaultResolution } from "./gen/faultline/v1/event_pb.js";
+export { CheckStatus, ReportStatus } from "./gen/faultline/v1/grade_pb.js";
+export { ExerciseKind } from "./gen/faultline/v1/grading_pb.js";
 export { EventLevel } from "./gen/faultline/v1/outcome_pb.js";
 export { Role } from "./gen/faultline/v1/participant_pb.js";
 export {
@@ -47,6 +49,14 @@ export {
   ThpMode,
 } from "./gen/faultline/v1/session_pb.js";
 export { SnapshotKind } from "./gen/faultline/v1/snapshot_pb.js";
+export {
+  type Answers,
+  Attempt,
+  Grade,
+  Grading,
+  type RepeatableSettings,
+  type SecretSettings,
+} from "./grading.js";
 export type { ReplaySettings } from "./history.js";
 export { hex, type Integer } from "./integers.js";
 export { type FaultedEntry, Outcome, type Signal } from "./outcome.js";

@@ -17,6 +17,20 @@ export async function takes(client: Client, lab: Session): Promise<void> {
   }
 }
 
+export async function grades(client: Client): Promise<void> {
+  const attempt = await client.grading.startAttempt("cow", "ada");
+  await attempt.submit({ faults: 3n, pages: "0x3", errno: 12 });
+  const grade = await attempt.grade({ secret: "staff" });
+  void (grade.report.seed satisfies bigint);
+  void (attempt.message.startRevision satisfies bigint);
+  // @ts-expect-error A score may be hidden.
+  void (grade.score satisfies number);
+  // @ts-expect-error An answer is a text or a number.
+  await attempt.submit({ faults: true });
+  // @ts-expect-error A revision is no text.
+  await attempt.submitSession({ revision: "3" });
+}
+
 export async function refuses(client: Client, lab: Session): Promise<void> {
   // @ts-expect-error mmap has no argument of that name.
   await lab.mmap({ len: 4096 });
