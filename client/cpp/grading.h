@@ -8,7 +8,7 @@
 //   absl::StatusOr<v1::Grade> grade = grading.Grade({.attempt = mine->name()});
 //
 // A name is all of it or its last part: "exercises/cow" or "cow",
-// "exercises/cow/attempts/a1" or "cow/a1".
+// "exercises/cow/attempts/a7f" or "cow/a7f".
 
 #ifndef FAULTLINE_CLIENT_CPP_GRADING_H_
 #define FAULTLINE_CLIENT_CPP_GRADING_H_
@@ -104,7 +104,7 @@ class Grading {
 
 // "exercises/cow" for both "cow" and "exercises/cow".
 std::string ExerciseName(absl::string_view id_or_name);
-// "exercises/cow/attempts/a1" for both that and "cow/a1". What is neither is
+// "exercises/cow/attempts/a7f" for both that and "cow/a7f". What is neither is
 // given back as it is, for the server to refuse.
 std::string AttemptName(absl::string_view short_or_name);
 
