@@ -12,15 +12,21 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "client/cpp/client.h"
 #include "client/cpp/error.h"
+#include "server/gradebook/gradebook.h"
+#include "server/service/server.h"
+#include "server/session/session_table.h"
+#include "storage/store.h"
 
 namespace faultline::client {
 namespace {
 
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::Pair;
 using testing::UnorderedElementsAre;
 
@@ -270,6 +276,148 @@ TEST_F(LostGradingTest, AnErrorOnALaterPageIsNotAShortList) {
   fake_.ends = {grpc::Status::OK, gone};
   EXPECT_EQ(grading().ListGrades({.exercise = "cow"}).status().code(),
             absl::StatusCode::kNotFound);
+}
+
+// --- The real server.
+
+constexpr char kQuestions[] =
+    "id: heap\n"
+    "title: A brk\n"
+    "text: The heap grows by {n} pages.\n"
+    "secret: staff\n"
+    "variables: [{name: n, range: {min: 2, max: 9}}]\n"
+    "setup: 'b: brk 0'\n"
+    "questions:\n"
+    "  - {id: faults, text: Faults, answer: total.min}\n"
+    "  - {id: pages, text: Pages, answer: n, hidden: true}\n";
+
+constexpr char kGoals[] =
+    "id: touch\n"
+    "title: A page\n"
+    "text: Touch a page.\n"
+    "setup: 'a: mmap 0 2p rw- PRIVATE|ANON'\n"
+    "goals:\n"
+    "  - {id: page, text: A page., event: {event: anon_page}}\n"
+    "solution: write $a 1\n";
+
+class RealGradingTest : public testing::Test {
+ protected:
+  RealGradingTest() : store_(OpenStore()), table_(*store_) {
+    Server::Options options;
+    options.listen = "127.0.0.1:0";
+    server_ = *Server::Start(table_, gradebook_, options);
+    client_ = std::make_unique<Client>(*Client::Connect(server_->address()));
+  }
+  static std::unique_ptr<storage::Store> OpenStore() {
+    storage::Store::Options options;
+    options.path = ":memory:";
+    return *storage::Store::Open(options);
+  }
+  Grading grading() const { return client_->grading(); }
+
+  std::unique_ptr<storage::Store> store_;
+  SessionTable table_;
+  Gradebook gradebook_{*store_, table_};
+  std::unique_ptr<Server> server_;
+  std::unique_ptr<Client> client_;
+};
+
+TEST_F(RealGradingTest, ExercisesAreAddedReadListedAndDeleted) {
+  const auto made = grading().CreateExercise(kQuestions);
+  ASSERT_TRUE(made.ok()) << Explain(made.status());
+  EXPECT_EQ(made->exercise().name(), "exercises/heap");
+  EXPECT_TRUE(grading().CreateExercise(kGoals).ok());
+  EXPECT_EQ(grading().GetExercise("heap")->SerializeAsString(),
+            made->exercise().SerializeAsString());
+  EXPECT_EQ(ReasonOf(grading().CreateExercise(kGoals).status()),
+            "EXERCISE_ALREADY_EXISTS");
+  EXPECT_TRUE(grading().CreateExercise(kGoals, Existing::kIsReplaced).ok());
+  EXPECT_EQ(grading().ListExercises()->size(), 2u);
+  EXPECT_TRUE(grading().DeleteExercise("heap").ok());
+  EXPECT_EQ(ReasonOf(grading().DeleteExercise("heap")), "EXERCISE_NOT_FOUND");
+  EXPECT_TRUE(grading().DeleteExercise("heap", {.allow_missing = true}).ok());
+  const auto wrong = grading().CreateExercise("id: x\ntitel: y\n");
+  EXPECT_EQ(wrong.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(Explain(wrong.status()), HasSubstr("2:1: there is no field"));
+}
+
+TEST_F(RealGradingTest, QuestionsAreAnsweredAndGraded) {
+  ASSERT_TRUE(grading().CreateExercise(kQuestions).ok());
+  const auto mine =
+      grading().StartAttempt({.exercise = "heap", .student = "ada"});
+  ASSERT_TRUE(mine.ok()) << Explain(mine.status());
+  EXPECT_EQ(ReasonOf(grading().Grade({.attempt = mine->name()}).status()),
+            "NOTHING_SUBMITTED");
+  EXPECT_EQ(
+      grading().SubmitAnswers(mine->name(), {{"fualts", "0"}}).status().code(),
+      absl::StatusCode::kInvalidArgument);
+  const auto submitted =
+      grading().SubmitAnswers(mine->name(), {{"faults", "0"}});
+  ASSERT_TRUE(submitted.ok()) << Explain(submitted.status());
+  EXPECT_TRUE(submitted->submitted());
+  const auto grade = grading().Grade({.attempt = mine->name()});
+  ASSERT_TRUE(grade.ok()) << Explain(grade.status());
+  EXPECT_TRUE(grade->report().redacted());
+  EXPECT_EQ(grade->report().checks_size(), 1);
+  const auto whole =
+      grading().Grade({.attempt = mine->name(), .secret = "staff"});
+  ASSERT_TRUE(whole.ok()) << Explain(whole.status());
+  EXPECT_EQ(whole->report().score(), 1);
+  EXPECT_EQ(whole->report().score_max(), 2);
+  EXPECT_EQ(grading()
+                .ListGrades({.exercise = "heap", .secret = "guess"})
+                .status()
+                .code(),
+            absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ(grading().ListGrades({.exercise = "heap"})->size(), 2u);
+  EXPECT_EQ(ReasonOf(grading().SubmitAnswers(mine->name(), {}).status()),
+            "ATTEMPT_GRADED");
+  EXPECT_EQ(ReasonOf(grading()
+                         .StartAttempt({.exercise = "heap", .student = "ada"})
+                         .status()),
+            "ATTEMPTS_USED");
+}
+
+TEST_F(RealGradingTest, ASessionIsDrivenAndGraded) {
+  ASSERT_TRUE(grading().CreateExercise(kGoals).ok());
+  const auto mine =
+      grading().StartAttempt({.exercise = "touch", .student = "ada"});
+  ASSERT_TRUE(mine.ok()) << Explain(mine.status());
+  auto lab = client_->OpenSession(mine->session());
+  ASSERT_TRUE(lab.ok()) << lab.status();
+  EXPECT_EQ(lab->revision(), mine->start_revision());
+  const auto maps = lab->ReadProc("/proc/1/maps");
+  uint64_t start = 0;
+  ASSERT_TRUE(absl::SimpleHexAtoi(maps->substr(0, maps->find('-')), &start));
+  ASSERT_TRUE(lab->Store(1, start, 7).ok());
+  EXPECT_EQ(ReasonOf(grading().SubmitSession(mine->name(), 9).status()),
+            "REVISION_OUT_OF_RANGE");
+  EXPECT_EQ(grading()
+                .SubmitSession(mine->name(), mine->start_revision())
+                ->submitted_revision(),
+            mine->start_revision());
+  EXPECT_EQ(grading().Grade({.attempt = mine->name()})->report().score(), 0);
+}
+
+TEST_F(RealGradingTest, MoreThanAPageOfGradesIsOneList) {
+  ASSERT_TRUE(grading().CreateExercise(kQuestions).ok());
+  constexpr size_t kCount = 105;
+  for (size_t i = 0; i < kCount; ++i) {
+    const auto mine = grading().StartAttempt(
+        {.exercise = "heap", .student = absl::StrCat("student-", i)});
+    ASSERT_TRUE(grading().SubmitAnswers(mine->name(), {}).ok());
+    ASSERT_TRUE(grading().Grade({.attempt = mine->name()}).ok());
+  }
+  const auto grades = grading().ListGrades({.exercise = "heap"});
+  ASSERT_TRUE(grades.ok()) << grades.status();
+  ASSERT_EQ(grades->size(), kCount);
+  for (size_t i = 0; i < kCount; ++i) {
+    EXPECT_EQ((*grades)[i].report().student(), absl::StrCat("student-", i));
+  }
+  EXPECT_EQ(grading()
+                .ListGrades({.exercise = "heap", .student = "student-7"})
+                ->size(),
+            1u);
 }
 
 }  // namespace
