@@ -17,7 +17,9 @@
 #include "client/cpp/error.h"
 #include "server/codec/status_macros.h"
 #include "server/commands/command.h"
+#include "server/grading/exercise.h"
 #include "server/grading/grade.h"
+#include "server/grading/problem.h"
 #include "server/scenario/parser.h"
 
 namespace faultline {
@@ -39,7 +41,19 @@ absl::StatusOr<client::Grading> Connect(const Flags& flags) {
 
 // --- add
 
-// What the server found in the file, as `exercise lint` tells it.
+// What is wrong with the file itself, without a server: it tells the first few
+// problems only.
+bool Reads(const std::string& file, const std::string& yaml) {
+  grading::Problems problems;
+  grading::ReadExercise(yaml, &problems);
+  if (!grading::HasErrors(problems)) return true;
+  for (const grading::Problem& problem : problems) {
+    std::cerr << grading::ToText(file, problem) << "\n";
+  }
+  return false;
+}
+
+// What the server found in its variants, as `exercise lint` tells it.
 void TellProblems(const std::string& file, const absl::Status& status) {
   const auto details = client::DetailsOf(status);
   if (!details || details->violations.empty()) {
@@ -56,6 +70,7 @@ int AddOne(const client::Grading& grading, const std::string& file,
            client::Existing existing) {
   const auto yaml = scenario::ReadFile(file);
   if (!yaml.ok()) return cli::Fail(yaml.status());
+  if (!Reads(file, *yaml)) return cli::kExitCannot;
   const auto added = grading.CreateExercise(*yaml, existing);
   if (absl::IsInvalidArgument(added.status())) {
     TellProblems(file, added.status());

@@ -132,6 +132,11 @@ TEST_F(GradingCommandTest, AWrongFileIsToldAsLintTellsIt) {
                                               ":2:1: there is no field "
                                               "'titel'")));
   EXPECT_EQ(refused, lint.out);
+  const std::string odd = WriteTemporary(
+      "odd.yaml", absl::StrReplaceAll(kQuestions, {{"brk $a+{n}p", "brk"}}));
+  EXPECT_EQ(Refused({"exercise", "add", odd}),
+            Do({"exercise", "lint", odd}).out)
+      << "what only variants show";
   EXPECT_THAT(Refused({"exercise", "add", "/nowhere.yaml"}),
               HasSubstr("cannot read /nowhere.yaml"));
   const Finished some = Do({"exercise", "add", file, kGoals});
