@@ -86,6 +86,7 @@ look() {
   needs_library gmock libgmock-dev "GoogleMock (1.12)"
   needs_library CLI11 libcli11-dev "CLI11 (2.1)"
   needs_library libedit libedit-dev "libedit (3.1)"
+  needs_library zlib zlib1g-dev "zlib (1.2)"
   needs_library libzstd libzstd-dev "Zstandard (1.5)"
   needs_library nlohmann_json nlohmann-json3-dev "nlohmann JSON (3.11)"
   needs_library libcrypto libssl-dev "OpenSSL (3.0)"

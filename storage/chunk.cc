@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/types/optional.h"
 #include "storage/compress.h"
+#include "storage/packing.h"
 #include "storage/sha256.h"
 
 namespace faultline::storage {
@@ -13,45 +14,6 @@ namespace {
 
 constexpr absl::string_view kGenesisTag = "faultline journal 1";
 constexpr absl::string_view kBasedGenesisTag = "faultline journal 2";
-
-// An unsigned LEB128 number, as in protobuf.
-void PutVarint(uint64_t value, std::string& out) {
-  for (; value >= 0x80; value >>= 7) {
-    out.push_back(static_cast<char>(value | 0x80));
-  }
-  out.push_back(static_cast<char>(value));
-}
-
-void PutBytes(absl::string_view bytes, std::string& out) {
-  PutVarint(bytes.size(), out);
-  out.append(bytes.data(), bytes.size());
-}
-
-absl::optional<uint64_t> TakeVarint(absl::string_view& in) {
-  uint64_t value = 0;
-  for (int shift = 0; shift < 64 && !in.empty(); shift += 7) {
-    const auto byte = static_cast<unsigned char>(in.front());
-    in.remove_prefix(1);
-    value |= static_cast<uint64_t>(byte & 0x7f) << shift;
-    if ((byte & 0x80) == 0) return value;
-  }
-  return absl::nullopt;
-}
-
-bool TakeView(absl::string_view& in, absl::string_view& out) {
-  const absl::optional<uint64_t> size = TakeVarint(in);
-  if (!size.has_value() || *size > in.size()) return false;
-  out = in.substr(0, *size);
-  in.remove_prefix(*size);
-  return true;
-}
-
-bool TakeBytes(absl::string_view& in, std::string& out) {
-  absl::string_view view;
-  if (!TakeView(in, view)) return false;
-  out.assign(view.data(), view.size());
-  return true;
-}
 
 // The senders of a chunk's entries: each once, and which of them sent which
 // entry. One sender, as nearly always, takes no byte per entry.
@@ -106,20 +68,6 @@ class Senders {
   absl::flat_hash_map<absl::string_view, size_t> index_;
 };
 
-std::string Pack(absl::Span<const Entry* const> entries) {
-  std::string packed;
-  Senders senders(entries);
-  senders.PutNames(packed);
-  for (const Entry* entry : entries) {
-    senders.PutSenderOf(*entry, packed);
-    PutBytes(entry->request_id, packed);
-    PutBytes(entry->command, packed);
-    PutBytes(entry->digest, packed);
-    PutBytes(entry->outcome, packed);
-  }
-  return packed;
-}
-
 bool TakeEntry(absl::string_view& in, Entry& entry) {
   return TakeBytes(in, entry.request_id) && TakeBytes(in, entry.command) &&
          TakeBytes(in, entry.digest) && TakeBytes(in, entry.outcome);
@@ -129,14 +77,15 @@ enum class SendersStored { kNo, kYes };
 
 absl::StatusOr<std::vector<Entry>> Unpack(absl::string_view packed,
                                           SendersStored stored,
-                                          const Chunk& chunk) {
+                                          int64_t first_revision,
+                                          int64_t last_revision) {
   Senders senders;
   const bool with_senders = stored == SendersStored::kYes;
   if (with_senders && !senders.TakeNames(packed)) {
     return absl::DataLossError("it does not begin with its senders");
   }
   std::vector<Entry> entries;
-  for (int64_t revision = chunk.first_revision; revision <= chunk.last_revision;
+  for (int64_t revision = first_revision; revision <= last_revision;
        ++revision) {
     Entry& entry = entries.emplace_back();
     entry.revision = revision;
@@ -151,6 +100,12 @@ absl::StatusOr<std::vector<Entry>> Unpack(absl::string_view packed,
   return entries;
 }
 
+absl::StatusOr<std::vector<Entry>> Unpack(absl::string_view packed,
+                                          SendersStored stored,
+                                          const Chunk& chunk) {
+  return Unpack(packed, stored, chunk.first_revision, chunk.last_revision);
+}
+
 absl::StatusOr<std::vector<Entry>> DecompressAndUnpack(SendersStored stored,
                                                        const Chunk& chunk) {
   const absl::StatusOr<std::string> packed =
@@ -163,6 +118,24 @@ absl::StatusOr<std::vector<Entry>> DecompressAndUnpack(SendersStored stored,
 size_t EntryBytes(const Entry& entry) {
   return entry.request_id.size() + entry.command.size() + entry.digest.size() +
          entry.outcome.size() + 4;
+}
+
+void PackEntries(absl::Span<const Entry* const> entries, std::string& out) {
+  Senders senders(entries);
+  senders.PutNames(out);
+  for (const Entry* entry : entries) {
+    senders.PutSenderOf(*entry, out);
+    PutBytes(entry->request_id, out);
+    PutBytes(entry->command, out);
+    PutBytes(entry->digest, out);
+    PutBytes(entry->outcome, out);
+  }
+}
+
+absl::StatusOr<std::vector<Entry>> UnpackEntries(absl::string_view packed,
+                                                 int64_t first_revision,
+                                                 int64_t last_revision) {
+  return Unpack(packed, SendersStored::kYes, first_revision, last_revision);
 }
 
 std::string GenesisHash(absl::string_view session_id, absl::Time create_time,
@@ -195,7 +168,8 @@ Chunk PackChunk(absl::Span<const Entry* const> entries, absl::Time time,
   chunk.first_revision = entries.front()->revision;
   chunk.last_revision = entries.back()->revision;
   chunk.time = time;
-  std::string packed = Pack(entries);
+  std::string packed;
+  PackEntries(entries, packed);
   chunk.unpacked_bytes = static_cast<int64_t>(packed.size());
   if (absl::optional<std::string> compressed = Compress(packed)) {
     chunk.encoding = Encoding::kPackedZstd;

@@ -30,6 +30,14 @@ struct Entry {
 // about: a chunk holds each sender once.
 size_t EntryBytes(const Entry& entry);
 
+// Appends entries to `out`, their revisions left out; and back. DATA_LOSS when
+// it is not what PackEntries writes; the message does not name the session.
+// REQUIRES: `entries` is not empty.
+void PackEntries(absl::Span<const Entry* const> entries, std::string& out);
+absl::StatusOr<std::vector<Entry>> UnpackEntries(absl::string_view packed,
+                                                 int64_t first_revision,
+                                                 int64_t last_revision);
+
 // How a chunk's body is packed. Those without senders are read, no longer
 // written.
 enum class Encoding : int64_t {

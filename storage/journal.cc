@@ -18,7 +18,7 @@ constexpr size_t kPageBytes = 1 << 20;
 constexpr size_t kInlineBytesMax = 896;
 
 constexpr char kSelectHead[] = R"sql(
-SELECT h.session_key, h.last_revision, h.hash
+SELECT h.session_key, h.last_revision, h.hash, s.genesis
   FROM sessions AS s
   JOIN journal_heads AS h USING (session_key)
  WHERE s.id = ?
@@ -136,12 +136,15 @@ absl::Status InsertChunk(Database& database, int64_t key, const Chunk& chunk) {
 }
 
 absl::Status InsertRequest(Database& database, absl::string_view session,
-                           int64_t key, const Entry& entry) {
+                           int64_t key, const Entry& entry,
+                           TakenRequestId taken) {
   FAULTLINE_ASSIGN_OR_RETURN(Statement insert,
                              database.Prepare(kInsertRequest));
   insert.Bind(1, key).BindText(2, entry.request_id).Bind(3, entry.revision);
   FAULTLINE_RETURN_IF_ERROR(insert.Run());
-  if (database.changes() == 1) return absl::OkStatus();
+  if (database.changes() == 1 || taken == TakenRequestId::kKeep) {
+    return absl::OkStatus();
+  }
   return ErrorWithReason(
       absl::StatusCode::kAlreadyExists, "REQUEST_ID_EXISTS",
       absl::StrCat("session \"", session, "\" has seen the request id \"",
@@ -194,12 +197,14 @@ absl::StatusOr<JournalHead> ReadJournalHead(Database& database,
   FAULTLINE_ASSIGN_OR_RETURN(const bool found, select.Step());
   if (!found) return SessionNotFound(session);
   return JournalHead{select.Int64(0), select.Int64(1),
-                     std::string(select.Bytes(2))};
+                     std::string(select.Bytes(2)),
+                     std::string(select.Bytes(3))};
 }
 
 absl::Status AppendEntries(Database& database, absl::string_view session,
                            absl::Span<const Entry* const> entries,
-                           absl::Time time, JournalHead& head) {
+                           absl::Time time, TakenRequestId taken,
+                           JournalHead& head) {
   const int64_t revision_before = head.last_revision;
   while (!entries.empty()) {
     const absl::Span<const Entry* const> part =
@@ -209,7 +214,7 @@ absl::Status AppendEntries(Database& database, absl::string_view session,
     for (const Entry* entry : part) {
       if (entry->request_id.empty()) continue;
       FAULTLINE_RETURN_IF_ERROR(
-          InsertRequest(database, session, head.session_key, *entry));
+          InsertRequest(database, session, head.session_key, *entry, taken));
     }
     head.last_revision = chunk.last_revision;
     head.hash = chunk.hash;

@@ -24,7 +24,14 @@ inline constexpr size_t kChunkBytesMax = 1 << 20;
 struct JournalHead {
   int64_t session_key = 0;
   int64_t last_revision = 0;
-  std::string hash;  // of the last chunk, or the genesis hash
+  std::string hash;     // of the last chunk, or the genesis hash
+  std::string genesis;  // tells the session from others of the same id
+};
+
+// What to do with a request id that the session has seen before.
+enum class TakenRequestId {
+  kRefuse,  // ALREADY_EXISTS, reason REQUEST_ID_EXISTS
+  kKeep,    // it stays with its first revision
 };
 
 // NOT_FOUND when there is no such session.
@@ -34,10 +41,10 @@ absl::StatusOr<JournalHead> ReadJournalHead(Database& database,
 // Writes `entries` after `head` and advances it. Runs inside the writer's
 // transaction. After an error the transaction must be rolled back and `head`
 // forgotten. REQUIRES: the entries follow head.last_revision without a gap.
-// ALREADY_EXISTS, reason REQUEST_ID_EXISTS, when a request id is taken.
 absl::Status AppendEntries(Database& database, absl::string_view session,
                            absl::Span<const Entry* const> entries,
-                           absl::Time time, JournalHead& head);
+                           absl::Time time, TakenRequestId taken,
+                           JournalHead& head);
 
 // The revision that `request_id` was given, if any.
 absl::StatusOr<absl::optional<int64_t>> FindRevision(

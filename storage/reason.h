@@ -16,6 +16,7 @@
 //   STORE_READ_ONLY               a write to a store opened read-only
 //   DISK_FULL, DISK_ERROR, DATABASE_BUSY, DATABASE_CORRUPT, OUT_OF_MEMORY
 //   JOURNAL_CORRUPT               the hash chain or the packing does not hold
+//   SPOOL_CORRUPT                 faultline.spool holds something else
 //   JOURNAL_GAP                   an append does not follow the last revision
 //   QUEUE_FULL                    more is written than the disk takes
 //   ENTRY_TOO_LARGE

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "storage/open_database.h"
 #include "storage/reason.h"
+#include "storage/spooled_append.h"
 #include "storage/status_macros.h"
 
 namespace faultline::storage {
@@ -28,6 +29,14 @@ absl::Status CheckDatabaseExists(const std::string& directory) {
                    "; check the path of the data directory"));
 }
 
+// What is spooled does not survive the loss of power. Where there is no room
+// for the file, the store does without.
+std::unique_ptr<Spool> SpoolFor(const Store::Options& options) {
+  if (options.durability == Store::Durability::kPowerLoss) return nullptr;
+  absl::StatusOr<std::unique_ptr<Spool>> spool = Spool::Create(options.path);
+  return spool.ok() ? *std::move(spool) : nullptr;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Store>> Store::Open(const Options& options) {
@@ -39,7 +48,7 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const Options& options) {
     FAULTLINE_ASSIGN_OR_RETURN(database, ProbeForReading(database));
     return absl::WrapUnique(new Store(
         absl::nullopt, std::make_unique<Connections>(nullptr, database),
-        options.access));
+        nullptr, options.access));
   }
 
   absl::optional<DirectoryLock> lock;
@@ -56,19 +65,25 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const Options& options) {
       OpenForWriting(database, options.durability == Durability::kPowerLoss
                                    ? Synchronous::kFull
                                    : Synchronous::kNormal));
+  std::unique_ptr<Spool> spool;
+  if (options.path != kInMemory) {
+    FAULTLINE_RETURN_IF_ERROR(FoldSpool(*writer, options.path));
+    spool = SpoolFor(options);
+  }
   database.access = Database::Access::kReadOnly;
   return absl::WrapUnique(
       new Store(std::move(lock),
                 std::make_unique<Connections>(std::move(writer), database),
-                options.access));
+                std::move(spool), options.access));
 }
 
 Store::Store(absl::optional<DirectoryLock> lock,
-             std::unique_ptr<Connections> connections, Access access)
+             std::unique_ptr<Connections> connections,
+             std::unique_ptr<Spool> spool, Access access)
     : lock_(std::move(lock)),
       connections_(std::move(connections)),
       writer_(access == Access::kReadWrite
-                  ? std::make_unique<Writer>(*connections_)
+                  ? std::make_unique<Writer>(*connections_, std::move(spool))
                   : nullptr) {}
 
 Store::~Store() = default;
@@ -78,6 +93,14 @@ absl::Status Store::CheckWritable() const {
   return ErrorWithReason(
       absl::StatusCode::kFailedPrecondition, "STORE_READ_ONLY",
       "the data directory was opened read-only; open it for writing");
+}
+
+absl::StatusOr<Connections::Lease> Store::BorrowReader(
+    absl::string_view session) {
+  if (writer_ != nullptr) {
+    FAULTLINE_RETURN_IF_ERROR(writer_->AwaitFolded(session));
+  }
+  return connections_->BorrowReader();
 }
 
 absl::Status Store::Submit(Write write) {
@@ -115,12 +138,14 @@ absl::Status Store::DeleteSession(absl::string_view id, Done done) {
 
 absl::StatusOr<SessionRecord> Store::GetSession(absl::string_view id) {
   FAULTLINE_ASSIGN_OR_RETURN(const Connections::Lease database,
-                             connections_->BorrowReader());
+                             BorrowReader(id));
   return ReadSession(*database, id);
 }
 
 absl::StatusOr<std::vector<SessionRecord>> Store::ListSessions(
     absl::string_view after_id, int64_t limit) {
+  // What the disk does not take is missing in the last revisions only.
+  if (writer_ != nullptr) writer_->AwaitFolded(absl::nullopt).IgnoreError();
   FAULTLINE_ASSIGN_OR_RETURN(const Connections::Lease database,
                              connections_->BorrowReader());
   return ReadSessions(*database, after_id, limit);
@@ -190,7 +215,7 @@ absl::Status Store::ReadJournal(
     JournalCursor::Page page;
     {
       FAULTLINE_ASSIGN_OR_RETURN(const Connections::Lease database,
-                                 connections_->BorrowReader());
+                                 BorrowReader(session));
       if (!cursor.has_value()) {
         FAULTLINE_ASSIGN_OR_RETURN(
             cursor, JournalCursor::Open(*database, session, from_revision));
@@ -206,7 +231,7 @@ absl::Status Store::ReadJournal(
 
 absl::StatusOr<int64_t> Store::LastRevision(absl::string_view session) {
   FAULTLINE_ASSIGN_OR_RETURN(const Connections::Lease database,
-                             connections_->BorrowReader());
+                             BorrowReader(session));
   FAULTLINE_ASSIGN_OR_RETURN(const JournalHead head,
                              ReadJournalHead(*database, session));
   return head.last_revision;
@@ -217,7 +242,7 @@ absl::StatusOr<absl::optional<StoredEntry>> Store::FindRequest(
   absl::optional<int64_t> revision;
   {
     FAULTLINE_ASSIGN_OR_RETURN(const Connections::Lease database,
-                               connections_->BorrowReader());
+                               BorrowReader(session));
     FAULTLINE_ASSIGN_OR_RETURN(const JournalHead head,
                                ReadJournalHead(*database, session));
     FAULTLINE_ASSIGN_OR_RETURN(revision,
@@ -242,7 +267,7 @@ absl::StatusOr<absl::optional<StoredEntry>> Store::FindRequest(
 absl::StatusOr<std::vector<std::string>> Store::ListRequestIds(
     absl::string_view session, absl::string_view after_id, int64_t limit) {
   FAULTLINE_ASSIGN_OR_RETURN(const Connections::Lease database,
-                             connections_->BorrowReader());
+                             BorrowReader(session));
   FAULTLINE_ASSIGN_OR_RETURN(const JournalHead head,
                              ReadJournalHead(*database, session));
   return ReadRequestIds(*database, head, after_id, limit);

@@ -30,14 +30,16 @@
 #include "storage/sessions.h"
 #include "storage/snapshot_writer.h"
 #include "storage/snapshots.h"
+#include "storage/spool.h"
 #include "storage/writer.h"
 
 namespace faultline::storage {
 
-// Thread-safe. Writes are queued and answered through `Done`, on the writer's
-// thread, once they are durable; reads run on the caller's thread, beside the
-// writer. A write that is refused (the queue is full, the store is read-only)
-// says so at once, and its `Done` never runs.
+// Thread-safe. Writes are queued and answered through `Done` once they are
+// durable: on the writer's thread, or, of a small Append, on the caller's
+// before it returns. Reads run on the caller's thread, beside the writer. A
+// write that is refused (the queue is full, the store is read-only) says so at
+// once, and its `Done` never runs.
 class Store {
  public:
   // What an acknowledged write survives.
@@ -106,6 +108,9 @@ class Store {
   // does not follow the last revision fails with ABORTED, reason JOURNAL_GAP:
   // once one append failed, those queued behind it fail too. An append that
   // failed may still turn out to be written after the server died just then.
+  // The caller sees to it that no request id comes twice: REQUEST_ID_EXISTS
+  // refuses one, but where the append was acknowledged at once it stays with
+  // its first revision.
   [[nodiscard]] absl::Status Append(absl::string_view session, Entry entry,
                                     Done done);
   [[nodiscard]] absl::Status Append(absl::string_view session,
@@ -191,9 +196,12 @@ class Store {
 
  private:
   Store(absl::optional<DirectoryLock> lock,
-        std::unique_ptr<Connections> connections, Access access);
+        std::unique_ptr<Connections> connections, std::unique_ptr<Spool> spool,
+        Access access);
 
   absl::Status CheckWritable() const;
+  // A connection that sees all that was acknowledged of a session.
+  absl::StatusOr<Connections::Lease> BorrowReader(absl::string_view session);
   absl::Status Submit(Write write);
 
   const absl::optional<DirectoryLock> lock_;

@@ -11,7 +11,16 @@
 namespace faultline::storage {
 namespace {
 
-// Errors found before anything was changed: they concern one write alone.
+absl::Status Gap(absl::string_view session, int64_t revision, int64_t last) {
+  return ErrorWithReason(
+      absl::StatusCode::kAborted, "JOURNAL_GAP",
+      absl::StrCat("session \"", session, "\": revision ", revision,
+                   " does not follow the last recorded revision ", last,
+                   ", since an earlier append failed; send the command again"));
+}
+
+}  // namespace
+
 bool ConcernsOneWrite(const absl::Status& status) {
   static constexpr absl::string_view kReasons[] = {
       "SESSION_NOT_FOUND",    "SESSION_EXISTS",        "JOURNAL_GAP",
@@ -25,16 +34,6 @@ bool ConcernsOneWrite(const absl::Status& status) {
       "GRADE_EXISTS",         "GRADES_LIMIT"};
   return absl::c_linear_search(kReasons, ReasonOf(status));
 }
-
-absl::Status Gap(absl::string_view session, int64_t revision, int64_t last) {
-  return ErrorWithReason(
-      absl::StatusCode::kAborted, "JOURNAL_GAP",
-      absl::StrCat("session \"", session, "\": revision ", revision,
-                   " does not follow the last recorded revision ", last,
-                   ", since an earlier append failed; send the command again"));
-}
-
-}  // namespace
 
 absl::StatusOr<std::vector<absl::Status>> WriteGroup::Execute(
     absl::Span<const Write> writes) {
@@ -53,24 +52,33 @@ absl::StatusOr<std::vector<absl::Status>> WriteGroup::Execute(
 
 absl::Status WriteGroup::Accept(const std::string& session,
                                 const AppendWrite& append) {
-  auto pending = pending_.find(session);
-  if (pending == pending_.end()) {
+  const TakenRequestId taken =
+      append.spooled() ? TakenRequestId::kKeep : TakenRequestId::kRefuse;
+  auto found = pending_.find(session);
+  if (found != pending_.end() && found->second.taken != taken) {
+    FAULTLINE_RETURN_IF_ERROR(Flush(session));
+  }
+  if (found == pending_.end()) {
     FAULTLINE_ASSIGN_OR_RETURN(JournalHead head, HeadOf(session));
     const int64_t last_revision = head.last_revision;
-    pending =
-        pending_
-            .try_emplace(session, Pending{std::move(head), last_revision, {}})
-            .first;
+    found = pending_
+                .try_emplace(session,
+                             Pending{std::move(head), last_revision, {}, {}})
+                .first;
   }
-  int64_t last = pending->second.last_revision;
+  Pending& pending = found->second;
+  if (append.spooled() && append.genesis != pending.head.genesis) {
+    return SessionNotFound(session);  // another has its id now
+  }
+  int64_t last = pending.last_revision;
   for (const Entry& entry : append.entries) {
     if (entry.revision != last + 1) return Gap(session, entry.revision, last);
     ++last;
   }
-  for (const Entry& entry : append.entries) {
-    pending->second.entries.push_back(&entry);
-  }
-  pending->second.last_revision = last;
+  for (const Entry& entry : append.entries) pending.entries.push_back(&entry);
+  pending.last_revision = last;
+  pending.time = append.time;
+  pending.taken = taken;
   return absl::OkStatus();
 }
 
@@ -154,9 +162,11 @@ absl::Status WriteGroup::Flush(const std::string& session) {
   if (pending == pending_.end() || pending->second.entries.empty()) {
     return absl::OkStatus();
   }
-  const absl::Status status = AppendEntries(
-      database_, session, pending->second.entries, now_, pending->second.head);
-  pending->second.entries.clear();
+  Pending& appends = pending->second;
+  const absl::Status status =
+      AppendEntries(database_, session, appends.entries, appends.time,
+                    appends.taken, appends.head);
+  appends.entries.clear();
   if (status.ok() || !ConcernsOneWrite(status)) return status;
   // Too late for an error of one write: some of its rows are there.
   return absl::AbortedError(status.message());

@@ -26,12 +26,22 @@
 
 namespace faultline::storage {
 
-// Runs once the write is durable or has failed. It runs on the writer's thread
-// and must not block: every session waits for it.
+// Runs once the write is durable or has failed; of two appends perhaps that of
+// the later one first. It runs on the writer's thread and must not block: every
+// session waits for it. Of an append that is spooled at once it runs on the
+// caller's thread, before the call that submits it returns.
 using Done = std::function<void(absl::Status)>;
 
 struct AppendWrite {
   std::vector<Entry> entries;
+  absl::Time time = {};
+  std::string packed = {};  // for the spool; empty: it does not go there
+  // Of one that is in the spool: the session that it is of, by its genesis
+  // hash, and the half that it is in.
+  std::string genesis = {};
+  size_t half = 0;
+
+  bool spooled() const { return !genesis.empty(); }
 };
 // With a base in the record it is that of a snapshot, which must still be the
 // one with this fingerprint.
@@ -111,6 +121,10 @@ struct Write {
 // before compression; 0 of any other write.
 size_t GradingBytes(const Write& write);
 
+// True of errors that are found before anything was changed: they concern one
+// write alone, and no repetition of it would fare better.
+bool ConcernsOneWrite(const absl::Status& status);
+
 // Where the journals of some sessions end; saves a query per append.
 using JournalHeads = absl::flat_hash_map<std::string, JournalHead>;
 
@@ -124,7 +138,7 @@ class WriteGroup {
 
   // The result of each write. A write with an error among them has changed
   // nothing. An error of Execute itself means that the transaction must be
-  // rolled back.
+  // rolled back. A spooled append that is in the journal already is a gap.
   absl::StatusOr<std::vector<absl::Status>> Execute(
       absl::Span<const Write> writes);
 
@@ -137,6 +151,8 @@ class WriteGroup {
     JournalHead head;
     int64_t last_revision = 0;
     std::vector<const Entry*> entries;
+    absl::Time time;            // of the last of them
+    TakenRequestId taken = {};  // for all of them
   };
 
   absl::Status Accept(const std::string& session, const AppendWrite& append);

@@ -1,11 +1,14 @@
 #include "storage/writer.h"
 
 #include <algorithm>
+#include <iterator>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "storage/reason.h"
+#include "storage/spooled_append.h"
 #include "storage/status_macros.h"
 #include "storage/transaction.h"
 
@@ -61,6 +64,23 @@ absl::Status CheckEntrySizes(const Write& write) {
   return absl::OkStatus();
 }
 
+bool IsSpooled(const Write& write) {
+  const auto* append = std::get_if<AppendWrite>(&write.what);
+  return append != nullptr && append->spooled();
+}
+
+// How many writes at the front may only fail together: one, or spooled appends
+// of one session.
+size_t RunLength(absl::Span<const Write> writes) {
+  size_t length = 1;
+  while (length < writes.size() && IsSpooled(writes[0]) &&
+         IsSpooled(writes[length]) &&
+         writes[length].session == writes[0].session) {
+    ++length;
+  }
+  return length;
+}
+
 absl::Status QueueFull(size_t entries, size_t bytes) {
   return ErrorWithReason(
       absl::StatusCode::kResourceExhausted, "QUEUE_FULL",
@@ -70,8 +90,11 @@ absl::Status QueueFull(size_t entries, size_t bytes) {
 
 }  // namespace
 
-Writer::Writer(Connections& connections)
-    : connections_(connections), thread_([this] { Loop(); }) {}
+Writer::Writer(Connections& connections, std::unique_ptr<Spool> spool)
+    : connections_(connections),
+      has_spool_(spool != nullptr),
+      spool_(std::move(spool)),
+      thread_([this] { Loop(); }) {}
 
 Writer::~Writer() {
   {
@@ -85,15 +108,69 @@ absl::Status Writer::Submit(Write write) {
   FAULTLINE_RETURN_IF_ERROR(CheckEntrySizes(write));
   const size_t entries = EntriesOf(write);
   const size_t bytes = BytesOf(write);
-  absl::MutexLock lock(&mutex_);
-  // A single write larger than the whole queue may go when it is alone.
-  const bool fits = load_.entries + entries <= kQueueEntriesMax &&
-                    load_.bytes + bytes <= kQueueBytesMax;
-  if (!fits && !queue_.empty()) return QueueFull(load_.entries, load_.bytes);
-  load_.entries += entries;
-  load_.bytes += bytes;
-  queue_.push_back(std::move(write));
+  if (auto* append = std::get_if<AppendWrite>(&write.what)) {
+    append->time = absl::Now();
+    if (has_spool_ && !append->entries.empty() && bytes <= kSpooledBytesMax) {
+      append->packed = PackAppend(write.session, append->time, append->entries);
+    }
+  }
+  Done acknowledge;
+  {
+    absl::MutexLock lock(&mutex_);
+    // A single write larger than the whole queue may go when it is alone.
+    const bool fits = load_.entries + entries <= kQueueEntriesMax &&
+                      load_.bytes + bytes <= kQueueBytesMax;
+    if (!fits && !queue_.empty()) return QueueFull(load_.entries, load_.bytes);
+    load_.entries += entries;
+    load_.bytes += bytes;
+    if (!ledger_.IsWaiting(write.session) && TrySpool(write)) {
+      acknowledge = std::exchange(write.done, nullptr);
+    } else {
+      ledger_.Queued(write.session);
+      ++not_spooled_;
+    }
+    queue_.push_back(std::move(write));
+  }
+  if (acknowledge) acknowledge(absl::OkStatus());
   return absl::OkStatus();
+}
+
+bool Writer::TrySpool(Write& write) {
+  auto* append = std::get_if<AppendWrite>(&write.what);
+  if (append == nullptr || append->packed.empty()) return false;
+  const std::string* genesis =
+      ledger_.GenesisIfNext(write.session, append->entries.front().revision);
+  if (genesis == nullptr) return false;
+  const absl::optional<size_t> half = spool_->Add({*genesis, append->packed});
+  if (!half.has_value()) return false;
+  append->genesis = *genesis;
+  append->half = *half;
+  if (spooled_bytes_ == 0 && stuck_.empty()) {
+    fold_at_ = absl::Now() + kFoldAfter;
+  }
+  spooled_bytes_ += append->packed.size();
+  append->packed.clear();
+  ledger_.Spooled(write.session, append->entries.back().revision);
+  return true;
+}
+
+bool Writer::IsFolded(absl::optional<absl::string_view> session) const {
+  return session.has_value() ? !ledger_.IsUnfolded(*session)
+                             : !ledger_.IsAnyUnfolded();
+}
+
+absl::Status Writer::AwaitFolded(absl::optional<absl::string_view> session) {
+  absl::MutexLock lock(&mutex_);
+  if (IsFolded(session)) return absl::OkStatus();
+  // The next group takes all that is spooled now.
+  const int64_t group = groups_begun_ + 1;
+  ++readers_;
+  const auto ended = [&]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+    return IsFolded(session) || groups_ended_ >= group;
+  };
+  mutex_.Await(absl::Condition(&ended));
+  --readers_;
+  return IsFolded(session) ? absl::OkStatus() : fold_status_;
 }
 
 absl::Status Writer::CheckRoom() const {
@@ -104,43 +181,108 @@ absl::Status Writer::CheckRoom() const {
 }
 
 bool Writer::HasWork() const {
-  return !queue_.empty() || stopping_ || purging_;
+  return !queue_.empty() || !stuck_.empty() || IsUrgent();
+}
+
+bool Writer::IsUrgent() const {
+  return not_spooled_ > 0 || readers_ > 0 || stopping_ || purging_ ||
+         spooled_bytes_ >= kFoldBytes;
+}
+
+bool Writer::TakeWork(Work& work) {
+  absl::MutexLock lock(&mutex_);
+  mutex_.Await(absl::Condition(this, &Writer::HasWork));
+  mutex_.AwaitWithDeadline(absl::Condition(this, &Writer::IsUrgent), fold_at_);
+  if (stopping_ && queue_.empty()) return false;
+  work.writes.swap(stuck_);
+  std::move(queue_.begin(), queue_.end(), std::back_inserter(work.writes));
+  queue_.clear();
+  load_ = Load();
+  spooled_bytes_ = 0;
+  not_spooled_ = 0;
+  work.purge = purging_;
+  ++groups_begun_;
+  return true;
 }
 
 void Writer::Loop() {
-  while (true) {
-    std::vector<Write> writes;
-    bool purge;
-    {
-      absl::MutexLock lock(&mutex_);
-      mutex_.Await(absl::Condition(this, &Writer::HasWork));
-      if (queue_.empty() && stopping_) return;
-      writes.swap(queue_);
-      load_ = Load();
-      purge = purging_;
-    }
-    if (!writes.empty()) Commit(writes);
-    if (purge) PurgeSome();
+  Work work;
+  while (TakeWork(work)) {
+    Commit(work.writes);
+    work.writes.clear();
+    if (work.purge) PurgeSome();
   }
 }
 
-void Writer::Commit(absl::Span<const Write> writes) {
-  absl::StatusOr<std::vector<absl::Status>> together = CommitTogether(writes);
+void Writer::Commit(std::vector<Write>& writes) {
   std::vector<absl::Status> results;
-  if (together.ok()) {
-    results = *std::move(together);
-  } else if (writes.size() == 1) {
-    results.push_back(std::move(together).status());
-  } else {
-    results = CommitEach(writes);
+  if (!writes.empty()) {
+    absl::StatusOr<std::vector<absl::Status>> together = CommitTogether(writes);
+    results = together.ok() ? *std::move(together) : CommitApart(writes);
   }
+  const std::vector<Done> spooled = Settle(writes, results);
   for (size_t i = 0; i < writes.size(); ++i) {
-    if (LeavesRows(writes[i])) {
-      absl::MutexLock lock(&mutex_);
-      purging_ = true;
-    }
-    writes[i].done(std::move(results[i]));
+    if (writes[i].done) writes[i].done(results[i]);
   }
+  for (const Done& done : spooled) done(absl::OkStatus());
+}
+
+std::vector<Done> Writer::Settle(std::vector<Write>& writes,
+                                 absl::Span<const absl::Status> results) {
+  absl::MutexLock lock(&mutex_);
+  for (size_t i = 0; i < writes.size(); ++i) {
+    if (IsSpooled(writes[i])) {
+      SettleSpooled(writes[i], results[i]);
+    } else {
+      SettleQueued(writes[i], results[i]);
+    }
+  }
+  ++groups_ended_;
+  return SpoolTheQueue();
+}
+
+void Writer::SettleSpooled(Write& write, const absl::Status& result) {
+  if (!result.ok() && !ConcernsOneWrite(result)) {
+    fold_status_ = result;
+    fold_at_ = absl::Now() + kFoldAgainAfter;
+    stuck_.push_back(std::move(write));
+    return;
+  }
+  // Its session is gone, or its journal was changed by others.
+  if (!result.ok()) ledger_.Forget(write.session);
+  ledger_.Folded(write.session);
+  spool_->Fold(std::get<AppendWrite>(write.what).half);
+}
+
+void Writer::SettleQueued(const Write& write, const absl::Status& result) {
+  ledger_.Executed(write.session);
+  const bool is_append = std::holds_alternative<AppendWrite>(write.what);
+  const auto head = heads_.find(write.session);
+  if (is_append && result.ok() && head != heads_.end()) {
+    ledger_.Learn(write.session, head->second);
+  } else if (is_append || std::holds_alternative<DeleteWrite>(write.what)) {
+    ledger_.Forget(write.session);
+  }
+  if (LeavesRows(write)) purging_ = true;
+}
+
+std::vector<Done> Writer::SpoolTheQueue() {
+  std::vector<Done> spooled;
+  if (!has_spool_ || not_spooled_ == 0) return spooled;
+  // Those of which a write in front has to wait.
+  absl::flat_hash_set<absl::string_view> waiting;
+  for (Write& write : queue_) {
+    if (IsSpooled(write)) continue;
+    // Of its session nothing else is in the way but what is behind it.
+    if (!waiting.contains(write.session) && TrySpool(write)) {
+      ledger_.Executed(write.session);
+      --not_spooled_;
+      spooled.push_back(std::exchange(write.done, nullptr));
+    } else {
+      waiting.insert(write.session);
+    }
+  }
+  return spooled;
 }
 
 // Either all of it is durable and the results of each are returned, or nothing
@@ -168,14 +310,18 @@ absl::StatusOr<std::vector<absl::Status>> Writer::CommitTogether(
   return results;
 }
 
-std::vector<absl::Status> Writer::CommitEach(absl::Span<const Write> writes) {
+std::vector<absl::Status> Writer::CommitApart(absl::Span<const Write> writes) {
   std::vector<absl::Status> results;
   results.reserve(writes.size());
-  for (const Write& write : writes) {
-    absl::StatusOr<std::vector<absl::Status>> one =
-        CommitTogether(absl::MakeConstSpan(&write, 1));
-    results.push_back(one.ok() ? std::move(one->front())
-                               : std::move(one).status());
+  while (!writes.empty()) {
+    const absl::Span<const Write> run = writes.first(RunLength(writes));
+    writes.remove_prefix(run.size());
+    absl::StatusOr<std::vector<absl::Status>> one = CommitTogether(run);
+    if (one.ok()) {
+      std::move(one->begin(), one->end(), std::back_inserter(results));
+    } else {
+      results.insert(results.end(), run.size(), one.status());
+    }
   }
   return results;
 }

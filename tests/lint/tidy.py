@@ -105,7 +105,7 @@ LAYERS = (
         ("server/", "storage/", "client/cpp/", "client/cli/"),
         ("absl", "messages", "grpc", "system", "cli"),
     ),
-    Layer("storage/", (), ("absl", "sqlite", "zstd", "openssl", "system")),
+    Layer("storage/", (), ("absl", "sqlite", "zstd", "zlib", "openssl", "system")),
     Layer(
         "client/",
         ("client/", SCENARIO),
@@ -118,7 +118,7 @@ LAYERS = (
         "tests/",
         ("tests/", "server/", "storage/", "client/"),
         tuple(
-            "absl messages grpc system cli editline sqlite zstd openssl "
+            "absl messages grpc system cli editline sqlite zstd zlib openssl "
             "googletest json".split()
         ),
     ),
@@ -131,6 +131,7 @@ LIBRARIES = (
     ("messages", re.compile(r"google/|.*\.pb\.h$")),
     ("absl", re.compile(r"absl/")),
     ("sqlite", re.compile(r"sqlite3(ext)?\.h$")),
+    ("zlib", re.compile(r"zlib\.h$")),
     ("zstd", re.compile(r"(zstd|zstd_errors|zdict)\.h$")),
     ("openssl", re.compile(r"openssl/")),
     ("cli", re.compile(r"CLI/")),

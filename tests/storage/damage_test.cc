@@ -18,6 +18,8 @@ class DamageTest : public testing::Test {
  protected:
   DamageTest() {
     options_.path = directory_.data();
+    // A chunk for each append.
+    options_.durability = Store::Durability::kPowerLoss;
     store_ = MustOpen(options_);
     for (const char* id : {"a", "b"}) {
       EXPECT_TRUE(Create(*store_, id).ok());

@@ -226,7 +226,9 @@ TEST_F(DiskFullTest, SaysSoWhenItAppendsAndGoesOnWhenThereIsSpace) {
   ASSERT_TRUE(Create(*store, "a").ok());
   ASSERT_TRUE(Append(*store, "a", MakeEntry(1)).ok());
   vfs_.FailChange(1, FaultVfs::Fault::kDiskFull, FaultVfs::Times::kForever);
-  const absl::Status status = Append(*store, "a", MakeEntry(2));
+  // One that waits for the disk: too long for the spool.
+  const absl::Status status =
+      Append(*store, "a", MakeLongEntry(2, 2 * kSpooledBytesMax));
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
   EXPECT_EQ(ReasonOf(status), "DISK_FULL");
   EXPECT_EQ(Read(*store, "a").entries, MakeEntries(1, 1));

@@ -43,10 +43,12 @@ class Hold {
   absl::Notification over_;
 };
 
+// Every write waits for its commit: none is spooled.
 class GroupCommitTest : public testing::Test {
  protected:
   GroupCommitTest() {
     options_.path = directory_.data();
+    options_.durability = Store::Durability::kPowerLoss;
     options_.vfs = vfs_.name();
     store_ = MustOpen(options_);
     EXPECT_TRUE(Create(*store_, "a").ok());

@@ -172,10 +172,10 @@ TEST_F(SnapshotTest, WhatADeadServerLeftHalfWrittenGoesAtTheNextStart) {
       system(
           absl::StrCat("cp -r ", directory_.data(), " ", copy.path()).c_str()),
       0);
+  EXPECT_GT(QueryOn(copy.database(), "SELECT count(*) FROM image_purges"), 0);
   Store::Options options;
   options.path = copy.data();
   auto store = MustOpen(options);
-  EXPECT_GT(QueryOn(copy.database(), "SELECT count(*) FROM image_purges"), 0);
   Purge(*store);
   EXPECT_EQ(QueryOn(copy.database(), "SELECT count(*) FROM blocks"), 0);
   EXPECT_EQ(QueryOn(copy.database(), "SELECT count(*) FROM image_purges"), 0);
@@ -194,7 +194,7 @@ TEST_F(SnapshotTest, ABlockThatIsDeletedMeanwhileIsStoredAfterAll) {
   ASSERT_TRUE(database.ok()) << database.status();
   Connections connections(*std::move(database),
                           {.path = ":memory:", .vfs = ""});
-  Writer writer(connections);
+  Writer writer(connections, nullptr);
   SessionRecord session;
   session.id = "a";
   ASSERT_TRUE(Wait([&](Done done) {

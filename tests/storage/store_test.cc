@@ -193,7 +193,10 @@ TEST_P(StoreTest, FindsAnEntryByItsRequestId) {
 TEST_P(StoreTest, RefusesARequestIdASecondTime) {
   ASSERT_TRUE(Create(*store_, "a").ok());
   ASSERT_TRUE(Append(*store_, "a", MakeEntry(1, "r")).ok());
-  const absl::Status status = Append(*store_, "a", MakeEntry(2, "r"));
+  // One that is not spooled.
+  Entry entry = MakeLongEntry(2, 2 * kSpooledBytesMax);
+  entry.request_id = "r";
+  const absl::Status status = Append(*store_, "a", entry);
   EXPECT_EQ(status.code(), absl::StatusCode::kAlreadyExists);
   EXPECT_EQ(ReasonOf(status), "REQUEST_ID_EXISTS");
   EXPECT_EQ(*store_->LastRevision("a"), 1);
