@@ -28,6 +28,7 @@ grpc::ServerUnaryReactor* Execute(SessionTable& table,
         OptionsOf(request.options(), session, PeerOf(context->peer())));
     FL_ASSIGN_OR_RETURN(Command command,
                         CommandFromArguments(request.pid(), arguments));
+    options.on_this_thread = true;
     options.cancelled = [context] { return !CheckWanted(*context).ok(); };
     table.Execute(session, std::move(command), std::move(options),
                   [=](absl::StatusOr<ExecuteResult> result) {

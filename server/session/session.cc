@@ -2,11 +2,13 @@
 
 #include <algorithm>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
 #include "server/codec/errors.h"
 #include "server/codec/status_macros.h"
 #include "server/limits.h"
 #include "server/session/record.h"
+#include "server/session/short_command.h"
 #include "server/session/watch_table.h"
 
 namespace faultline {
@@ -14,6 +16,8 @@ namespace {
 
 // What one turn executes before other sessions get theirs.
 constexpr size_t kTurnCommands = 256;
+// The same of a caller, who has something else to do.
+constexpr size_t kCallersTurnCommands = 16;
 // An answer that takes longer to encode is not given on the writer's thread.
 constexpr size_t kQuickOutcomesMax = 8;
 constexpr size_t kQuickEventsMax = 64;
@@ -26,6 +30,11 @@ size_t CommandsIn(const Session::Request& request) {
 bool NeedsMachine(const Session::Request& request) {
   return std::holds_alternative<Session::Run>(request) ||
          std::holds_alternative<Session::Look>(request);
+}
+
+bool WantsThisThread(const Session::Request& request) {
+  const auto* run = std::get_if<Session::Run>(&request);
+  return run != nullptr && run->options.on_this_thread;
 }
 
 void Fail(Session::Request& request, absl::Status error) {
@@ -98,6 +107,7 @@ Session::Session(SessionContext& context, std::string id)
 
 bool Session::Enqueue(Request& request) {
   const size_t commands = CommandsIn(request);
+  const bool on_this_thread = WantsThisThread(request);
   bool turn = false;
   {
     absl::MutexLock lock(&mutex_);
@@ -110,7 +120,9 @@ bool Session::Enqueue(Request& request) {
       turn = true;
     }
   }
-  if (turn) {
+  if (turn && on_this_thread) {
+    Work(Worker::kCaller);
+  } else if (turn) {
     GiveTurn();
   } else {
     Fail(request,
@@ -148,15 +160,17 @@ bool Session::TakeTurn() {
 }
 
 void Session::GiveTurn() {
-  context_.workers.Submit([self = shared_from_this()] { self->Work(); });
+  context_.workers.Submit(
+      [self = shared_from_this()] { self->Work(Worker::kOurs); });
 }
 
-void Session::Work() {
-  size_t budget = kTurnCommands;
+void Session::Work(Worker worker) {
+  size_t budget =
+      worker == Worker::kCaller ? kCallersTurnCommands : kTurnCommands;
   while (true) {
     absl::optional<Request> request;
     std::unique_ptr<Live> stale;
-    switch (ChooseNext(budget, request, stale)) {
+    switch (ChooseNext(worker, budget, request, stale)) {
       case Next::kRequest:
         budget -= std::min(budget, CommandsIn(*request));
         std::visit([this](auto& r) { Do(std::move(r)); }, *request);
@@ -177,7 +191,7 @@ void Session::Work() {
   }
 }
 
-Session::Next Session::ChooseNext(size_t budget,
+Session::Next Session::ChooseNext(Worker worker, size_t budget,
                                   absl::optional<Request>& request,
                                   std::unique_ptr<Live>& stale) {
   absl::MutexLock lock(&mutex_);
@@ -203,10 +217,22 @@ Session::Next Session::ChooseNext(size_t budget,
   if (life_ == Life::kAsleep && NeedsMachine(queue_.front())) {
     return Next::kWake;
   }
+  if (worker == Worker::kCaller && !IsForCaller(queue_.front())) {
+    return Next::kYield;
+  }
   request = std::move(queue_.front());
   queue_.pop_front();
   queued_commands_ -= CommandsIn(*request);
   return Next::kRequest;
+}
+
+bool Session::IsForCaller(const Request& request) const {
+  const auto* run = std::get_if<Run>(&request);
+  if (run == nullptr || live_ == nullptr) return false;
+  const std::string& sender = run->options.participant;
+  return run->commands.size() == 1 && IsShort(run->commands.front()) &&
+         (sender.empty() || live_->roles.contains(sender)) &&
+         !MayBeRepeated(*run);
 }
 
 void Session::PutBack(Request request) {
@@ -440,7 +466,8 @@ void Session::Appended(const std::shared_ptr<InFlight>& record,
   bool turn = false;
   {
     absl::MutexLock lock(&mutex_);
-    in_flight_.pop_front();
+    // It may be durable before an earlier one is known to be.
+    in_flight_.erase(absl::c_find(in_flight_, record));
     if (!status.ok()) {
       append_failed_ = true;
       if (!record->panic.empty()) changing_ = false;

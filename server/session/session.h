@@ -35,9 +35,11 @@ namespace faultline {
 // Thread-safe. Lives in shared_ptrs: whatever is under way for it holds one.
 //
 // Requests wait in one queue and are executed one after the other, by whatever
-// worker has the session's turn; so a machine is only ever touched by one
-// thread and no caller waits for it. Answers wait for the journal, the next
-// request does not: appends of a session are written in the order of execution.
+// thread has the session's turn; so a machine is only ever touched by one
+// thread. That is a worker, or, when nobody else is at the session, whoever
+// brings a short command: no caller waits for more than a few of those. Answers
+// wait for the journal, the next request does not: appends of a session are
+// written in the order of execution.
 //
 // Invariants:
 //  1. live_ and waking_ belong to the thread that has the turn (turn_), or to
@@ -127,14 +129,18 @@ class Session : public std::enable_shared_from_this<Session> {
     std::string panic;  // not empty: the last command broke the simulator
     std::vector<std::pair<Look, std::shared_ptr<const MachineView>>> looks;
   };
+  enum class Worker : uint8_t { kOurs, kCaller };
   enum class Next : uint8_t { kRequest, kWake, kYield, kPark, kRetire };
 
   // The turn: held by one thread at a time.
   bool TakeTurn() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void GiveTurn();  // to a worker
-  void Work();
-  Next ChooseNext(size_t budget, absl::optional<Request>& request,
+  void Work(Worker worker);
+  Next ChooseNext(Worker worker, size_t budget,
+                  absl::optional<Request>& request,
                   std::unique_ptr<Live>& stale) ABSL_LOCKS_EXCLUDED(mutex_);
+  // What a caller may execute: it takes no look at the store.
+  bool IsForCaller(const Request& request) const;
   bool MustSettle() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   void PutBack(Request request) ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -173,7 +179,7 @@ class Session : public std::enable_shared_from_this<Session> {
       ABSL_LOCKS_EXCLUDED(mutex_);
   void TakeSnapshotIfDue();
 
-  // Callbacks of the store's writer.
+  // Callbacks of the store, on its writer's thread or within its call.
   void Appended(const std::shared_ptr<InFlight>& record,
                 const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
   void Panicked(const std::shared_ptr<InFlight>& record)

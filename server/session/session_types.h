@@ -65,7 +65,10 @@ struct ExecuteOptions {
   // empty: whoever is at `peer`. One of them is recorded.
   std::string participant;
   std::string peer;
-  // Asked on a worker just before the work starts: true and nothing is done,
+  // True: a short command may be executed on the thread that brings it, which
+  // then has the answer sooner.
+  bool on_this_thread = false;
+  // Asked just before the work starts: true and nothing is done,
   // the answer is CANCELLED. It must not block. Empty: never.
   std::function<bool()> cancelled;
 };

@@ -145,10 +145,12 @@ TEST_F(SessionTest, WithoutMemoryNothingIsRecordedAndTheSessionGoesOn) {
   EXPECT_EQ(next->revision, 2);
 }
 
+// Every command waits for the disk.
 class DiskTest : public SessionTest {
  protected:
+  virtual void ChooseDisk() { UseSyncedDisk(vfs_.name()); }
   void SetUp() override {
-    UseDisk(vfs_.name());
+    ChooseDisk();
     Open();
     ASSERT_TRUE(Create("lab").ok());
     ASSERT_TRUE(Run("lab", MapPages(200)).ok());
@@ -245,10 +247,69 @@ TEST_F(DiskTest, ClosingAndDeletingFailWithTheDiskAndWorkAfterwards) {
   EXPECT_TRUE(Delete("lab").ok());
 }
 
+// Short commands are acknowledged from the spool.
+class SpoolingDiskTest : public DiskTest {
+ protected:
+  void ChooseDisk() override { UseDisk(vfs_.name()); }
+};
+
+TEST_F(SpoolingDiskTest, WhatWasAcknowledgedIsThereWhenTheDiskIsBack) {
+  BreakDisk();
+  for (uint64_t page = 0; page < 50; ++page) {
+    const auto result = Run("lab", Poke(page), WithId(absl::StrCat("r", page)));
+    ASSERT_TRUE(result.ok()) << result.status();
+    EXPECT_EQ(result->revision, static_cast<int64_t>(page) + 2);
+  }
+  // Looks show it; what has to be read from the disk is not to be had.
+  EXPECT_EQ((*Look("lab"))->revision, 51);
+  EXPECT_EQ(Reason(table().Get("lab")), "JOURNAL_UNAVAILABLE");
+  const uint64_t fingerprint = FingerprintOfLive("lab");
+  vfs_.Heal();
+  EXPECT_EQ(table().Get("lab")->revision, 51);
+  EXPECT_TRUE(table().Verify("lab", {})->ok());
+  Restart();
+  EXPECT_EQ(FingerprintOfLive("lab"), fingerprint);
+  const auto again = Run("lab", Poke(7), WithId("r7"));
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->revision, 9);
+}
+
+TEST_F(SpoolingDiskTest, WhatTheServerTookAlongIsThereAtTheNextStart) {
+  BreakDisk();
+  ASSERT_TRUE(Run("lab", Poke(0)).ok());
+  ASSERT_TRUE(Run("lab", Poke(1)).ok());
+  const uint64_t fingerprint = FingerprintOfLive("lab");
+  Stop();
+  vfs_.Heal();
+  Open();
+  EXPECT_EQ(table().Get("lab")->revision, 3);
+  EXPECT_EQ(FingerprintOfLive("lab"), fingerprint);
+}
+
+TEST_F(SpoolingDiskTest, EveryDiskFaultLeavesAJournalThatVerifies) {
+  int64_t acknowledged = 1;
+  for (int64_t nth = 1; nth <= 40; ++nth) {
+    vfs_.FailChange(nth % 5 + 1, storage::FaultVfs::Fault::kIoError,
+                    storage::FaultVfs::Times::kOnce);
+    for (int i = 0; i < 5; ++i) {
+      const auto result = Run("lab", Poke(static_cast<uint64_t>(nth)));
+      if (!result.ok()) continue;
+      EXPECT_GT(result->revision, acknowledged);
+      acknowledged = result->revision;
+    }
+    vfs_.Heal();
+    EXPECT_GE((*Look("lab"))->revision, acknowledged);
+  }
+  EXPECT_GE(table().Get("lab")->revision, acknowledged);
+  const auto verified = table().Verify("lab", {});
+  ASSERT_TRUE(verified.ok());
+  EXPECT_TRUE(verified->ok()) << verified->checks[0].text;
+}
+
 class DamageTest : public SessionTest {
  protected:
   void SetUp() override {
-    UseDisk();
+    UseSyncedDisk();  // a chunk for each command
     Open();
     for (const char* id : {"lab", "other"}) {
       ASSERT_TRUE(Create(id).ok());

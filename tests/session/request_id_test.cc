@@ -111,6 +111,8 @@ TEST_F(RequestIdTest, IsKnownAfterTheSessionWasClosed) {
 }
 
 TEST_F(RequestIdTest, ARepetitionWaitsForTheFirstThatIsStillBeingWritten) {
+  UseSyncedDisk();
+  Restart();
   WriterStop stop(store());
   std::vector<PendingRun> runs(3);
   for (PendingRun& run : runs) {

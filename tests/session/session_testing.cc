@@ -67,6 +67,11 @@ void SessionTest::UseDisk(const std::string& vfs) {
   store_options_ = {.path = directory_.data(), .vfs = vfs};
 }
 
+void SessionTest::UseSyncedDisk(const std::string& vfs) {
+  UseDisk(vfs);
+  store_options_.durability = storage::Store::Durability::kPowerLoss;
+}
+
 void SessionTest::Open(SessionTable::Options options) {
   if (store_ == nullptr) store_ = storage::MustOpen(store_options_);
   table_ = std::make_unique<SessionTable>(*store_, std::move(options));

@@ -72,6 +72,8 @@ class SessionTest : public ::testing::Test {
  protected:
   // The default is a store in memory.
   void UseDisk(const std::string& vfs = "");
+  // One where every append waits for its commit: none is spooled.
+  void UseSyncedDisk(const std::string& vfs = "");
   void Open(SessionTable::Options options = {});  // as a server would start
   void Stop();                                    // as a server would stop
   void Restart(SessionTable::Options options = {});

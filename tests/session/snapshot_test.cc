@@ -147,6 +147,8 @@ TEST_F(SnapshotTest, OfAClosedSessionAndOfAPanickedOneBeforeItsEnd) {
 
 // What is not durable yet is in no snapshot.
 TEST_F(SnapshotTest, WaitsForWhatItShows) {
+  UseSyncedDisk();
+  Restart();
   PendingRun pending;
   absl::StatusOr<SnapshotInfo> taken;
   {
@@ -422,6 +424,7 @@ TEST_F(SnapshotTest, OfUsersAreNotThinned) {
 }
 
 TEST_F(SnapshotTest, AClosedSessionGetsNone) {
+  UseSyncedDisk();
   Restart(Options(1));
   {
     WriterStop stop(store());

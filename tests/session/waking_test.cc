@@ -76,6 +76,7 @@ TEST_F(WakingTest, IdleMachinesGoToSleepForOthers) {
 }
 
 TEST_F(WakingTest, WhatIsBusyIsNotPutToSleep) {
+  UseSyncedDisk();
   Restart(Machines(1));
   ASSERT_TRUE(Create("busy").ok());
   ASSERT_TRUE(Create("other").ok());

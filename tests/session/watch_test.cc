@@ -461,6 +461,8 @@ TEST_F(WatchTest, EndsWhenItIsStopped) {
 }
 
 TEST_F(WatchTest, DamageIsToldAfterWhatIsGood) {
+  UseSyncedDisk();  // a chunk for each command
+  Restart({.runner = BreakingRunner()});
   for (int i = 0; i < 10; ++i) Drive(1);
   Stop();
   storage::ExecuteOn(
