@@ -47,7 +47,8 @@ from faultline.errors import (
     Unavailable,
 )
 from faultline.flags import *
-from faultline.grading import Attempt, Grade, Grading
+from faultline.grade import Grade
+from faultline.grading import Attempt, Grading
 from faultline.look import Look
 from faultline.maps import AddressSpace, Vma
 from faultline.outcome import Event, NoProcess, Outcome, Signal, Signalled

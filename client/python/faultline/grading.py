@@ -8,19 +8,13 @@
     print(attempt.grade())
 """
 
-import datetime
 from collections.abc import Iterator, Mapping
 
 from faultline import v1
 from faultline.connection import LONG_TIMEOUT, Connection, new_request_id
+from faultline.grade import Grade, points_text
 from faultline.pages import pages
 from faultline.session import Session
-
-_WENT = {
-    v1.CHECK_STATUS_PASSED: "passed",
-    v1.CHECK_STATUS_PARTIAL: "partly",
-    v1.CHECK_STATUS_FAILED: "failed",
-}
 
 
 class Grading:
@@ -76,7 +70,7 @@ class Grading:
 
     def grades(
         self, exercise: str, *, student: str = "", secret: str = ""
-    ) -> Iterator["Grade"]:
+    ) -> Iterator[Grade]:
         """All grades of an exercise, or those of one student, in the order in
         which they were given. With the exercise's secret: all that is in
         them."""
@@ -192,7 +186,7 @@ class Attempt:
         response = self._connection.call("GradingService/Submit", request)
         self.message = response.attempt
 
-    def grade(self, *, secret: str = "", request_id: str = "") -> "Grade":
+    def grade(self, *, secret: str = "", request_id: str = "") -> Grade:
         """Grades what was handed in. Each call gives a further grade, unless
         it has the request_id of an earlier one."""
         request = v1.GradeRequest(
@@ -219,81 +213,6 @@ class Attempt:
         return "\n\n".join(parts)
 
 
-class Grade:
-    """The result of grading an attempt.
-
-    message   as it came: a v1.Grade
-
-    str(grade) is fit to read."""
-
-    def __init__(self, message: v1.Grade):
-        """By Attempt.grade and Grading.grades."""
-        self.message = message
-
-    @property
-    def name(self) -> str:
-        """ "exercises/cow/attempts/a7f/grades/1"."""
-        return self.message.name
-
-    @property
-    def student(self) -> str:
-        return self.message.report.student
-
-    @property
-    def time(self) -> datetime.datetime:
-        """When it was given, in UTC."""
-        return self.message.create_time.ToDatetime(datetime.timezone.utc)
-
-    @property
-    def report(self) -> v1.GradeReport:
-        """All of it."""
-        return self.message.report
-
-    @property
-    def gradable(self) -> bool:
-        """False: the submission could not be read; report.message says why."""
-        return self.report.status == v1.REPORT_STATUS_GRADED
-
-    @property
-    def score(self) -> float | None:
-        """None when it is not shown: there are hidden checks."""
-        return None if self.report.redacted else self.report.score
-
-    @property
-    def score_max(self) -> float | None:
-        """As score."""
-        return None if self.report.redacted else self.report.score_max
-
-    @property
-    def checks(self) -> tuple[v1.GradedCheck, ...]:
-        """Question by question or goal by goal."""
-        return tuple(self.report.checks)
-
-    def check(self, check_id: str) -> v1.GradedCheck:
-        """The one of a question or goal; KeyError when none is shown."""
-        for check in self.report.checks:
-            if check.id == check_id:
-                return check
-        raise KeyError(check_id)
-
-    def __repr__(self) -> str:
-        return f"<Grade {self.name}, {self._score()}>"
-
-    def __str__(self) -> str:
-        lines = [f"{self.report.exercise}: {self._score()}"]
-        if self.report.message:
-            lines.append(self.report.message)
-        for check in self.report.checks:
-            lines += _graded(check)
-        return "\n".join(lines)
-
-    def _score(self) -> str:
-        if self.report.redacted:
-            return "the score is not shown"
-        score, most = self.report.score, self.report.score_max
-        return f"{_points(score)} of {_points(most)} points"
-
-
 def exercise_name(id_or_name: str) -> str:
     """ "exercises/cow" for both "cow" and "exercises/cow"."""
     return "exercises/" + id_or_name.removeprefix("exercises/")
@@ -318,29 +237,6 @@ def _answer(question: str, answer: str | int) -> str:
     )
 
 
-def _points(points: float) -> str:
-    return f"{points:.2f}".rstrip("0").rstrip(".")
-
-
 def _asked(one: v1.VariantQuestion | v1.VariantGoal) -> str:
-    points = f" ({_points(one.points)})" if one.points else ""
+    points = f" ({points_text(one.points)})" if one.points else ""
     return f"{one.id}: {' '.join(one.text.split())}{points}"
-
-
-def _graded(check: v1.GradedCheck) -> list[str]:
-    points = f"{_points(check.points)}/{_points(check.points_max)}"
-    lines = [f"  {check.id} {points} {_WENT.get(check.status, '')}"]
-    if check.status == v1.CHECK_STATUS_PASSED:
-        return lines
-    told = {
-        "yours": check.actual,
-        "right": check.expected,
-        "but": check.message,
-        "because": check.explanation,
-        "decided": check.deciding_event,
-        "see": check.evidence,
-    }
-    for label, text in told.items():
-        if text:
-            lines.append(f"    {label}: {' '.join(text.split())}")
-    return lines

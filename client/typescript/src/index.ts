@@ -49,10 +49,10 @@ export {
   ThpMode,
 } from "./gen/faultline/v1/session_pb.js";
 export { SnapshotKind } from "./gen/faultline/v1/snapshot_pb.js";
+export { Grade } from "./grade.js";
 export {
   type Answers,
   Attempt,
-  Grade,
   Grading,
   type RepeatableSettings,
   type SecretSettings,
