@@ -184,7 +184,8 @@ class Goals(unittest.TestCase):
         with self.assertRaises(faultline.OutOfRange):
             attempt.submit(revision=lab.revision + 1)
         grade = attempt.grade()
-        self.assertEqual(grade.report.submission, f"{lab.name}@{lab.revision-1}")
+        place = f"{lab.name}@{lab.revision - 1}"
+        self.assertEqual(grade.report.submission, place)
         self.assertEqual(grade.score, 0)
         self.assertIn(lab.name + "@", "".join(c.evidence for c in grade.checks))
 
