@@ -98,6 +98,24 @@ absl::StatusOr<int64_t> Database::QueryInt64(const char* sql) {
 
 int64_t Database::changes() const { return sqlite3_changes64(handle_); }
 
+void Database::LeaveLogToOthers() {
+  // SQLite's own hook is what would begin a checkpoint.
+  sqlite3_wal_hook(
+      handle_,
+      +[](void* log_pages, sqlite3*, const char*, int pages) {
+        *static_cast<int64_t*>(log_pages) = pages;
+        return SQLITE_OK;
+      },
+      &log_pages_);
+}
+
+absl::Status Database::CopyLog() {
+  const int result = sqlite3_wal_checkpoint_v2(
+      handle_, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  return result == SQLITE_OK ? absl::OkStatus()
+                             : Error(result, "checkpoint the log");
+}
+
 bool Database::autocommit() const {
   return sqlite3_get_autocommit(handle_) != 0;
 }

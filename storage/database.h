@@ -49,6 +49,14 @@ class Database {
   // Rows changed by the last INSERT, UPDATE or DELETE.
   int64_t changes() const;
 
+  // From now on this connection does not copy the write-ahead log into the
+  // database (a checkpoint) as part of its commits, and counts its pages.
+  void LeaveLogToOthers();
+  // In the log after the last commit.
+  int64_t log_pages() const { return log_pages_; }
+  // Copies what no other connection is in the way of, without waiting for one.
+  absl::Status CopyLog();
+
   // False inside a transaction. SQLite itself ends a transaction after some
   // errors (a full disk, for one).
   bool autocommit() const;
@@ -66,6 +74,7 @@ class Database {
 
   sqlite3* const handle_;
   const std::string path_;
+  int64_t log_pages_ = 0;
   // Prepared statements nobody uses now.
   absl::flat_hash_map<const char*, sqlite3_stmt*> idle_statements_;
 };

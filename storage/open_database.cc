@@ -15,12 +15,10 @@
 namespace faultline::storage {
 namespace {
 
-// Checkpoint after 4096 pages (16 MiB) in the write-ahead log, and give back
-// what a burst left of it beyond 64 MiB. The schema is ours: nothing in it may
-// call functions. Cells are checked as they are read, so that a damaged page is
-// an error and not a wrong answer.
+// What a burst left of the write-ahead log beyond 64 MiB is given back. The
+// schema is ours: nothing in it may call functions. Cells are checked as they
+// are read, so that a damaged page is an error and not a wrong answer.
 constexpr char kSettings[] =
-    "PRAGMA wal_autocheckpoint = 4096;"
     "PRAGMA journal_size_limit = 67108864;"
     "PRAGMA trusted_schema = OFF;"
     "PRAGMA cell_size_check = ON";
@@ -85,6 +83,7 @@ absl::StatusOr<std::unique_ptr<Database>> OpenForWriting(
                                                   ? kSynchronousFull
                                                   : kSynchronousNormal));
   FAULTLINE_RETURN_IF_ERROR(database->Execute(kSettings));
+  database->LeaveLogToOthers();
   FAULTLINE_RETURN_IF_ERROR(Migrate(*database, Migrations()));
   return database;
 }

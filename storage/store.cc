@@ -48,7 +48,7 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const Options& options) {
     FAULTLINE_ASSIGN_OR_RETURN(database, ProbeForReading(database));
     return absl::WrapUnique(new Store(
         absl::nullopt, std::make_unique<Connections>(nullptr, database),
-        nullptr, options.access));
+        nullptr, nullptr));
   }
 
   absl::optional<DirectoryLock> lock;
@@ -61,30 +61,35 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const Options& options) {
     database.path = absl::StrCat(options.path, "/", kDatabaseFile);
   }
   FAULTLINE_ASSIGN_OR_RETURN(
-      std::unique_ptr<Database> writer,
+      std::unique_ptr<Database> database_of_writer,
       OpenForWriting(database, options.durability == Durability::kPowerLoss
                                    ? Synchronous::kFull
                                    : Synchronous::kNormal));
+  std::unique_ptr<Checkpointer> checkpointer;
   std::unique_ptr<Spool> spool;
   if (options.path != kInMemory) {
-    FAULTLINE_RETURN_IF_ERROR(FoldSpool(*writer, options.path));
+    FAULTLINE_RETURN_IF_ERROR(FoldSpool(*database_of_writer, options.path));
+    FAULTLINE_ASSIGN_OR_RETURN(checkpointer, Checkpointer::Open(database));
     spool = SpoolFor(options);
   }
   database.access = Database::Access::kReadOnly;
-  return absl::WrapUnique(
-      new Store(std::move(lock),
-                std::make_unique<Connections>(std::move(writer), database),
-                std::move(spool), options.access));
+  auto connections =
+      std::make_unique<Connections>(std::move(database_of_writer), database);
+  auto writer = std::make_unique<Writer>(*connections, std::move(spool),
+                                         checkpointer.get());
+  return absl::WrapUnique(new Store(std::move(lock), std::move(connections),
+                                    std::move(checkpointer),
+                                    std::move(writer)));
 }
 
 Store::Store(absl::optional<DirectoryLock> lock,
              std::unique_ptr<Connections> connections,
-             std::unique_ptr<Spool> spool, Access access)
+             std::unique_ptr<Checkpointer> checkpointer,
+             std::unique_ptr<Writer> writer)
     : lock_(std::move(lock)),
       connections_(std::move(connections)),
-      writer_(access == Access::kReadWrite
-                  ? std::make_unique<Writer>(*connections_, std::move(spool))
-                  : nullptr) {}
+      checkpointer_(std::move(checkpointer)),
+      writer_(std::move(writer)) {}
 
 Store::~Store() = default;
 

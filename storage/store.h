@@ -19,6 +19,7 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "storage/attempts.h"
+#include "storage/checkpointer.h"
 #include "storage/chunk.h"
 #include "storage/connections.h"
 #include "storage/data_directory.h"
@@ -195,9 +196,11 @@ class Store {
       int64_t after_position, int64_t limit);
 
  private:
+  // Read-only without a writer.
   Store(absl::optional<DirectoryLock> lock,
-        std::unique_ptr<Connections> connections, std::unique_ptr<Spool> spool,
-        Access access);
+        std::unique_ptr<Connections> connections,
+        std::unique_ptr<Checkpointer> checkpointer,
+        std::unique_ptr<Writer> writer);
 
   absl::Status CheckWritable() const;
   // A connection that sees all that was acknowledged of a session.
@@ -206,6 +209,7 @@ class Store {
 
   const absl::optional<DirectoryLock> lock_;
   const std::unique_ptr<Connections> connections_;
+  const std::unique_ptr<Checkpointer> checkpointer_;  // null without a log
   std::atomic<int64_t> next_image_key_{0};  // 0: the database has to say
   const std::unique_ptr<Writer> writer_;    // null when read-only
 };

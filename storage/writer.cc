@@ -90,8 +90,10 @@ absl::Status QueueFull(size_t entries, size_t bytes) {
 
 }  // namespace
 
-Writer::Writer(Connections& connections, std::unique_ptr<Spool> spool)
+Writer::Writer(Connections& connections, std::unique_ptr<Spool> spool,
+               Checkpointer* checkpointer)
     : connections_(connections),
+      checkpointer_(checkpointer),
       has_spool_(spool != nullptr),
       spool_(std::move(spool)),
       thread_([this] { Loop(); }) {}
@@ -211,6 +213,9 @@ void Writer::Loop() {
     Commit(work.writes);
     work.writes.clear();
     if (work.purge) PurgeSome();
+    if (checkpointer_ != nullptr) {
+      checkpointer_->LogHas(connections_.BorrowWriter()->log_pages());
+    }
   }
 }
 

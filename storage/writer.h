@@ -15,6 +15,7 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "absl/types/span.h"
+#include "storage/checkpointer.h"
 #include "storage/connections.h"
 #include "storage/spool.h"
 #include "storage/spool_ledger.h"
@@ -53,8 +54,10 @@ inline constexpr absl::Duration kFoldAgainAfter = absl::Seconds(1);
 // next commit lets it into the spool.
 class Writer {
  public:
-  // Without a spool every write waits for its commit.
-  Writer(Connections& connections, std::unique_ptr<Spool> spool);
+  // Without a spool every write waits for its commit. Without a checkpointer,
+  // which outlives this, nobody copies the write-ahead log.
+  Writer(Connections& connections, std::unique_ptr<Spool> spool,
+         Checkpointer* checkpointer = nullptr);
   // Writes all that is queued, then stops. What was spooled and cannot be
   // written stays in the spool.
   ~Writer();
@@ -117,6 +120,7 @@ class Writer {
   void PurgeSome();
 
   Connections& connections_;
+  Checkpointer* const checkpointer_;
   const bool has_spool_;
   JournalHeads heads_;  // the writer thread's own
 
