@@ -22,6 +22,7 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "server/limits.h"
+#include "server/service/transport.h"
 
 namespace faultline {
 namespace {
@@ -106,6 +107,7 @@ const char* Survives(const ServeOptions& options) {
 }  // namespace
 
 int Serve(const ServeOptions& options) {
+  TrustLocks();
   const sigset_t stop = BlockStopSignals();
   RaiseFileLimit();
   // First what has no effect: a wrong address leaves no data directory behind.

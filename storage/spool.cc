@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <random>
 #include <utility>
 
 #include "absl/memory/memory.h"
@@ -20,7 +21,7 @@ namespace {
 
 constexpr size_t kHalves = 2;
 constexpr size_t kFileBytes = kHalves * kSpoolHalfBytes;
-constexpr size_t kHeaderBytes = 8;  // the generation
+constexpr size_t kHeaderBytes = 16;  // the generation and the salt
 constexpr size_t kRecordHeaderBytes = 8;
 
 std::string PathIn(const std::string& directory) {
@@ -45,11 +46,17 @@ uint64_t TakeInt(const char* from, size_t bytes) {
   return value;
 }
 
-uint32_t Checksum(uint64_t generation, size_t offset,
+uint64_t RandomSalt() {
+  std::random_device random;
+  return uint64_t{random()} << 32 | random();
+}
+
+uint32_t Checksum(uint64_t salt, uint64_t generation, size_t offset,
                   absl::string_view record) {
-  char place[16];
-  PutInt(generation, 8, place);
-  PutInt(offset, 8, place + 8);
+  char place[24];
+  PutInt(salt, 8, place);
+  PutInt(generation, 8, place + 8);
+  PutInt(offset, 8, place + 16);
   const auto bytes = [](const char* p) {
     return reinterpret_cast<const Bytef*>(p);
   };
@@ -61,12 +68,14 @@ uint32_t Checksum(uint64_t generation, size_t offset,
 // Adds the whole records of one half.
 void ReadHalf(absl::string_view half, std::vector<std::string>& records) {
   const uint64_t generation = TakeInt(half.data(), 8);
+  const uint64_t salt = TakeInt(half.data() + 8, 8);
   size_t at = kHeaderBytes;
   while (at + kRecordHeaderBytes <= half.size()) {
     const size_t size = TakeInt(half.data() + at, 4);
     if (size == 0 || size > half.size() - at - kRecordHeaderBytes) return;
     const absl::string_view record = half.substr(at + kRecordHeaderBytes, size);
-    if (TakeInt(half.data() + at + 4, 4) != Checksum(generation, at, record)) {
+    if (TakeInt(half.data() + at + 4, 4) !=
+        Checksum(salt, generation, at, record)) {
       return;
     }
     records.emplace_back(record);
@@ -122,12 +131,19 @@ absl::StatusOr<std::unique_ptr<Spool>> Spool::Create(
   }
   void* map = mmap(nullptr, kFileBytes, PROT_READ | PROT_WRITE,
                    MAP_SHARED | MAP_POPULATE, file.fd(), 0);
-  if (map == MAP_FAILED) return DirectoryError(errno, "map", path);
+  if (map == MAP_FAILED) {
+    const int failed = errno;
+    unlink(path.c_str());
+    return DirectoryError(failed, "map", path);
+  }
   auto spool =
       absl::WrapUnique(new Spool(std::move(path), static_cast<char*>(map)));
   spool->Begin(0);
   return spool;
 }
+
+Spool::Spool(std::string path, char* map)
+    : path_(std::move(path)), map_(map), salt_(RandomSalt()) {}
 
 Spool::~Spool() {
   munmap(map_, kFileBytes);
@@ -138,6 +154,7 @@ void Spool::Begin(size_t half) {
   half_ = half;
   end_ = kHeaderBytes;
   PutInt(++generation_, 8, HalfAt(half));
+  PutInt(salt_, 8, HalfAt(half) + 8);
 }
 
 absl::optional<size_t> Spool::Add(absl::Span<const absl::string_view> parts) {
@@ -158,7 +175,7 @@ absl::optional<size_t> Spool::Add(absl::Span<const absl::string_view> parts) {
     std::memcpy(to, part.data(), part.size());
     to += part.size();
   }
-  PutInt(Checksum(generation_, end_, {at + kRecordHeaderBytes, size}), 4,
+  PutInt(Checksum(salt_, generation_, end_, {at + kRecordHeaderBytes, size}), 4,
          at + 4);
   PutInt(size, 4, at);
   end_ += bytes;

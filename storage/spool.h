@@ -2,12 +2,13 @@
 // process before they are in the database.
 //
 // faultline.spool is two halves of kSpoolHalfBytes. A half begins with its
-// generation, eight bytes, greater than that of any half begun before it;
-// records follow: size and checksum, four bytes each, and the bytes, filled up
-// to a multiple of eight. The checksum (CRC-32) is over the generation, the
-// place in the half and the bytes, so that neither a record that was being
-// written at the end nor one that is left of an earlier generation is taken for
-// whole. All numbers are little-endian.
+// generation, greater than that of any half begun before it, and the salt of
+// the file, random, eight bytes each; records follow: size and checksum, four
+// bytes each, and the bytes, filled up to a multiple of eight. The checksum
+// (CRC-32) is over the salt, the generation, the place in the half and the
+// bytes, so that neither a record that was being written at the end nor one
+// that is left of an earlier generation is taken for whole, nor what a client
+// wrote to look like one. All numbers are little-endian.
 //
 // What is in it is in the kernel's page cache: it outlives the process, not a
 // loss of power.
@@ -56,13 +57,14 @@ class Spool {
   bool holds_records() const { return unfolded_[0] + unfolded_[1] > 0; }
 
  private:
-  Spool(std::string path, char* map) : path_(std::move(path)), map_(map) {}
+  Spool(std::string path, char* map);
 
   char* HalfAt(size_t half) const { return map_ + half * kSpoolHalfBytes; }
   void Begin(size_t half);
 
   const std::string path_;
   char* const map_;
+  const uint64_t salt_;
   uint64_t generation_ = 0;  // of the half in use
   size_t half_ = 0;          // in use
   size_t end_ = 0;           // of the records in it

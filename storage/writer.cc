@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "absl/algorithm/container.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "storage/reason.h"
@@ -166,13 +168,19 @@ absl::Status Writer::AwaitFolded(absl::optional<absl::string_view> session) {
   if (IsFolded(session)) return absl::OkStatus();
   // The next group takes all that is spooled now.
   const int64_t group = groups_begun_ + 1;
-  ++readers_;
+  fold_wanted_ = true;
   const auto ended = [&]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
     return IsFolded(session) || groups_ended_ >= group;
   };
   mutex_.Await(absl::Condition(&ended));
-  --readers_;
-  return IsFolded(session) ? absl::OkStatus() : fold_status_;
+  // What is spooled and not stuck came while we waited.
+  return IsStuck(session) ? fold_status_ : absl::OkStatus();
+}
+
+bool Writer::IsStuck(absl::optional<absl::string_view> session) const {
+  if (!session.has_value()) return !stuck_.empty();
+  return absl::c_any_of(
+      stuck_, [&](const Write& write) { return write.session == *session; });
 }
 
 absl::Status Writer::CheckRoom() const {
@@ -187,7 +195,7 @@ bool Writer::HasWork() const {
 }
 
 bool Writer::IsUrgent() const {
-  return not_spooled_ > 0 || readers_ > 0 || stopping_ || purging_ ||
+  return not_spooled_ > 0 || fold_wanted_ || stopping_ || purging_ ||
          spooled_bytes_ >= kFoldBytes;
 }
 
@@ -202,6 +210,7 @@ bool Writer::TakeWork(Work& work) {
   load_ = Load();
   spooled_bytes_ = 0;
   not_spooled_ = 0;
+  fold_wanted_ = false;
   work.purge = purging_;
   ++groups_begun_;
   return true;
@@ -235,6 +244,7 @@ void Writer::Commit(std::vector<Write>& writes) {
 std::vector<Done> Writer::Settle(std::vector<Write>& writes,
                                  absl::Span<const absl::Status> results) {
   absl::MutexLock lock(&mutex_);
+  fold_status_ = absl::OkStatus();
   for (size_t i = 0; i < writes.size(); ++i) {
     if (IsSpooled(writes[i])) {
       SettleSpooled(writes[i], results[i]);
@@ -318,15 +328,28 @@ absl::StatusOr<std::vector<absl::Status>> Writer::CommitTogether(
 std::vector<absl::Status> Writer::CommitApart(absl::Span<const Write> writes) {
   std::vector<absl::Status> results;
   results.reserve(writes.size());
+  // Of sessions with a spooled append that could not be written: those behind
+  // it must not be taken for a gap.
+  absl::flat_hash_map<absl::string_view, absl::Status> failed;
+  absl::Status busy;  // it took seconds to find out
   while (!writes.empty()) {
     const absl::Span<const Write> run = writes.first(RunLength(writes));
     writes.remove_prefix(run.size());
-    absl::StatusOr<std::vector<absl::Status>> one = CommitTogether(run);
+    const auto before =
+        IsSpooled(run[0]) ? failed.find(run[0].session) : failed.end();
+    if (before != failed.end()) {
+      results.insert(results.end(), run.size(), before->second);
+      continue;
+    }
+    absl::StatusOr<std::vector<absl::Status>> one =
+        busy.ok() ? CommitTogether(run) : busy;
     if (one.ok()) {
       std::move(one->begin(), one->end(), std::back_inserter(results));
-    } else {
-      results.insert(results.end(), run.size(), one.status());
+      continue;
     }
+    results.insert(results.end(), run.size(), one.status());
+    if (ReasonOf(one.status()) == "DATABASE_BUSY") busy = one.status();
+    if (IsSpooled(run[0])) failed.try_emplace(run[0].session, one.status());
   }
   return results;
 }

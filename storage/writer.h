@@ -97,6 +97,8 @@ class Writer {
   bool TrySpool(Write& write) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool IsFolded(absl::optional<absl::string_view> session) const
       ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  bool IsStuck(absl::optional<absl::string_view> session) const
+      ABSL_SHARED_LOCKS_REQUIRED(mutex_);
 
   void Loop();
   bool HasWork() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
@@ -137,8 +139,9 @@ class Writer {
   // Spooled appends that could not be written; they go before the queue.
   std::vector<Write> stuck_ ABSL_GUARDED_BY(mutex_);
   absl::Status fold_status_ ABSL_GUARDED_BY(mutex_);  // why not, the last time
-  int64_t readers_ ABSL_GUARDED_BY(mutex_) = 0;       // that wait for a fold
-  // When nobody waits for what is in the queue, it has time until then.
+  // A reader waits for the next group. When nobody waits for what is in the
+  // queue, it has time until fold_at_.
+  bool fold_wanted_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Time fold_at_ ABSL_GUARDED_BY(mutex_);
   int64_t groups_begun_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t groups_ended_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -1,5 +1,6 @@
 #include "server/grading/trial.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/memory/memory.h"
@@ -10,7 +11,20 @@
 namespace faultline::grading {
 namespace {
 
+// At most one more than a trial may have.
+uint64_t AccessesOf(const v1::AccessMany& many) {
+  constexpr uint64_t kMany = limits::kTrialAccessesMax + 1;
+  if (many.count().empty()) return static_cast<uint64_t>(many.addr_size());
+  uint64_t accesses = 0;
+  for (int i = 0; i < many.addr_size() && accesses < kMany; ++i) {
+    const int at = std::min(i, many.count_size() - 1);
+    accesses += std::min(many.count(at), kMany);
+  }
+  return std::min(accesses, kMany);
+}
+
 uint64_t AccessesOf(const v1::Command& command) {
+  if (command.has_access_many()) return AccessesOf(command.access_many());
   if (!command.has_access()) return 0;
   return command.access().has_count() ? command.access().count() : 1;
 }

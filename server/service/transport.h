@@ -7,6 +7,11 @@
 
 namespace faultline {
 
+// Debian's Abseil looks for deadlocks at every lock of a mutex, gRPC's included,
+// under one lock of the process. Tests keep that; a process that serves does
+// without.
+void TrustLocks();
+
 // Health, channelz and, if asked for, reflection: of every server that is built
 // from now on, and before its builder is made.
 void EnablePlugins(bool reflection);

@@ -88,6 +88,7 @@ int Serve(const char* file) {
     return 1;
   }
   Echo echo(std::move(response));
+  TrustLocks();
   EnablePlugins(/*reflection=*/true);
   grpc::ServerBuilder builder;
   SetTransport(builder);

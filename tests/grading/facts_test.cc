@@ -182,6 +182,9 @@ TEST(TrialBounds, ASetupIsBounded) {
   };
   EXPECT_THAT(run("a: mmap 0 1p rw- PRIVATE|ANON\nreadr $a 2000000 0\n"),
               HasSubstr("setup:2:1: more than 1048576 accesses in all"));
+  EXPECT_THAT(run("a: mmap 0 1p rw- PRIVATE|ANON\n"
+                  "accesses readr $a 1000000 0; readr $a 1000000 0\n"),
+              HasSubstr("setup:2:1: more than 1048576 accesses in all"));
   std::string many;
   for (int i = 0; i < 1100; ++i) many += "brk 0\n";
   EXPECT_THAT(run(many), HasSubstr("setup:1025:1: more than 1024 commands"));

@@ -117,7 +117,7 @@ TEST_F(SpoolTest, StopsAtARecordThatIsNotWhole) {
   ASSERT_TRUE(Add("third").has_value());
   // The header of the half and three records of 16 bytes: size, checksum,
   // bytes.
-  for (const size_t at : {8 + 16, 8 + 16 + 4, 8 + 16 + 8}) {
+  for (const size_t at : {16 + 16, 16 + 16 + 4, 16 + 16 + 8}) {
     SCOPED_TRACE(at);
     Flip(at);
     EXPECT_THAT(Records(), ElementsAre("first"));
@@ -129,7 +129,7 @@ TEST_F(SpoolTest, StopsAtARecordThatIsNotWhole) {
 TEST_F(SpoolTest, ReadsWhatIsThereOfAFileCutOff) {
   ASSERT_TRUE(Add("first").has_value());
   ASSERT_TRUE(Add("second").has_value());
-  std::filesystem::resize_file(PathOf(directory_.path()), 8 + 16 + 12);
+  std::filesystem::resize_file(PathOf(directory_.path()), 16 + 16 + 12);
   EXPECT_THAT(Records(), ElementsAre("first"));
   std::filesystem::resize_file(PathOf(directory_.path()), 0);
   EXPECT_THAT(Records(), IsEmpty());
@@ -366,6 +366,49 @@ TEST_F(SpooledStoreTest, TriesAgainUntilThereIsSpace) {
   EXPECT_EQ(Read(*store_, "a").entries, MakeEntries(1, 3));
   EXPECT_TRUE(Append(*store_, "a", MakeEntry(4)).ok());
   EXPECT_TRUE(AppendAtOnce("a", MakeEntry(5)));
+}
+
+// What is behind an append that the disk did not take is not a gap, whatever is
+// between them.
+TEST_F(SpooledStoreTest, KeepsInterleavedSessionsWhole) {
+  ASSERT_TRUE(Create(*store_, "b").ok());
+  ASSERT_TRUE(Append(*store_, "b", MakeEntry(1)).ok());
+  for (const FaultVfs::Times times :
+       {FaultVfs::Times::kForever, FaultVfs::Times::kOnce}) {
+    const int64_t first = *store_->LastRevision("a") + 1;
+    vfs_.FailChange(1, FaultVfs::Fault::kDiskFull, times);
+    for (int64_t revision = first; revision < first + 10; ++revision) {
+      EXPECT_TRUE(AppendAtOnce("a", MakeEntry(revision)));
+      EXPECT_TRUE(AppendAtOnce("b", MakeEntry(revision)));
+    }
+    if (times == FaultVfs::Times::kForever) {
+      EXPECT_EQ(ReasonOf(store_->LastRevision("a").status()), "DISK_FULL");
+      EXPECT_EQ(ReasonOf(store_->LastRevision("b").status()), "DISK_FULL");
+      vfs_.Heal();
+    }
+    for (const char* id : {"a", "b"}) {
+      EXPECT_EQ(Read(*store_, id).entries, MakeEntries(1, first + 9)) << id;
+    }
+    EXPECT_TRUE(AppendAtOnce("a", MakeEntry(first + 10)));
+    EXPECT_TRUE(AppendAtOnce("b", MakeEntry(first + 10)));
+  }
+}
+
+TEST_F(SpooledStoreTest, AnErrorOfTheDiskIsForgottenWhenItIsOver) {
+  FillDisk();
+  EXPECT_TRUE(AppendAtOnce("a", MakeEntry(2)));
+  EXPECT_EQ(ReasonOf(store_->LastRevision("a").status()), "DISK_FULL");
+  vfs_.Heal();
+  std::thread writer([this] {
+    for (int64_t revision = 3; revision <= 500; ++revision) {
+      ASSERT_TRUE(Append(*store_, "a", MakeEntry(revision)).ok());
+    }
+  });
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_TRUE(store_->LastRevision("a").ok());
+  }
+  writer.join();
+  EXPECT_EQ(*store_->LastRevision("a"), 500);
 }
 
 TEST_F(SpooledStoreTest, MoreThanTheSpoolHoldsWaitsForTheDisk) {
