@@ -10,8 +10,9 @@ usage: deploy/bench.sh [--jobs N] [BENCH ARGUMENT ...]
 
 Installs what is missing, builds the release, and prints one JSON line for each
 measurement:
-  {"name","ours","reference","unit","ratio","wanted","met"}
-Both sides are measured in turn. Progress goes to standard error.
+  {"name","ours","reference","unit","ratio","wanted","of","met"}
+Both sides are measured in turn. "wanted" is a bound of "ratio" or of "ours", as
+"of" says. Progress goes to standard error.
 
   --jobs N          how many compilers run at once (default: cores)
   --only NAME ...   only these measurements

@@ -1,6 +1,7 @@
 // bench [--only NAME] [--seconds S]: measures two sides in turn and prints one
 // JSON line for each measurement: the simulator and the real kernel doing the
-// same, on one CPU; our service and an empty one.
+// same, on one CPU; our service and an empty one; our service under a load and
+// without it.
 
 #include <sched.h>
 
@@ -16,8 +17,11 @@
 #include "tests/bench/comparison.h"
 #include "tests/bench/native_mm.h"
 #include "tests/bench/our_mm.h"
+#include "tests/bench/restart.h"
 #include "tests/bench/run_accesses.h"
 #include "tests/bench/service_access.h"
+#include "tests/bench/snapshot_pause.h"
+#include "tests/bench/watchers.h"
 
 namespace faultline::bench {
 namespace {
@@ -28,6 +32,17 @@ std::optional<double> Wanted(const std::string& name) {
   if (name == "fork_256mib") return 0.2;
   return std::nullopt;
 }
+
+// What a server does under a load of its own kind.
+struct ServerMeasurement {
+  const char* name;
+  Comparison (*compare)(const ComparisonLimits& limits);
+};
+constexpr ServerMeasurement kServerMeasurements[] = {
+    {kWatchersName, CompareWatchers},
+    {kSnapshotPauseName, CompareSnapshotPause},
+    {kRestartName, CompareRestart},
+};
 
 struct Row {
   const NativeMeasurement* measurement;
@@ -90,6 +105,10 @@ bool RunService(const std::vector<std::string>& only,
     if (!IsChosen(only, measurement.name)) continue;
     all_met = Report(Compare(measurement, limits)) && all_met;
   }
+  for (const ServerMeasurement& measurement : kServerMeasurements) {
+    if (!IsChosen(only, measurement.name)) continue;
+    all_met = Report(measurement.compare(limits)) && all_met;
+  }
   return all_met;
 }
 
@@ -100,7 +119,7 @@ int main(int argc, char** argv) {
   using namespace faultline::bench;  // NOLINT(build/namespaces)
   CLI::App app{
       "Measures, in turn, the simulator and the real kernel doing the same, "
-      "our service and an empty one."};
+      "our service and an empty one, our service under a load and without."};
   std::vector<std::string> only;
   double seconds = 3;
   bool check = false;
@@ -112,6 +131,9 @@ int main(int argc, char** argv) {
     names.emplace_back(measurement.name);
   }
   for (const auto& measurement : RunMeasurements()) {
+    names.emplace_back(measurement.name);
+  }
+  for (const auto& measurement : kServerMeasurements) {
     names.emplace_back(measurement.name);
   }
   app.add_option("--only", only, "Measure only these")

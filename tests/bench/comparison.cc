@@ -52,12 +52,15 @@ Comparison Compare(const std::string& name, const std::string& unit,
 }
 
 std::string JsonLine(const Comparison& c) {
+  const char* of = !c.wanted                         ? "null"
+                   : c.wanted_of == WantedOf::kRatio ? "\"ratio\""
+                                                     : "\"ours\"";
   const char* met = !c.wanted ? "null" : c.Met() ? "true" : "false";
   return "{\"name\":\"" + c.name + "\",\"ours\":" + Number(c.ours, "%.1f") +
          ",\"reference\":" + Number(c.reference, "%.1f") + ",\"unit\":\"" +
          c.unit + "\",\"ratio\":" + Number(c.ratio, "%.4f") +
          ",\"wanted\":" + (c.wanted ? Number(*c.wanted, "%g") : "null") +
-         ",\"met\":" + met + "}";
+         ",\"of\":" + of + ",\"met\":" + met + "}";
 }
 
 }  // namespace faultline::bench

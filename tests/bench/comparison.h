@@ -11,17 +11,23 @@
 
 namespace faultline::bench {
 
+// What a bound is a bound of.
+enum class WantedOf { kRatio, kOurs };
+
 struct Comparison {
   std::string name;
   std::string unit;
   double ours = 0;               // Median, in `unit`.
   double reference = 0;          // Median, in `unit`.
   double ratio = 0;              // Median of the rounds' ours / reference.
-  std::optional<double> wanted;  // The bound on ratio, where one is stated.
+  std::optional<double> wanted;  // The bound, where one is stated.
+  WantedOf wanted_of = WantedOf::kRatio;
   int rounds = 0;
 
   // True when there is no bound.
-  bool Met() const { return !wanted || ratio <= *wanted; }
+  bool Met() const {
+    return !wanted || (wanted_of == WantedOf::kRatio ? ratio : ours) <= *wanted;
+  }
 };
 
 struct ComparisonLimits {
@@ -38,7 +44,8 @@ Comparison Compare(const std::string& name, const std::string& unit,
                    const ComparisonLimits& limits);
 
 // {"name":..,"ours":..,"reference":..,"unit":..,"ratio":..,"wanted":..,
-// "met":..}; without a bound `wanted` and `met` are null.
+// "of":"ratio" or "ours","met":..}; without a bound `wanted`, `of` and `met`
+// are null.
 std::string JsonLine(const Comparison& comparison);
 
 // The middle one, or the mean of the middle two. REQUIRES: not empty.

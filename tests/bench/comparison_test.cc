@@ -41,6 +41,20 @@ TEST(Comparison, OneSlowRoundDoesNotDecide) {
   EXPECT_EQ(result.ratio, 0.25);
 }
 
+TEST(Comparison, ABoundMayBeOfOurSideAlone) {
+  Comparison result;
+  result.ours = 100;
+  result.ratio = 7;
+  result.wanted = 100;
+  result.wanted_of = WantedOf::kOurs;
+  EXPECT_TRUE(result.Met());
+  EXPECT_NE(JsonLine(result).find(R"("wanted":100,"of":"ours","met":true)"),
+            std::string::npos)
+      << JsonLine(result);
+  result.wanted = 99;
+  EXPECT_FALSE(result.Met());
+}
+
 TEST(Comparison, PrintsOneJsonObject) {
   Comparison result;
   result.name = "fork";
@@ -49,15 +63,17 @@ TEST(Comparison, PrintsOneJsonObject) {
   result.reference = 1000;
   result.ratio = 0.1;
   result.wanted = 0.05;
-  EXPECT_EQ(JsonLine(result),
-            R"({"name":"fork","ours":100.0,"reference":1000.0,)"
-            R"("unit":"ns/fork","ratio":0.1000,"wanted":0.05,"met":false})");
+  EXPECT_EQ(
+      JsonLine(result),
+      R"({"name":"fork","ours":100.0,"reference":1000.0,)"
+      R"("unit":"ns/fork","ratio":0.1000,"wanted":0.05,"of":"ratio","met":false})");
   result.wanted = 0.1;
   EXPECT_TRUE(result.Met()) << "the bound itself is met";
   result.wanted.reset();
-  EXPECT_EQ(JsonLine(result),
-            R"({"name":"fork","ours":100.0,"reference":1000.0,)"
-            R"("unit":"ns/fork","ratio":0.1000,"wanted":null,"met":null})");
+  EXPECT_EQ(
+      JsonLine(result),
+      R"({"name":"fork","ours":100.0,"reference":1000.0,)"
+      R"("unit":"ns/fork","ratio":0.1000,"wanted":null,"of":null,"met":null})");
 }
 
 }  // namespace

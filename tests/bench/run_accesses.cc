@@ -7,10 +7,10 @@
 #include <string>
 #include <utility>
 
-#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "client/cpp/access_list.h"
 #include "client/cpp/client.h"
+#include "tests/bench/or_die.h"
 #include "tests/bench/service_process.h"
 
 namespace faultline::bench {
@@ -23,16 +23,6 @@ constexpr int kAccessesPerCommand = 16384;
 constexpr int kCommandsPerBatch = 4;
 constexpr int kBatches = 8;  // that differ
 constexpr int kBatchesPerRound = 64;
-
-void Check(const absl::Status& status) {
-  if (!status.ok()) Die(std::string(status.message()));
-}
-
-template <class T>
-T OrDie(absl::StatusOr<T> value) {
-  Check(value.status());
-  return *std::move(value);
-}
 
 client::RunSettings Settings() {
   client::RunSettings settings;

@@ -9,11 +9,11 @@
 #include <string>
 #include <utility>
 
-#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/blocking_counter.h"
 #include "client/cpp/client.h"
 #include "client/cpp/connection.h"
+#include "tests/bench/or_die.h"
 #include "tests/bench/service_process.h"
 
 namespace faultline::bench {
@@ -23,16 +23,6 @@ constexpr int kCallsPerRound = 4096;  // of all clients together
 constexpr uint64_t kPageBytes = 4096;
 constexpr uint32_t kPid = 1;
 constexpr double kWantedRatio = 1.25;  // 0.8 of the empty service's rate
-
-void Check(const absl::Status& status) {
-  if (!status.ok()) Die(std::string(status.message()));
-}
-
-template <class T>
-T OrDie(absl::StatusOr<T> value) {
-  Check(value.status());
-  return *std::move(value);
-}
 
 // A client with a connection of its own, that makes one call after the other.
 class Caller {

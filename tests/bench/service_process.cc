@@ -62,6 +62,16 @@ ServerProcess::~ServerProcess() {
   waitpid(pid_, nullptr, 0);
 }
 
+void ServerProcess::Pause() const {
+  kill(pid_, SIGSTOP);
+  int status = 0;
+  if (waitpid(pid_, &status, WUNTRACED) != pid_ || !WIFSTOPPED(status)) {
+    Die("a server ended");
+  }
+}
+
+void ServerProcess::Resume() const { kill(pid_, SIGCONT); }
+
 ScratchDirectory::ScratchDirectory() {
   const char* parent = std::getenv("TMPDIR");
   path_ = std::string(parent == nullptr ? "/tmp" : parent) +

@@ -21,6 +21,11 @@ class ServerProcess {
   ServerProcess(const ServerProcess&) = delete;
   ServerProcess& operator=(const ServerProcess&) = delete;
 
+  // Stops it where it is, so that it takes no time from others; and lets it go
+  // on.
+  void Pause() const;
+  void Resume() const;
+
   const std::string& address() const { return address_; }
   pid_t pid() const { return pid_; }
 
