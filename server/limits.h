@@ -161,6 +161,9 @@ inline constexpr size_t kSetupCommandsMax = 1024;
 inline constexpr int64_t kAttemptCommandsMax = 4096;
 inline constexpr uint64_t kTrialAccessesMax = uint64_t{1} << 20;
 inline constexpr size_t kTrialEventsMax = size_t{1} << 17;
+// Of the commands and of what they read; and of a recorded command's text.
+inline constexpr size_t kTrialBytesMax = 32 * kMiB;
+inline constexpr size_t kStepTextBytesMax = 256;
 inline constexpr int64_t kExercisesMax = 10'000;
 inline constexpr int64_t kAttemptsMax = 1'000'000;
 inline constexpr int64_t kGradesPerAttemptMax = 100;

@@ -6,6 +6,7 @@
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
 #include "server/codec/status_macros.h"
+#include "server/codec/utf8.h"
 #include "server/limits.h"
 
 namespace faultline::grading {
@@ -89,17 +90,24 @@ absl::Status Trial::CheckBounds(const v1::Command& command) const {
         absl::StrCat("more than ", limits::kTrialEventsMax,
                      " events in all: use fewer pages"));
   }
+  if (bytes_ + command.ByteSizeLong() > limits::kTrialBytesMax) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("more than ", limits::kTrialBytesMax,
+                     " bytes written and read in all: use less data"));
+  }
   return absl::OkStatus();
 }
 
 void Trial::Add(const v1::Command& command, const v1::Outcome& outcome) {
   accesses_ += AccessesOf(command);
   events_ += static_cast<size_t>(outcome.events_size());
+  bytes_ += command.ByteSizeLong() + outcome.data().size();
   if (MakesProcess(command, outcome)) {
     pids_.push_back(static_cast<uint32_t>(outcome.value()));
   }
   Step step;
-  step.text = command.ShortDebugString();
+  step.text = std::string(
+      Utf8Prefix(command.ShortDebugString(), limits::kStepTextBytesMax));
   step.command = command;
   step.outcome = outcome;
   steps_.push_back(std::move(step));
@@ -129,6 +137,7 @@ void Trial::EndSetup(Referee referee) {
   referee_ = std::move(referee);
   accesses_ = 0;
   events_ = 0;
+  bytes_ = 0;
 }
 
 int Trial::StepOf(const std::string& label) const {

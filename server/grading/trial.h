@@ -33,7 +33,7 @@ struct Step {
 };
 
 // A scenario runs on it as on any Target. What a submission may do to the
-// server is bounded here: commands, accesses and events in all.
+// server is bounded here: commands, accesses, events and bytes in all.
 class Trial final : public scenario::Target {
  public:
   // Asked before a command and after it, with its outcome. What is not OK stops
@@ -96,6 +96,7 @@ class Trial final : public scenario::Target {
   bool setup_ended_ = false;
   uint64_t accesses_ = 0;
   size_t events_ = 0;
+  size_t bytes_ = 0;
   std::vector<uint32_t> pids_;
   std::map<std::string, int64_t> labels_;
   std::map<std::string, Machine> moments_;
