@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "tests/grading/grading_testing.h"
 
 namespace faultline::testing {
 namespace {
@@ -206,10 +207,26 @@ Command GradebookTest::TouchPage(int page) {
 }
 
 void GradebookTest::Touch(const v1::Attempt& attempt, int pages) {
-  for (int i = 0; i < pages; ++i) {
-    const auto ran = Run(SessionOf(attempt), TouchPage(i));
-    ASSERT_TRUE(ran.ok()) << ran.status();
+  for (int i = 0; i < pages; ++i) MustRun(SessionOf(attempt), TouchPage(i));
+}
+
+int GradebookTest::PagesOf(const v1::Attempt& attempt) {
+  const grading::Exercise exercise = grading::MustRead(TouchYaml());
+  const grading::Played played(exercise, attempt.student());
+  return static_cast<int>(played.values().at("n").number());
+}
+
+std::vector<std::string> GradebookTest::SessionIds() {
+  std::vector<std::string> ids;
+  for (const SessionInfo& info : Must(table().List("", 1000))) {
+    ids.push_back(info.id);
   }
+  return ids;
+}
+
+void GradebookTest::MustRun(const std::string& session, Command command,
+                            ExecuteOptions options) {
+  Must(Run(session, std::move(command), std::move(options)));
 }
 
 }  // namespace faultline::testing

@@ -87,6 +87,12 @@ class GradebookTest : public SessionTest {
   // command for each.
   void Touch(const v1::Attempt& attempt, int pages);
   static Command TouchPage(int page);
+  // How many pages the student of a TouchYaml attempt has to write.
+  static int PagesOf(const v1::Attempt& attempt);
+
+  std::vector<std::string> SessionIds();
+  void MustRun(const std::string& session, Command command,
+               ExecuteOptions options = {});
 
  private:
   std::unique_ptr<Gradebook> book_;

@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/escaping.h"
 #include "client/cpp/error.h"
+#include "faultline/v1/grading.pb.h"
 #include "faultline/v1/history.pb.h"
 #include "faultline/v1/inspect.pb.h"
 #include "faultline/v1/machine.pb.h"
@@ -30,7 +31,8 @@ constexpr std::chrono::seconds kTimeout{60};
 const pb::MethodDescriptor* FindMethod(std::string rpc) {
   for (const pb::Descriptor* used :
        {v1::Session::descriptor(), v1::RunRequest::descriptor(),
-        v1::Vma::descriptor(), v1::JournalEntry::descriptor()}) {
+        v1::Vma::descriptor(), v1::JournalEntry::descriptor(),
+        v1::Attempt::descriptor()}) {
     if (used == nullptr) throw std::logic_error("no descriptor");
   }
   rpc[rpc.find('/')] = '.';

@@ -9,6 +9,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 
 namespace faultline::interop {
 namespace {
@@ -127,8 +128,12 @@ void MatchObject(const std::string& path, const Json& expected,
   }
 }
 
+// A number with a point and nothing behind it has none.
 std::string TextOf(const Json& scalar) {
-  return scalar.is_string() ? scalar.get<std::string>() : scalar.dump();
+  if (scalar.is_string()) return scalar.get<std::string>();
+  const std::string text = scalar.dump();
+  return scalar.is_number_float() ? std::string(absl::StripSuffix(text, ".0"))
+                                  : text;
 }
 
 void Match(const std::string& path, const Json& expected, const Json* actual) {

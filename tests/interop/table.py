@@ -149,8 +149,14 @@ def match(path, expected, actual):
     elif isinstance(expected, bool) or isinstance(actual, bool):
         if expected is not actual:
             raise Difference(path, expected, actual)
-    elif actual is _MISSING or str(expected) != str(actual):
+    elif actual is _MISSING or _text(expected) != _text(actual):
         raise Difference(path, expected, actual)
+
+
+def _text(value):
+    """Of a number with a point and nothing behind it: without the point."""
+    whole = isinstance(value, float) and value.is_integer()
+    return str(int(value) if whole else value)
 
 
 def _match_object(path, expected, actual):
