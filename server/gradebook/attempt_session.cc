@@ -43,6 +43,21 @@ absl::StatusOr<std::string> RecordedForm(const v1::Command& command) {
   return CommandBytes(decoded);
 }
 
+// Whether this call made it. Where there is no room for another session, one
+// that is there can still be gone on with.
+absl::StatusOr<bool> CreateIfMissing(SessionTable& table, const std::string& id,
+                                     const std::string& display_name,
+                                     const MachineConfig& config) {
+  if (table.Get(id).ok()) return false;
+  const absl::StatusOr<SessionInfo> created =
+      WaitForAnswer<SessionInfo>([&](auto answer) {
+        table.Create(id, display_name, config, std::move(answer));
+      });
+  if (created.ok()) return true;
+  if (absl::IsAlreadyExists(created.status())) return false;
+  return created.status();
+}
+
 absl::Status RunSetup(SessionTable& table, const std::string& id,
                       std::vector<Command> commands, std::string sender) {
   if (commands.empty()) return absl::OkStatus();
@@ -168,13 +183,8 @@ absl::StatusOr<AttemptSession> MakeAttemptSession(
                       ConfigFromProto(exercise.machine(), "machine"));
   FL_ASSIGN_OR_RETURN(std::vector<Command> commands, CommandsOf(setup));
   const auto start_revision = static_cast<int64_t>(commands.size());
-  const absl::StatusOr<SessionInfo> made =
-      WaitForAnswer<SessionInfo>([&](auto answer) {
-        table.Create(id, display_name, config, std::move(answer));
-      });
-  if (!made.ok() && !absl::IsAlreadyExists(made.status())) {
-    return made.status();
-  }
+  FL_ASSIGN_OR_RETURN(const bool made,
+                      CreateIfMissing(table, id, display_name, config));
   // Looked at before it is used: one that was there may be another's.
   FL_ASSIGN_OR_RETURN(const SessionInfo info, table.Get(id));
   const bool another =
@@ -182,7 +192,7 @@ absl::StatusOr<AttemptSession> MakeAttemptSession(
   if (another) return errors::SessionNameTaken(ResourceName(id));
   const absl::Status ran = RunSetup(table, id, std::move(commands),
                                     absl::StrCat("exercises/", exercise.id()));
-  if (!made.ok() && IsAnother(ran)) {
+  if (!made && IsAnother(ran)) {
     return errors::SessionNameTaken(ResourceName(id));
   }
   FL_RETURN_IF_ERROR(ran);

@@ -22,16 +22,17 @@ namespace faultline {
 namespace {
 
 // Follows from what the attempt is made of, so that the same attempt gets the
-// same id whenever it is started; a letter, then letters and digits.
-std::string AttemptId(const storage::ExerciseRecord& exercise,
-                      const std::string& sha256, const std::string& student,
-                      int64_t number) {
+// same id whenever it is started; and from the secret, so that nobody else
+// makes a session of that name before. A letter, then letters and digits.
+std::string AttemptId(const storage::ExerciseRecord& record,
+                      const grading::Exercise& exercise,
+                      const std::string& student, int64_t number) {
   constexpr char kAlphabet[] = "abcdefghijkmnpqrstuvwxyz23456789";
   constexpr size_t kLength = 15;
-  const std::string hash =
-      grading::Sha256(absl::StrCat("faultline attempt 1\n", exercise.id, "\n",
-                                   absl::ToUnixMicros(exercise.create_time),
-                                   "\n", sha256, "\n", student, "\n", number));
+  const std::string hash = grading::Sha256(absl::StrCat(
+      "faultline attempt 1\n", record.id, "\n",
+      absl::ToUnixMicros(record.create_time), "\n", exercise.sha256, "\n",
+      exercise.proto.secret(), "\n", student, "\n", number));
   std::string id = "a";
   for (size_t i = 0; i < kLength; ++i) {
     id.push_back(kAlphabet[static_cast<uint8_t>(hash[i]) % 32]);
@@ -152,7 +153,7 @@ absl::StatusOr<storage::AttemptRecord> Gradebook::StartNext(
   record.exercise = start.exercise;
   record.student = start.student;
   record.number = *count + 1;
-  record.id = AttemptId(stored, exercise.sha256, record.student, record.number);
+  record.id = AttemptId(stored, exercise, record.student, record.number);
   record.request_id = start.request_id;
   record.create_time = NowInMicroseconds();
   FL_RETURN_IF_ERROR(Guard(name, [&] { return DrawInto(exercise, &record); }));

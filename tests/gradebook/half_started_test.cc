@@ -66,6 +66,16 @@ TEST_F(HalfStartedTest, ARetryNeedsNoRequestId) {
   EXPECT_EQ(SessionOf(Start("touch", "ada")), left);
 }
 
+TEST_F(HalfStartedTest, ARetryNeedsNoRoomForAnotherSession) {
+  int64_t nth = 1;
+  while (StartIsCutAt(nth, "ada", "") && SessionIds().empty()) ++nth;
+  End();
+  table_options.sessions_max = 1;
+  Begin();
+  EXPECT_EQ(Start("touch", "ada").number(), 1);
+  EXPECT_EQ(Reason(TryStart("touch", "bob")), "SESSIONS_LIMIT");
+}
+
 // Between the death of the server and the retry somebody takes the name.
 class TakenNameTest : public HalfStartedTest {
  protected:
