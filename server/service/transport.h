@@ -7,9 +7,9 @@
 
 namespace faultline {
 
-// Debian's Abseil looks for deadlocks at every lock of a mutex, gRPC's included,
-// under one lock of the process. Tests keep that; a process that serves does
-// without.
+// Debian's Abseil looks for deadlocks at every lock of a mutex, those of gRPC
+// included, under one lock of the process. Tests keep that; a process that
+// serves does without.
 void TrustLocks();
 
 // Health, channelz and, if asked for, reflection: of every server that is built
