@@ -83,6 +83,29 @@ TEST_F(GradesTest, AreThereAfterARestart) {
             grade.SerializeAsString());
 }
 
+TEST_F(GradesTest, EachStepMayBeInAnotherLifeOfTheServer) {
+  Add(GuessYaml());
+  Add(TouchYaml());
+  BeginAgain();
+  const v1::Attempt guess = Start("guess");
+  const v1::Attempt touch = Start("touch");
+  BeginAgain();
+  Answer(guess, Solution());
+  Touch(touch, PagesOf(touch) - 1);
+  BeginAgain();
+  MustRun(SessionOf(touch), TouchPage(PagesOf(touch) - 1));
+  BeginAgain();
+  HandIn(touch);
+  BeginAgain();
+  EXPECT_EQ(Grade(guess, "g", "sesame").report().score(), 4);
+  BeginAgain();
+  EXPECT_EQ(Grade(touch, "g", "sesame").report().score(), 4);
+  BeginAgain();
+  EXPECT_EQ(List("guess").size(), 1);
+  EXPECT_EQ(List("touch").size(), 1);
+  EXPECT_EQ(Reason(TryStart("touch", "ada@x.edu")), "ATTEMPTS_USED");
+}
+
 TEST_F(GradesTest, ARequestIdIsOneOfItsExercise) {
   Add(GuessYaml());
   const v1::Attempt ada = Start("guess", "ada", "r1");
