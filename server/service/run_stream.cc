@@ -1,5 +1,6 @@
 #include "server/service/run_stream.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -75,22 +76,40 @@ void RunStream::OnWriteDone(bool ok) {
 }
 
 void RunStream::Advance() {
-  v1::RunRequest request;
-  {
+  while (true) {
+    v1::RunRequest request;
+    int64_t number;
+    {
+      absl::MutexLock lock(&mutex_);
+      ReadNext();
+      WriteNext();
+      if (!MaySubmit()) return FinishIfDone();
+      request = std::move(requests_.front());
+      requests_.pop_front();
+      number = batch_ + static_cast<int64_t>(batches_.size());
+      Batch& batch = batches_.emplace_back();
+      batch.commands = static_cast<size_t>(request.commands_size());
+      batch.packed = request.packed();
+      commands_ += batch.commands;
+      submitting_ = true;
+    }
+    Execute(number, request);
     absl::MutexLock lock(&mutex_);
-    ReadNext();
-    WriteNext();
-    if (executing_ || requests_.empty()) return FinishIfDone();
-    request = std::move(requests_.front());
-    requests_.pop_front();
-    executing_ = true;
+    submitting_ = false;
   }
-  Execute(request);
+}
+
+// Together the batches must not be more than a session takes.
+bool RunStream::MaySubmit() const {
+  if (submitting_ || requests_.empty()) return false;
+  return batches_.empty() ||
+         commands_ + static_cast<size_t>(requests_.front().commands_size()) <=
+             limits::kQueuedCommandsPerSessionMax;
 }
 
 void RunStream::ReadNext() {
   const size_t in_flight =
-      requests_.size() + responses_.size() + (executing_ ? 1 : 0);
+      requests_.size() + batches_.size() + responses_.size();
   if (reading_ || read_all_ || in_flight >= limits::kBatchesInFlightMax) return;
   reading_ = true;
   incoming_.Clear();
@@ -104,7 +123,7 @@ void RunStream::WriteNext() {
 }
 
 void RunStream::FinishIfDone() {
-  if (finished_ || !read_all_ || executing_ || writing_ ||
+  if (finished_ || !read_all_ || submitting_ || writing_ || !batches_.empty() ||
       !responses_.empty()) {
     return;
   }
@@ -133,11 +152,11 @@ absl::StatusOr<std::string> RunStream::SessionOf(
                               ", as in the stream's first request"));
 }
 
-void RunStream::Execute(const v1::RunRequest& request) {
-  const bool packed = request.packed();
+void RunStream::Execute(int64_t number, const v1::RunRequest& request) {
   const auto fail = [&](absl::Status status) {
-    Executed(packed, std::move(status));
+    Executed(number, std::move(status));
   };
+  if (failed_at_ < number) return fail(errors::Cancelled());
   absl::Status size = CheckSize(request);
   if (!size.ok()) return fail(std::move(size));
   absl::StatusOr<std::string> session = SessionOf(request);
@@ -148,27 +167,47 @@ void RunStream::Execute(const v1::RunRequest& request) {
   if (!options.ok()) return fail(options.status());
   absl::StatusOr<std::vector<Command>> commands = BatchFromProto(request);
   if (!commands.ok()) return fail(commands.status());
-  options->cancelled = [self = self_] { return self->cancelled_.load(); };
-  table_.ExecuteBatch(*session, *std::move(commands), *std::move(options),
-                      [self = self_, packed](absl::StatusOr<BatchResult> r) {
-                        self->Executed(packed, std::move(r));
-                      });
+  std::vector<std::string> encoded;
+  encoded.reserve(commands->size());
+  for (const v1::Command& command : request.commands()) {
+    encoded.push_back(command.SerializeAsString());
+  }
+  options->cancelled = [self = self_, number] {
+    return self->cancelled_ || self->failed_at_ < number;
+  };
+  table_.ExecuteBatch(
+      *session, *std::move(commands), *std::move(options),
+      [self = self_, number](absl::StatusOr<BatchResult> result) {
+        self->Executed(number, std::move(result));
+      },
+      std::move(encoded));
 }
 
-void RunStream::Executed(bool packed, absl::StatusOr<BatchResult> result) {
+void RunStream::Executed(int64_t number, absl::StatusOr<BatchResult> result) {
   {
     absl::MutexLock lock(&mutex_);
-    executing_ = false;
-    if (!result.ok()) {
-      Fail(result.status());
-    } else {
-      for (v1::RunResponse& response :
-           RunResponses(batch_++, result->revision, packed, result->outcomes)) {
-        responses_.push_back(std::move(response));
-      }
-    }
+    if (!result.ok()) failed_at_ = std::min(failed_at_.load(), number);
+    batches_[static_cast<size_t>(number - batch_)].result = std::move(result);
+    AnswerInOrder();
   }
   Advance();
+}
+
+void RunStream::AnswerInOrder() {
+  for (; !batches_.empty() && batches_.front().result; ++batch_) {
+    const Batch batch = std::move(batches_.front());
+    batches_.pop_front();
+    commands_ -= batch.commands;
+    if (!(*batch.result).ok()) {
+      Fail(batch.result->status());
+      continue;
+    }
+    for (v1::RunResponse& response :
+         RunResponses(batch_, (*batch.result)->revision, batch.packed,
+                      (*batch.result)->outcomes)) {
+      responses_.push_back(std::move(response));
+    }
+  }
 }
 
 std::vector<v1::RunResponse> RunResponses(

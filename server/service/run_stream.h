@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/types/optional.h"
 #include "faultline/v1/machine.pb.h"
 #include "server/service/drain.h"
 #include "server/session/session_table.h"
@@ -23,10 +25,13 @@ namespace faultline {
 
 // Reads ahead at most limits::kBatchesInFlightMax batches (received and not yet
 // answered), so that a client which does not read its answers is slowed down by
-// flow control. One batch at a time is with the session: so a batch that fails
-// is the last one that did anything.
+// flow control. The session gets them one after the other and need not have
+// answered the one before: it executes in that order, and a batch is cancelled
+// when one before it was refused. So a batch that fails is the last one that
+// did anything, since a failed append fails those behind it, too. The session's
+// answers may come in another order; they are sent in that of the batches.
 //
-// Shared by gRPC, until the call is over, and the batch that is executed.
+// Shared by gRPC, until the call is over, and the batches with the session.
 class RunStream
     : public grpc::ServerBidiReactor<v1::RunRequest, v1::RunResponse>,
       public Drainable {
@@ -52,12 +57,22 @@ class RunStream
   void WriteNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void FinishIfDone() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  // Hands the batch to the session.
-  void Execute(const v1::RunRequest& request) ABSL_LOCKS_EXCLUDED(mutex_);
+  // A batch with the session.
+  struct Batch {
+    size_t commands = 0;
+    bool packed = false;
+    absl::optional<absl::StatusOr<BatchResult>> result;
+  };
+
+  bool MaySubmit() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  // Hands batch `number` to the session.
+  void Execute(int64_t number, const v1::RunRequest& request)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   // The session of the stream; the first request names it.
   absl::StatusOr<std::string> SessionOf(const v1::RunRequest& request);
-  void Executed(bool packed, absl::StatusOr<BatchResult> result)
+  void Executed(int64_t number, absl::StatusOr<BatchResult> result)
       ABSL_LOCKS_EXCLUDED(mutex_);
+  void AnswerInOrder() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Fail(absl::Status status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   SessionTable& table_;
@@ -65,15 +80,19 @@ class RunStream
   const std::string peer_;
   std::shared_ptr<RunStream> self_;  // until OnDone
   std::atomic<bool> cancelled_{false};
-  std::string session_;  // of the batch being executed and those after it
+  // The first batch that failed: those after it do nothing.
+  std::atomic<int64_t> failed_at_{std::numeric_limits<int64_t>::max()};
+  std::string session_;  // of the batch being submitted and those after it
 
   absl::Mutex mutex_;
   bool reading_ ABSL_GUARDED_BY(mutex_) = false;
-  bool read_all_ ABSL_GUARDED_BY(mutex_) = false;  // no further request
-  bool executing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool read_all_ ABSL_GUARDED_BY(mutex_) = false;    // no further request
+  bool submitting_ ABSL_GUARDED_BY(mutex_) = false;  // one thread at a time
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
-  int64_t batch_ ABSL_GUARDED_BY(mutex_) = 0;  // the next one to execute
+  int64_t batch_ ABSL_GUARDED_BY(mutex_) = 0;  // of the first of batches_
+  std::deque<Batch> batches_ ABSL_GUARDED_BY(mutex_);
+  size_t commands_ ABSL_GUARDED_BY(mutex_) = 0;  // of batches_
   absl::Status status_ ABSL_GUARDED_BY(mutex_);
   std::deque<v1::RunRequest> requests_ ABSL_GUARDED_BY(mutex_);
   std::deque<v1::RunResponse> responses_ ABSL_GUARDED_BY(mutex_);

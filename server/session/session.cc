@@ -316,9 +316,13 @@ void Session::Do(Run run) {
   if (run.options.cancelled && run.options.cancelled()) {
     return run.answer(errors::Cancelled());
   }
-  absl::StatusOr<std::vector<std::string>> commands = Encode(run.commands);
+  const bool may_be_repeated = MayBeRepeated(run);
+  // Two encodings of one command are compared as ours.
+  absl::StatusOr<std::vector<std::string>> commands =
+      run.encoded.empty() || may_be_repeated ? Encode(run.commands)
+                                             : std::move(run.encoded);
   if (!commands.ok()) return run.answer(std::move(commands).status());
-  if (MayBeRepeated(run)) {
+  if (may_be_repeated) {
     const bool undecided = [this] {
       absl::MutexLock lock(&mutex_);
       return !in_flight_.empty();
@@ -461,21 +465,17 @@ void Session::Append(std::vector<storage::Entry> entries,
 
 void Session::Appended(const std::shared_ptr<InFlight>& record,
                        const absl::Status& status) {
-  const bool panicked = status.ok() && !record->panic.empty();
-  if (status.ok()) context_.watches.Grew(id_, record->result.revision);
+  if (!status.ok()) return AppendFailed(record, status);
+  context_.watches.Grew(id_, record->result.revision);
   bool turn = false;
   {
     absl::MutexLock lock(&mutex_);
     // It may be durable before an earlier one is known to be.
     in_flight_.erase(absl::c_find(in_flight_, record));
-    if (!status.ok()) {
-      append_failed_ = true;
-      if (!record->panic.empty()) changing_ = false;
-    }
     turn = TakeTurn();
   }
   if (turn) GiveTurn();
-  if (panicked) {
+  if (!record->panic.empty()) {
     const absl::Status refused = context_.store.SetSessionState(
         id_, storage::SessionState::kPanicked, record->panic,
         [self = shared_from_this(), record](const absl::Status&) {
@@ -483,13 +483,32 @@ void Session::Appended(const std::shared_ptr<InFlight>& record,
         });
     // The journal says it as well, to whoever rebuilds the machine.
     if (!refused.ok()) Panicked(record);
-  } else if (status.ok() && !IsQuick(record->result)) {
+  } else if (!IsQuick(record->result)) {
     context_.workers.Submit([self = shared_from_this(), record] {
       self->AnswerAppended(*record, absl::OkStatus());
     });
   } else {
-    AnswerAppended(*record, status);
+    AnswerAppended(*record, absl::OkStatus());
   }
+}
+
+// What was sent behind it may be withdrawn when it is answered, and goes on
+// only then.
+void Session::AppendFailed(const std::shared_ptr<InFlight>& record,
+                           const absl::Status& status) {
+  {
+    absl::MutexLock lock(&mutex_);
+    append_failed_ = true;
+  }
+  AnswerAppended(*record, status);
+  bool turn = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    in_flight_.erase(absl::c_find(in_flight_, record));
+    if (!record->panic.empty()) changing_ = false;
+    turn = TakeTurn();
+  }
+  if (turn) GiveTurn();
 }
 
 void Session::Panicked(const std::shared_ptr<InFlight>& record) {

@@ -54,6 +54,8 @@ class Session : public std::enable_shared_from_this<Session> {
  public:
   struct Run {
     std::vector<Command> commands;
+    // Each as a message of the wire; empty: they have to be encoded.
+    std::vector<std::string> encoded;
     ExecuteOptions options;
     Answer<BatchResult> answer;
   };
@@ -182,6 +184,8 @@ class Session : public std::enable_shared_from_this<Session> {
   // Callbacks of the store, on its writer's thread or within its call.
   void Appended(const std::shared_ptr<InFlight>& record,
                 const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
+  void AppendFailed(const std::shared_ptr<InFlight>& record,
+                    const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
   void Panicked(const std::shared_ptr<InFlight>& record)
       ABSL_LOCKS_EXCLUDED(mutex_);
   void Closed(const Close& close, const absl::Status& status)

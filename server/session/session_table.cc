@@ -160,12 +160,13 @@ void SessionTable::Execute(absl::string_view id, Command command,
 void SessionTable::ExecuteBatch(absl::string_view id,
                                 std::vector<Command> commands,
                                 ExecuteOptions options,
-                                Answer<BatchResult> answer) {
+                                Answer<BatchResult> answer,
+                                std::vector<std::string> encoded) {
   if (commands.empty()) {
     return answer(errors::MissingField("commands", "must not be empty"));
   }
-  Submit(id, Session::Run{std::move(commands), std::move(options),
-                          std::move(answer)});
+  Submit(id, Session::Run{std::move(commands), std::move(encoded),
+                          std::move(options), std::move(answer)});
 }
 
 void SessionTable::Look(absl::string_view id,

@@ -88,8 +88,11 @@ class SessionTable {
   // command broke the simulator, which ends this one session.
   void Execute(absl::string_view id, Command command, ExecuteOptions options,
                Answer<ExecuteResult> answer);
+  // `encoded` are the commands as messages of the wire, if they came as such:
+  // they are recorded like that.
   void ExecuteBatch(absl::string_view id, std::vector<Command> commands,
-                    ExecuteOptions options, Answer<BatchResult> answer);
+                    ExecuteOptions options, Answer<BatchResult> answer,
+                    std::vector<std::string> encoded = {});
 
   // A copy of the machine, once all that it has executed is durable. ABORTED
   // when it is not at `expected_revision`. Sessions that are not open have no
