@@ -1,4 +1,5 @@
-// Waiting for what answers through a callback, for those who may block.
+// Waiting for what answers through a callback, for those who may block. What
+// they get shares nothing with what the other thread still holds.
 #ifndef FAULTLINE_SERVER_SESSION_WAIT_FOR_H_
 #define FAULTLINE_SERVER_SESSION_WAIT_FOR_H_
 
@@ -9,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/notification.h"
+#include "server/session/record.h"
 #include "server/session/session_types.h"
 #include "storage/store.h"
 
@@ -24,7 +26,11 @@ absl::StatusOr<T> WaitForAnswer(absl::FunctionRef<void(Answer<T>)> start) {
   };
   auto waiting = std::make_shared<Waiting>();
   start([waiting](absl::StatusOr<T> result) {
-    waiting->result = std::move(result);
+    if (result.ok()) {
+      waiting->result = std::move(result);
+    } else {
+      waiting->result = CopyOf(result.status());
+    }
     waiting->answered.Notify();
   });
   waiting->answered.WaitForNotification();
@@ -39,13 +45,13 @@ inline absl::Status WaitForWrite(
     absl::Status status;
   };
   auto waiting = std::make_shared<Waiting>();
-  absl::Status refused = submit([waiting](absl::Status status) {
-    waiting->status = std::move(status);
+  absl::Status refused = submit([waiting](const absl::Status& status) {
+    waiting->status = CopyOf(status);
     waiting->answered.Notify();
   });
   if (!refused.ok()) return refused;
   waiting->answered.WaitForNotification();
-  return waiting->status;
+  return std::move(waiting->status);
 }
 
 }  // namespace faultline
