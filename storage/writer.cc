@@ -204,7 +204,7 @@ bool Writer::TakeWork(Work& work) {
   mutex_.Await(absl::Condition(this, &Writer::HasWork));
   mutex_.AwaitWithDeadline(absl::Condition(this, &Writer::IsUrgent), fold_at_);
   if (stopping_ && queue_.empty()) return false;
-  work.writes.swap(stuck_);
+  work.writes = stuck_;  // still stuck, to readers, until this group has ended
   std::move(queue_.begin(), queue_.end(), std::back_inserter(work.writes));
   queue_.clear();
   load_ = Load();
@@ -232,7 +232,14 @@ void Writer::Commit(std::vector<Write>& writes) {
   std::vector<absl::Status> results;
   if (!writes.empty()) {
     absl::StatusOr<std::vector<absl::Status>> together = CommitTogether(writes);
-    results = together.ok() ? *std::move(together) : CommitApart(writes);
+    if (together.ok()) {
+      results = *std::move(together);
+    } else if (ReasonOf(together.status()) == "DATABASE_BUSY") {
+      // It took seconds to find out, and is no fault of one of them.
+      results.assign(writes.size(), together.status());
+    } else {
+      results = CommitApart(writes);
+    }
   }
   const std::vector<Done> spooled = Settle(writes, results);
   for (size_t i = 0; i < writes.size(); ++i) {
@@ -245,6 +252,7 @@ std::vector<Done> Writer::Settle(std::vector<Write>& writes,
                                  absl::Span<const absl::Status> results) {
   absl::MutexLock lock(&mutex_);
   fold_status_ = absl::OkStatus();
+  stuck_.clear();  // they are among the writes
   for (size_t i = 0; i < writes.size(); ++i) {
     if (IsSpooled(writes[i])) {
       SettleSpooled(writes[i], results[i]);

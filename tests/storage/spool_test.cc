@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -392,6 +393,28 @@ TEST_F(SpooledStoreTest, KeepsInterleavedSessionsWhole) {
     EXPECT_TRUE(AppendAtOnce("a", MakeEntry(first + 10)));
     EXPECT_TRUE(AppendAtOnce("b", MakeEntry(first + 10)));
   }
+}
+
+// What is stuck is not in the database, and no reader may miss it: not while
+// the writer is at it again either.
+TEST_F(SpooledStoreTest, AReaderIsToldWhileTheWriterTriesAgain) {
+  ASSERT_TRUE(Create(*store_, "b").ok());
+  FillDisk();
+  EXPECT_TRUE(AppendAtOnce("a", MakeEntry(2)));
+  std::atomic<bool> stop = false;
+  std::thread writer([this, &stop] {
+    while (!stop) {
+      EXPECT_FALSE(
+          Append(*store_, "b", MakeLongEntry(1, 2 * kSpooledBytesMax)).ok());
+    }
+  });
+  for (int i = 0; i < 500; ++i) {
+    EXPECT_EQ(ReasonOf(store_->LastRevision("a").status()), "DISK_FULL");
+  }
+  stop = true;
+  writer.join();
+  vfs_.Heal();
+  EXPECT_EQ(*store_->LastRevision("a"), 2);
 }
 
 TEST_F(SpooledStoreTest, AnErrorOfTheDiskIsForgottenWhenItIsOver) {
