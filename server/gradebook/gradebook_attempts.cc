@@ -155,7 +155,7 @@ absl::StatusOr<storage::AttemptRecord> Gradebook::StartNext(
   record.number = *count + 1;
   record.id = AttemptId(stored, exercise, record.student, record.number);
   record.request_id = start.request_id;
-  record.create_time = NowInMicroseconds();
+  record.create_time = NowAsStored();
   FL_RETURN_IF_ERROR(Guard(name, [&] { return DrawInto(exercise, &record); }));
   const absl::Status written = WaitForWrite([&](storage::Done done) {
     return store_.StartAttempt(record, attempts_max, std::move(done));

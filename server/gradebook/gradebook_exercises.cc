@@ -9,6 +9,7 @@
 #include "server/gradebook/gradebook_record.h"
 #include "server/gradebook/guard.h"
 #include "server/grading/lint.h"
+#include "server/session/record.h"
 #include "server/session/wait_for.h"
 #include "storage/reason.h"
 
@@ -76,7 +77,7 @@ absl::StatusOr<Gradebook::Created> Gradebook::CreateExercise(
                       }));
   storage::ExerciseRecord record;
   record.id = exercise.proto.id();
-  record.create_time = NowInMicroseconds();
+  record.create_time = NowAsStored();
   record.update_time = record.create_time;
   record.summary = SummaryOf(exercise).SerializeAsString();
   record.body = yaml;

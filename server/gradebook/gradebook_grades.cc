@@ -197,7 +197,7 @@ absl::StatusOr<storage::GradeRecord> Gradebook::GiveNext(
   grade.id = RandomId(kGradeIdLength);
   grade.student = attempt.student;
   grade.request_id = asked.request_id;
-  grade.create_time = NowInMicroseconds();
+  grade.create_time = NowAsStored();
   grade.report = report->SerializeAsString();
   const absl::Status written = WaitForWrite([&](storage::Done done) {
     return store_.GiveGrade(grade, attempt.submissions,

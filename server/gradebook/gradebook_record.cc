@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "absl/strings/match.h"
-#include "absl/time/clock.h"
 #include "server/codec/errors.h"
 #include "server/codec/grading_errors.h"
 #include "server/codec/status_macros.h"
@@ -34,10 +33,6 @@ double PointsOfAll(const v1::Exercise& exercise) {
 }
 
 }  // namespace
-
-absl::Time NowInMicroseconds() {
-  return absl::FromUnixMicros(absl::ToUnixMicros(absl::Now()));
-}
 
 absl::Status GradebookError(const AttemptIds& ids, const absl::Status& status) {
   const std::string reason = ReasonOf(status);

@@ -12,7 +12,6 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/time/time.h"
 #include "faultline/v1/drawn.pb.h"
 #include "faultline/v1/grading.pb.h"
 #include "server/gradebook/names.h"
@@ -20,9 +19,6 @@
 #include "storage/store.h"
 
 namespace faultline {
-
-// The store keeps microseconds.
-absl::Time NowInMicroseconds();
 
 // An error of the store as one of the service. `ids.attempt` is empty where it
 // is about an exercise. What the caller knows more about (whose request_id,

@@ -4,6 +4,7 @@
 
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "faultline/v1/machine.pb.h"
 #include "faultline/v1/session.pb.h"
 #include "server/codec/command.h"
@@ -62,6 +63,10 @@ SessionLife LifeOf(storage::SessionState state) {
 }
 
 }  // namespace
+
+absl::Time NowAsStored() {
+  return absl::FromUnixMicros(absl::ToUnixMicros(absl::Now()));
+}
 
 std::string ResourceName(absl::string_view id) {
   return absl::StrCat("sessions/", id);

@@ -16,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "faultline/v1/command.pb.h"
 #include "server/machine/command.h"
@@ -24,6 +25,9 @@
 #include "storage/store.h"
 
 namespace faultline {
+
+// The time, to the microsecond: what the store keeps of it.
+absl::Time NowAsStored();
 
 // "lab-1" -> "sessions/lab-1".
 std::string ResourceName(absl::string_view id);

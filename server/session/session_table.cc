@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "absl/time/clock.h"
 #include "server/codec/errors.h"
 #include "server/codec/status_macros.h"
 #include "server/session/random_id.h"
@@ -17,11 +16,6 @@ constexpr int kChosenIdLength = 12;
 SessionTable::Options WithRunner(SessionTable::Options options) {
   if (!options.runner) options.runner = ApplyRunner();
   return options;
-}
-
-// The store keeps microseconds.
-absl::Time NowAsStored() {
-  return absl::FromUnixMicros(absl::ToUnixMicros(absl::Now()));
 }
 
 absl::Status CheckConfig(const SessionInfo& info) {
