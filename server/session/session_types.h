@@ -28,8 +28,6 @@ enum class SessionLife : uint8_t {
   kPanicked,  // the simulator found a fault of its own; as closed
 };
 
-// What is recorded of a session. Its revision is that of the last command that
-// is durable.
 // Where the machine of a restored session comes from; all of it may be gone.
 struct SessionOrigin {
   std::string snapshot;  // its resource name
@@ -38,6 +36,8 @@ struct SessionOrigin {
   int64_t state_version = 0;
 };
 
+// What is recorded of a session. Its revision is that of the last command that
+// is durable.
 struct SessionInfo {
   std::string id;  // the last part of sessions/{session}
   std::string display_name;
