@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/blocking_counter.h"
 #include "absl/synchronization/notification.h"
 #include "storage/reason.h"
 #include "storage/store.h"
@@ -163,21 +164,25 @@ TEST_F(GroupCommitTest, ASessionMayLiveItsWholeLifeInOneGroup) {
 
 TEST_F(GroupCommitTest, AFullQueueRefusesAndRecovers) {
   Hold hold(*store_);
+  absl::BlockingCounter answered(kQueueEntriesMax);
+  const auto count = [&answered](const absl::Status&) {
+    answered.DecrementCount();
+  };
   int64_t queued = 0;
   absl::Status refused = absl::OkStatus();
   bool warned = false;
   while (refused.ok()) {
     warned = warned || !store_->CheckRoom().ok();
-    refused =
-        store_->Append("a", MakeEntry(queued + 1), [](const absl::Status&) {});
+    refused = store_->Append("a", MakeEntry(queued + 1), count);
     queued += refused.ok() ? 1 : 0;
     ASSERT_LE(queued, static_cast<int64_t>(kQueueEntriesMax));
   }
   EXPECT_TRUE(warned);
   EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(ReasonOf(refused), "QUEUE_FULL");
-  EXPECT_EQ(queued, static_cast<int64_t>(kQueueEntriesMax));
+  ASSERT_EQ(queued, static_cast<int64_t>(kQueueEntriesMax));
   hold.Release();
+  answered.Wait();  // there is room once the writer has taken the queue
   EXPECT_TRUE(Append(*store_, "a", MakeEntry(queued + 1)).ok());
   EXPECT_TRUE(store_->CheckRoom().ok());
   EXPECT_EQ(*store_->LastRevision("a"), queued + 1);
