@@ -8,6 +8,7 @@
 #include "server/machine/hw/cost.h"
 #include "server/machine/mm/memory.h"
 #include "server/machine/mm/mmap.h"
+#include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/vma_tree.h"
 
 namespace faultline {
@@ -31,6 +32,16 @@ bool Canonical(const Kernel& k, VirtAddr addr) {
   if (k.config.profile != Profile::kX86_64) return true;
   uint64_t top = addr.value() >> 47;
   return top == 0 || top == 0x1ffff;
+}
+
+// What a walk of the tables finds above the process's half: the direct map of
+// physical memory is present there, but not for user mode.
+bool InDirectMap(const Kernel& k, VirtAddr addr) {
+  constexpr uint64_t kPageOffset = 0xffff888000000000;
+  if (k.config.profile != Profile::kX86_64) return false;
+  const uint64_t pfn = (addr.value() - kPageOffset) >> kPageShift;
+  constexpr uint64_t kIsaEnd = 256;  // the first MiB is mapped throughout
+  return addr.value() >= kPageOffset && (pfn < kIsaEnd || PfnValid(k, pfn));
 }
 
 // access_error()
@@ -78,12 +89,15 @@ UserAccess AccessUser(Kernel& k, Mm& mm, VirtAddr addr, MmuAccess access) {
   }
   const Cr3 cr3 = mm.cr3(k.pgtable_levels);
   for (int tries = 0; tries < kMaxFaultRetries; tries++) {
-    uint32_t code =
-        access == MmuAccess::kWrite ? kFaultUser | kFaultWrite : kFaultUser;
+    uint32_t code = kFaultUser;
+    if (access == MmuAccess::kWrite) code |= kFaultWrite;
+    if (access == MmuAccess::kFetch) code |= kFaultFetch;
     if (addr.value() < mm.task_size) {
       Translation t = k.mmu().Walk(cr3, addr, access);
       if (t.ok()) return {t.pfn, {}};
       code = t.error_code;
+    } else if (InDirectMap(std::as_const(k), addr)) {
+      code |= kFaultProtection;
     }
     UserAccess failed = HandleFault(k, mm, addr, code);
     if (failed.signal.signal != 0 || failed.out_of_memory) return failed;
