@@ -10,8 +10,9 @@ namespace {
 
 constexpr int kFirstDescriptor = 3;
 constexpr uint64_t kPageSize = 4096;
-constexpr uint64_t kTickNs = 4'000'000;  // CONFIG_HZ=250
-constexpr uint64_t kReadWrite = 2;       // O_RDWR
+constexpr uint64_t kTickNs = 4'000'000;      // CONFIG_HZ=250
+constexpr uint64_t kReadWrite = 2;           // O_RDWR
+constexpr uint64_t kNoLimit = ~uint64_t{0};  // RLIM_INFINITY
 
 // The expressions of one op, evaluated. Keeps the first failure.
 class Values {
@@ -206,6 +207,13 @@ bool FillAccessOrTask(const Op& op, Values& values, v1::Command* command) {
       return true;
     case OpKind::kExit:
       command->mutable_exit();
+      return true;
+    case OpKind::kSetrlimit:
+      command->mutable_setrlimit()->set_resource(
+          static_cast<uint32_t>(op.flags));
+      command->mutable_setrlimit()->set_soft(values.Of(op.length));
+      command->mutable_setrlimit()->set_hard(
+          values.Of(op.new_length, kNoLimit));
       return true;
     case OpKind::kExec:
       command->mutable_execve()->set_path(op.words.front());

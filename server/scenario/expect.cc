@@ -1,5 +1,6 @@
 #include "server/scenario/expect.h"
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "server/scenario/names.h"
+#include "server/scenario/proc_text.h"
 
 namespace faultline::scenario {
 namespace {
@@ -90,6 +92,8 @@ bool IsState(const std::string& subject) {
   return subject == "vmas" || absl::StrContains(subject, ".");
 }
 
+bool IsOfVma(const Expectation& expect) { return !expect.addr.empty(); }
+
 // Names for errnos and signals, hex for addresses, decimal for the rest.
 std::string Show(const std::string& subject, uint64_t value) {
   const char* name = nullptr;
@@ -122,6 +126,64 @@ absl::Status CheckText(const Expectation& expect, const StateSource& state) {
       expect.text, "', but it is:\n", *text));
 }
 
+// The VMA that holds the expectation's address, as smaps tells of it.
+absl::StatusOr<SmapsEntry> VmaAt(const Expectation& expect,
+                                 const SymbolLookup& lookup,
+                                 const StateSource& state) {
+  const absl::StatusOr<uint64_t> addr = Evaluate(expect.addr, lookup);
+  if (!addr.ok()) return addr.status();
+  const absl::StatusOr<std::string> text = state.text("/proc/self/smaps");
+  if (!text.ok()) return text.status();
+  absl::StatusOr<std::vector<SmapsEntry>> entries = ParseSmaps(*text);
+  if (!entries.ok()) return entries.status();
+  for (SmapsEntry& entry : *entries) {
+    if (entry.vma.start <= *addr && *addr < entry.vma.end) {
+      return std::move(entry);
+    }
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat("expected a VMA at 0x", absl::Hex(*addr),
+                   ", but nothing is mapped there"));
+}
+
+absl::Status CheckFlags(const Expectation& expect, const SymbolLookup& lookup,
+                        const StateSource& state) {
+  const absl::StatusOr<SmapsEntry> vma = VmaAt(expect, lookup, state);
+  if (!vma.ok()) return vma.status();
+  const std::vector<std::string> flags = absl::StrSplit(vma->vm_flags, ' ');
+  const bool contains =
+      std::find(flags.begin(), flags.end(), expect.text) != flags.end();
+  if (contains == (expect.comparison == Comparison::kContains)) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat("expected VmFlags that ", Symbol(expect.comparison), " '",
+                   expect.text, "', but they are ", vma->vm_flags));
+}
+
+absl::StatusOr<uint64_t> SmapsField(const Expectation& expect,
+                                    const SymbolLookup& lookup,
+                                    const StateSource& state) {
+  const absl::StatusOr<SmapsEntry> vma = VmaAt(expect, lookup, state);
+  if (!vma.ok()) return vma.status();
+  const std::string field =
+      expect.subject.substr(absl::string_view("smaps.").size());
+  for (const auto& [name, kilobytes] : vma->kilobytes) {
+    if (name == field) return kilobytes;
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("smaps has no field '", field, "' of a VMA"));
+}
+
+absl::Status CheckVector(const Expectation& expect, const OpResult& last) {
+  const bool equal = last.vec && *last.vec == expect.text;
+  if (equal == (expect.comparison == Comparison::kEq)) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "expected vec ", Symbol(expect.comparison), " ", expect.text, ", but ",
+      last.vec ? absl::StrCat("it was ", *last.vec)
+               : absl::StrCat("the outcome has none: ", JsonLine(last))));
+}
+
 }  // namespace
 
 absl::Status CheckExpectation(const Op& op, const OpResult& last,
@@ -130,11 +192,15 @@ absl::Status CheckExpectation(const Op& op, const OpResult& last,
   const Expectation& expect = op.expect;
   if (expect.subject == "ok") return CheckOk(last);
   if (expect.subject == "cat") return CheckText(expect, state);
+  if (expect.subject == "flags") return CheckFlags(expect, lookup, state);
+  if (expect.subject == "vec") return CheckVector(expect, last);
   absl::StatusOr<uint64_t> wanted = Evaluate(expect.value, lookup);
   if (!wanted.ok()) return wanted.status();
   std::optional<uint64_t> found;
   if (IsState(expect.subject)) {
-    absl::StatusOr<uint64_t> number = state.number(expect.subject);
+    absl::StatusOr<uint64_t> number = IsOfVma(expect)
+                                          ? SmapsField(expect, lookup, state)
+                                          : state.number(expect.subject);
     if (!number.ok()) return number.status();
     found = *number;
   } else {

@@ -78,6 +78,7 @@ std::string JsonLine(const OpResult& r) {
                     ",\"addr\":", Hex(r.signal->addr));
   }
   if (r.value) absl::StrAppend(&json, ",\"val\":", *r.value);
+  if (r.vec) absl::StrAppend(&json, ",\"vec\":", JsonString(*r.vec));
   if (r.fetch_fault) absl::StrAppend(&json, ",\"fetchfault\":", *r.fetch_fault);
   if (r.child) {
     absl::StrAppend(&json, ",\"child\":", r.child->process,

@@ -85,6 +85,20 @@ const NameTable& MlockallFlags() {
   return table;
 }
 
+const NameTable& ResourceNames() {
+  static const auto& table = *new NameTable("resource", {{"CPU", 0},
+                                                         {"FSIZE", 1},
+                                                         {"DATA", 2},
+                                                         {"STACK", 3},
+                                                         {"CORE", 4},
+                                                         {"RSS", 5},
+                                                         {"NPROC", 6},
+                                                         {"NOFILE", 7},
+                                                         {"MEMLOCK", 8},
+                                                         {"AS", 9}});
+  return table;
+}
+
 const NameTable& ErrnoNames() {
   static const auto& table = *new NameTable(
       "errno", {{"EPERM", 1},      {"ENOENT", 2},       {"ESRCH", 3},

@@ -45,6 +45,7 @@ const NameTable& MadviseAdvice();
 const NameTable& MsyncFlags();
 const NameTable& Mlock2Flags();
 const NameTable& MlockallFlags();
+const NameTable& ResourceNames();  // of setrlimit, without RLIMIT_
 // Errno values ("ENOMEM") and signals ("SIGSEGV").
 const NameTable& ErrnoNames();
 const NameTable& SignalNames();

@@ -28,6 +28,7 @@ enum class Param {
   kMsyncFlags,
   kMlock2Flags,
   kMlockallFlags,
+  kResource,
   kFile,
   kFileOrNone,
   kGfp,

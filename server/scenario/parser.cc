@@ -75,6 +75,8 @@ const NameTable* FlagTable(Param param) {
       return &Mlock2Flags();
     case Param::kMlockallFlags:
       return &MlockallFlags();
+    case Param::kResource:
+      return &ResourceNames();
     default:
       return nullptr;
   }
@@ -262,7 +264,7 @@ MaybeError CheckSymbols(const Op& op, const std::string& own,
                         const std::set<std::string>& labels) {
   for (const Expr* expr :
        {&op.addr, &op.length, &op.new_length, &op.new_addr, &op.offset,
-        &op.byte, &op.count, &op.stride, &op.expect.value}) {
+        &op.byte, &op.count, &op.stride, &op.expect.addr, &op.expect.value}) {
     for (const Term& term : expr->terms) {
       const std::string& name = term.symbol;
       if (name.empty() || name == "brk" || name == "stk") continue;

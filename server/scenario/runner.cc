@@ -38,6 +38,13 @@ bool IsAccess(OpKind kind) {
   }
 }
 
+// Of mincore's vector only the low bit of a byte is defined.
+std::string VectorText(const std::string& vector) {
+  std::string digits;
+  for (const char byte : vector) digits += (byte & 1) != 0 ? '1' : '0';
+  return digits;
+}
+
 bool IsFileCall(OpKind kind) {
   return kind == OpKind::kFtruncate || kind == OpKind::kPwrite ||
          kind == OpKind::kPread || kind == OpKind::kFsync;
@@ -244,6 +251,7 @@ void Runner::AddCall(const Op& op, const v1::Outcome& outcome,
     result->ret = static_cast<uint64_t>(child);
   } else {
     result->ret = static_cast<uint64_t>(outcome.value());
+    if (op.kind == OpKind::kMincore) result->vec = VectorText(outcome.data());
   }
 }
 

@@ -35,6 +35,7 @@ enum class OpKind {
   kMincore,
   kFork,
   kExit,
+  kSetrlimit,
   kExec,  // Of an image; `exec ADDR` is kFetch.
   // Accesses.
   kRead,
@@ -122,16 +123,19 @@ struct DumpParts {
 enum class Comparison { kEq, kNe, kLt, kLe, kGt, kGe, kContains, kLacks };
 
 // `expect SUBJECT [CMP] VALUE`. Subjects of the last outcome: ok, ret, err,
-// val, sig, code, addr, min, maj, child, exited, died, skip, fetchfault.
-// Subjects of state: `vmas`, `status.FIELD`, `meminfo.FIELD`, `vmstat.FIELD`,
-// and `cat PATH contains|lacks TEXT`. Names of errnos, signals and codes are
+// val, sig, code, addr, min, maj, child, exited, died, skip, fetchfault, and
+// `vec ==|!= DIGITS`, mincore's vector. Subjects of state: `vmas`,
+// `status.FIELD`, `meminfo.FIELD`, `vmstat.FIELD`; of the VMA that holds an
+// address, `smaps.FIELD@ADDR` and `flags@ADDR contains|lacks lo`; and
+// `cat PATH contains|lacks TEXT`. Names of errnos, signals and codes are
 // already numbers in `value`.
 struct Expectation {
-  std::string subject;  // "ret", "status.VmRSS", "cat".
+  std::string subject;  // "ret", "status.VmRSS", "smaps.Rss", "flags", "cat".
   std::string path;     // Of cat.
+  Expr addr;            // Of smaps and flags.
   Comparison comparison = Comparison::kEq;
-  Expr value;        // Empty for ok and cat.
-  std::string text;  // Of contains and lacks.
+  Expr value;        // Empty where there is a text.
+  std::string text;  // Of cat, flags and vec.
 };
 
 // One line. Fields that the kind does not use stay empty.
@@ -154,8 +158,8 @@ struct Op {
   Expr count;       // Accesses; order; ticks; priority; device major number.
   Expr stride;      // Bytes. Empty: one page.
   uint64_t prot = 0;
-  uint64_t flags = 0;              // Or the advice of madvise.
-  std::optional<int64_t> fd;       // N of a file; empty for "-".
+  uint64_t flags = 0;         // Or an advice, or a resource limit's number.
+  std::optional<int64_t> fd;  // N of a file; empty for "-".
   std::vector<std::string> words;  // exec: path and arguments. cat: the path.
                                    // gfp: its names. sysctl: name, value.
   std::string name;                // A slab cache, a module, a device node.

@@ -118,8 +118,9 @@ std::optional<Comparison> FindComparison(const std::string& word) {
 
 const std::vector<std::string>& OutcomeSubjects() {
   static const auto& subjects = *new std::vector<std::string>{
-      "ok",  "ret",   "err",    "val",  "sig",  "code",       "addr", "min",
-      "maj", "child", "exited", "died", "skip", "fetchfault", "vmas", "cat"};
+      "ok",   "ret",        "err", "val",   "sig",    "code",
+      "addr", "min",        "maj", "child", "exited", "died",
+      "skip", "fetchfault", "vec", "vmas",  "cat"};
   return subjects;
 }
 
@@ -137,7 +138,8 @@ MaybeError CheckSubject(const Word& word) {
   return LineError{word.column,
                    absl::StrCat("unknown subject '", word.text, "' (",
                                 absl::StrJoin(known, ", "),
-                                ", status.FIELD, meminfo.FIELD, vmstat.FIELD)",
+                                ", status.FIELD, meminfo.FIELD, vmstat.FIELD, "
+                                "smaps.FIELD@ADDR, flags@ADDR)",
                                 DidYouMean(word.text, known))};
 }
 
@@ -162,6 +164,41 @@ MaybeError ParseExpectCat(const std::vector<Word>& words, Op* op) {
   std::vector<std::string> text;
   for (size_t i = 3; i < words.size(); ++i) text.push_back(words[i].text);
   op->expect.text = absl::StrJoin(text, " ");
+  return std::nullopt;
+}
+
+// "smaps.Rss@$a+1p" or "flags@0x1000": splits off the address.
+MaybeError ParseVmaSubject(const Word& word, Expectation* expect) {
+  const size_t at = word.text.find('@');
+  expect->subject = word.text.substr(0, at);
+  return ParseExprWord(
+      {word.text.substr(at + 1), word.column + static_cast<int>(at) + 1},
+      &expect->addr);
+}
+
+bool IsVmaSubject(const std::string& text) {
+  const size_t at = text.find('@');
+  if (at == std::string::npos || at + 1 == text.size()) return false;
+  const std::string name = text.substr(0, at);
+  return name == "flags" || (absl::StartsWith(name, "smaps.") && at > 6);
+}
+
+// expect SUBJECT COMPARISON TEXT, for the two that are compared as text.
+MaybeError ParseExpectText(const std::vector<Word>& words, bool contains,
+                           Op* op) {
+  std::optional<Comparison> comparison;
+  if (words.size() == 3) comparison = FindComparison(words[1].text);
+  const bool fits =
+      comparison && (contains ? *comparison >= Comparison::kContains
+                              : *comparison <= Comparison::kNe);
+  if (!fits) {
+    return LineError{
+        words.size() > 1 ? words[1].column : words[0].column,
+        absl::StrCat("expected: expect ", words[0].text,
+                     contains ? " contains|lacks FLAG" : " ==|!= DIGITS")};
+  }
+  op->expect.comparison = *comparison;
+  op->expect.text = words[2].text;
   return std::nullopt;
 }
 
@@ -298,9 +335,15 @@ MaybeError ParseExpect(const std::vector<Word>& words, Op* op) {
   if (words.empty()) {
     return UsageError(*FindOp("expect"), op->column, "too few arguments");
   }
-  if (MaybeError error = CheckSubject(words[0])) return error;
   Expectation& expect = op->expect;
   expect.subject = words[0].text;
+  if (IsVmaSubject(words[0].text)) {
+    if (MaybeError error = ParseVmaSubject(words[0], &expect)) return error;
+    if (expect.subject == "flags") return ParseExpectText(words, true, op);
+  } else if (MaybeError error = CheckSubject(words[0])) {
+    return error;
+  }
+  if (expect.subject == "vec") return ParseExpectText(words, false, op);
   if (expect.subject == "cat") return ParseExpectCat(words, op);
   if (expect.subject == "ok") {
     if (words.size() == 1) return std::nullopt;

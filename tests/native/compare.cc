@@ -68,6 +68,12 @@ MaybeMismatch CompareCounts(const json& a, const json& b, const char* key) {
   return Mismatch{key, Show(value_a), Show(value_b)};
 }
 
+// What a recording does not know of is not compared.
+MaybeMismatch CompareVectors(const json& a, const json& b) {
+  if (!a.contains("vec") || !b.contains("vec")) return std::nullopt;
+  return CompareKeys(a, b, {"vec"});
+}
+
 MaybeMismatch CompareFaults(const json& a, const json& b) {
   for (const char* key : {"min", "maj", "cmin", "cmaj"}) {
     if (auto mismatch = CompareCounts(a, b, key)) return mismatch;
@@ -264,6 +270,7 @@ MaybeMismatch CompareOps(const json& op_a, const json& op_b,
   }
   if (!mismatch && chosen(CompareField::kVal)) {
     mismatch = CompareKeys(a, b, {"val"});
+    if (!mismatch) mismatch = CompareVectors(a, b);
   }
   if (!mismatch && chosen(CompareField::kFaults)) {
     mismatch = CompareFaults(a, b);

@@ -19,7 +19,7 @@ enum class CompareField : uint32_t {
   kRet = 1 << 0,     // ret, child, exited.
   kErr = 1 << 1,     // err.
   kSig = 1 << 2,     // sig, code, addr, fetchfault.
-  kVal = 1 << 3,     // val.
+  kVal = 1 << 3,     // val, vec.
   kFaults = 1 << 4,  // min, maj, cmin, cmaj.
   kMaps = 1 << 5,
   kSmaps = 1 << 6,

@@ -2,6 +2,7 @@
 // scenarios on the real kernel and on a simulated machine, which must agree in
 // every return, errno, signal, fault and dump. Prints a line for each profile
 // and for each difference, made short, with the command that shows it again.
+// conformance --scoreboard [--only TEXT]: the rows of tests/conformance.
 //
 // Exit code 0: no difference; 1: some; 2: it cannot be asked here.
 
@@ -14,8 +15,10 @@
 #include <string>
 #include <vector>
 
+#include "tests/conformance/rows.h"
 #include "tests/native/affinity.h"
 #include "tests/native/conformance.h"
+#include "tests/native/scoreboard.h"
 #include "tests/native/script_generator.h"
 #include "tests/native/shrink.h"
 
@@ -163,6 +166,15 @@ int RunFile(const std::string& path, const Flags& flags) {
   return kExitDiffer;
 }
 
+int RunRows(const std::string& folder, const ScoreboardOptions& options) {
+  const auto rows = conformance::ReadAllRows(folder);
+  if (!rows.ok()) {
+    std::cerr << "conformance: " << rows.status().message() << "\n";
+    return kExitCannot;
+  }
+  return PrintScoreboard(*rows, options, std::cout) ? 0 : kExitDiffer;
+}
+
 }  // namespace
 }  // namespace faultline::native
 
@@ -173,6 +185,9 @@ int main(int argc, char** argv) {
       "agree?"};
   Flags flags;
   std::string script;
+  bool scoreboard = false;
+  ScoreboardOptions rows;
+  std::string folder = "tests/conformance/rows";
   std::vector<std::string> profiles = {"all"};
   for (const ScriptProfile profile : AllScriptProfiles()) {
     profiles.emplace_back(NameOf(profile));
@@ -194,6 +209,12 @@ int main(int argc, char** argv) {
                "Make what differs as short as it goes (default)");
   app.add_flag("--verify", flags.verify,
                "Check the machine's invariants after every command");
+  app.add_flag("--scoreboard", scoreboard,
+               "Run the rows of tests/conformance and print each");
+  app.add_option("--only", rows.only,
+                 "Only rows whose FAMILY/NAME contains this");
+  app.add_option("--rows", folder, "Where the files of rows are")
+      ->check(CLI::ExistingDirectory);
   app.add_option("--script", script, "Run this script and nothing else")
       ->check(CLI::ExistingFile);
   try {
@@ -207,5 +228,6 @@ int main(int argc, char** argv) {
     return kExitCannot;
   }
   PinToFirstCpu();
+  if (scoreboard) return RunRows(folder, rows);
   return script.empty() ? RunSeeds(flags) : RunFile(script, flags);
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -217,6 +218,7 @@ void NativeRunner::RecordStop(const Tracee::Stop& stop, OpResult* result) {
 void NativeRunner::ExecuteSyscall(const Op& op, OpResult* result) {
   std::unique_ptr<Tracee>& process = processes_[op.process];
   if (op.kind == OpKind::kMincore) return ExecuteMincore(op, result);
+  if (op.kind == OpKind::kSetrlimit) return ExecuteSetrlimit(op, result);
   Tracee::Stop stop;
   if (op.kind == OpKind::kFork) {
     // No flags and no exit signal: a SIGCHLD would interrupt the parent.
@@ -288,12 +290,31 @@ void NativeRunner::ExecuteMincore(const Op& op, OpResult* result) {
   const FaultCounts populated = ReadFaults(process.pid());
   const Tracee::Stop stop =
       process.Syscall(SYS_mincore, {addr, length, area, 0, 0, 0});
+  if (stop.kind == Tracee::Stop::Kind::kDone && stop.result == 0) {
+    result->vec = std::string();
+    for (const uint8_t byte : ReadMemory(process.pid(), area, pages)) {
+      *result->vec += (byte & 1) != 0 ? '1' : '0';
+    }
+  }
   process.Syscall(SYS_munmap, {area, area_bytes, 0, 0, 0, 0});
   peak_is_ours_ = true;
   result->minor_faults = before.minor - populated.minor;
   result->major_faults = before.major - populated.major;
   RecordStop(stop, result);
   if (stop.kind == Tracee::Stop::Kind::kDone) RecordReturn(stop.result, result);
+}
+
+// The tracer makes the call: the structure would need memory in the process.
+void NativeRunner::ExecuteSetrlimit(const Op& op, OpResult* result) {
+  const rlimit limit = {Value(op, op.length),
+                        Value(op, op.new_length, RLIM_INFINITY)};
+  const pid_t pid = processes_[op.process]->pid();
+  if (prlimit(pid, static_cast<__rlimit_resource>(op.flags), &limit, nullptr) ==
+      0) {
+    result->ret = 0;
+  } else {
+    result->error = errno;
+  }
 }
 
 void NativeRunner::ExecuteAccess(const Op& op, OpResult* result) {
@@ -387,6 +408,7 @@ std::string NativeRunner::CheckExpect(const Op& op) const {
     return absl::FailedPreconditionError(
         absl::StrCat("process ", op.process, " is dead"));
   };
+  DrainBatches();
   scenario::StateSource state;
   state.text = [&](const std::string& path) -> absl::StatusOr<std::string> {
     if (!IsAlive(op.process)) return dead();
@@ -421,8 +443,9 @@ std::string NativeRunner::CheckExpect(const Op& op) const {
 // MADV_FREE and munlock wait in batches of this CPU (mm/swap.c: cpu_fbatches,
 // mm/mlock.c: mlock_fbatch); locking a page drains them, as would time.
 void NativeRunner::DrainBatches() {
-  mlock(&processes_, 1);
-  munlock(&processes_, 1);
+  char byte = 0;
+  mlock(&byte, 1);
+  munlock(&byte, 1);
 }
 
 void NativeRunner::DumpAll(const scenario::DumpParts& parts) {

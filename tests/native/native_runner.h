@@ -51,6 +51,7 @@ class NativeRunner {
   scenario::OpResult Execute(const scenario::Op& op);
   void ExecuteSyscall(const scenario::Op& op, scenario::OpResult* result);
   void ExecuteMincore(const scenario::Op& op, scenario::OpResult* result);
+  void ExecuteSetrlimit(const scenario::Op& op, scenario::OpResult* result);
   void ExecuteFork(scenario::OpResult* result);
   void ExecuteAccess(const scenario::Op& op, scenario::OpResult* result);
   void ExecuteAccesses(const scenario::Op& op, scenario::OpResult* result);
@@ -61,7 +62,7 @@ class NativeRunner {
   std::string CheckExpect(const scenario::Op& op) const;
   std::string ReadProc(const std::string& path, int process) const;
 
-  void DrainBatches();
+  static void DrainBatches();
   void DumpAll(const scenario::DumpParts& parts);
 
   const scenario::Script& script_;

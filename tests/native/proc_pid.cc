@@ -162,6 +162,17 @@ FaultCounts ReadFaults(pid_t pid) {
 
 uint64_t ReadStartBrk(pid_t pid) { return StatNumber(StatFields(pid), 47); }
 
+std::vector<uint8_t> ReadMemory(pid_t pid, uint64_t addr, uint64_t bytes) {
+  const int fd = OpenOrDie(PidPath(pid, "mem"));
+  std::vector<uint8_t> memory(bytes);
+  if (pread(fd, memory.data(), bytes, static_cast<off_t>(addr)) !=
+      static_cast<ssize_t>(bytes)) {
+    Die("cannot read a process's memory");
+  }
+  close(fd);
+  return memory;
+}
+
 std::vector<ProcPage> ReadPages(pid_t pid, uint64_t start, uint64_t end) {
   constexpr uint64_t kChunkPages = 8192;
   const int fd = OpenOrDie(PidPath(pid, "pagemap"));

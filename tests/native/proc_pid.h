@@ -51,6 +51,7 @@ std::vector<ProcSmapsRow> ReadSmaps(pid_t pid);
 std::vector<std::pair<std::string, uint64_t>> ReadStatus(pid_t pid);
 FaultCounts ReadFaults(pid_t pid);
 uint64_t ReadStartBrk(pid_t pid);
+std::vector<uint8_t> ReadMemory(pid_t pid, uint64_t addr, uint64_t bytes);
 // The pages of [start, end) that are present, swapped out or guarded.
 std::vector<ProcPage> ReadPages(pid_t pid, uint64_t start, uint64_t end);
 

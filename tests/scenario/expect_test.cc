@@ -17,7 +17,13 @@ StateSource State() {
     if (subject == "status.VmRSS") return 12;
     return absl::NotFoundError("no such number");
   };
-  state.text = [](const std::string&) -> absl::StatusOr<std::string> {
+  state.text = [](const std::string& path) -> absl::StatusOr<std::string> {
+    if (path == "/proc/self/smaps") {
+      return std::string(
+          "00001000-00003000 rw-p 00000000 00:00 0 \n"
+          "Rss:                   4 kB\n"
+          "VmFlags: rd wr lo ac \n");
+    }
     return std::string("7ffffffde000-7ffffffff000 rw-p [stack]\n");
   };
   return state;
@@ -75,6 +81,25 @@ TEST(Expect, StateAndText) {
             absl::StatusCode::kNotFound);
   EXPECT_TRUE(Holds("expect cat /proc/self/maps contains [stack]", OpResult()));
   EXPECT_FALSE(Holds("expect cat /proc/self/maps lacks [stack]", OpResult()));
+}
+
+TEST(Expect, TheVmaThatHoldsAnAddress) {
+  EXPECT_TRUE(Holds("expect smaps.Rss@$brk+1p 4", OpResult()));
+  EXPECT_FALSE(Holds("expect smaps.Rss@0x1000 > 4", OpResult()));
+  EXPECT_FALSE(Holds("expect smaps.Rss@0x3000 4", OpResult())) << "unmapped";
+  EXPECT_EQ(Check("expect smaps.Rsss@0x1000 4", OpResult()).code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_TRUE(Holds("expect flags@0x1000 contains lo", OpResult()));
+  EXPECT_TRUE(Holds("expect flags@0x1000 lacks l", OpResult()));
+  EXPECT_FALSE(Holds("expect flags@0x2fff lacks ac", OpResult()));
+}
+
+TEST(Expect, TheVectorOfMincore) {
+  OpResult mincore;
+  mincore.vec = "010";
+  EXPECT_TRUE(Holds("expect vec == 010", mincore));
+  EXPECT_TRUE(Holds("expect vec != 011", mincore));
+  EXPECT_FALSE(Holds("expect vec == 010", OpResult()));
 }
 
 TEST(Expect, AFailureSaysWhatWasFound) {

@@ -247,6 +247,10 @@ INSTANTIATE_TEST_SUITE_P(
                 "unknown gfp flag 'KERNAL'; did you mean 'KERNEL'?"},
         BadLine{"expect errr EINVAL", "1:8", "did you mean 'err'?"},
         BadLine{"expect err EINVALID", "1:12", "did you mean 'EINVAL'?"},
+        BadLine{"expect smaps.@1 3", "1:8", "unknown subject"},
+        BadLine{"expect flags@1 == lo", "1:16", "contains|lacks FLAG"},
+        BadLine{"expect vec > 01", "1:12", "==|!= DIGITS"},
+        BadLine{"setrlimit MEMLOC 1p", "1:11", "did you mean 'MEMLOCK'?"},
         BadLine{"expect min => 3", "1:12", "is not a comparison"},
         BadLine{"expect cat /proc/stat has x", "1:23", "contains|lacks TEXT"},
         BadLine{"----", "1:1", "recorded test"}));

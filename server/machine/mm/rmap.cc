@@ -175,9 +175,10 @@ RssKind RssKindOf(const Page& page) {
 
 void AddNewAnonRmap(Kernel& k, Mm& mm, const Vma& vma, Pfn pfn, VirtAddr addr) {
   Page& page = k.page(pfn);
-  page.flags |= page_flag::kAnon | page_flag::kSwapBacked |
-                page_flag::kAnonExclusive | page_flag::kUptodate |
-                page_flag::kLru;
+  page.flags |= page_flag::kAnon | page_flag::kAnonExclusive |
+                page_flag::kUptodate | page_flag::kLru;
+  // What may be dropped is never written to swap.
+  if (!vma.Has(vm::kDroppable)) page.flags |= page_flag::kSwapBacked;
   // Linux files the page under the root only when it is not exclusive.
   page.mapping = vma.anon_vma.value();
   page.index = vma.PageIndex(addr);

@@ -1,0 +1,168 @@
+#include "tests/native/scoreboard.h"
+
+#include <optional>
+#include <sstream>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "server/scenario/script.h"
+#include "tests/conformance/run_row.h"
+#include "tests/native/compare.h"
+#include "tests/native/native_runner.h"
+
+namespace faultline::native {
+namespace {
+
+using conformance::Row;
+
+enum class State { kPass, kFail, kMissing, kSkipped };
+
+const char* NameOf(State state) {
+  switch (state) {
+    case State::kPass:
+      return "pass";
+    case State::kFail:
+      return "FAIL";
+    case State::kMissing:
+      return "missing";
+    case State::kSkipped:
+      return "skipped";
+  }
+  return "?";
+}
+
+struct Verdict {
+  State here = State::kMissing;
+  State real = State::kSkipped;
+  std::string why;  // of what is not a pass
+};
+
+struct Run {
+  std::string failure;
+  std::string lines;
+};
+
+Run RunHere(const scenario::Script& script) {
+  std::ostringstream out;
+  std::string failure = conformance::RunHere(script, out);
+  return {std::move(failure), out.str()};
+}
+
+Run RunReal(const scenario::Script& script) {
+  std::ostringstream out;
+  NativeRunner runner(script, {.maps_each = false, .files = {}}, out);
+  std::string failure = runner.Run();
+  return {std::move(failure), out.str()};
+}
+
+std::optional<Difference> DifferenceOf(const Run& real, const Run& here) {
+  std::istringstream a(real.lines);
+  std::istringstream b(here.lines);
+  CompareOptions options;
+  options.hidden_page = Side::kA;
+  options.hidden_on_both = true;
+  return CompareRuns(a, b, options).difference;
+}
+
+// Empty: it can be asked. A row that boots a machine of its own cannot: nobody
+// changes the settings of the kernel that everybody uses.
+std::string WhyNotReal(const scenario::Script& script) {
+  for (const scenario::Op& op : script.ops) {
+    if (op.kind == scenario::OpKind::kBoot) {
+      return absl::StrCat("needs a machine of its own: ", op.text);
+    }
+  }
+  return NativeRunner::FirstUnsupported(script);
+}
+
+Verdict Judge(const Row& row) {
+  Verdict verdict;
+  const auto script = conformance::ScriptOf(row);
+  if (!script.ok()) {
+    verdict.why = row.missing.empty() ? std::string(script.status().message())
+                                      : row.missing;
+    verdict.here = row.missing.empty() ? State::kFail : State::kMissing;
+    return verdict;
+  }
+  const std::string cannot = WhyNotReal(*script);
+  Run real;
+  if (cannot.empty()) {
+    real = RunReal(*script);
+    verdict.real = real.failure.empty() ? State::kPass : State::kFail;
+    verdict.why = real.failure;
+  } else {
+    verdict.why = cannot;
+  }
+  if (!row.missing.empty()) {
+    absl::StrAppend(&verdict.why, verdict.why.empty() ? "" : "; ",
+                    "here: ", row.missing);
+    return verdict;
+  }
+  const Run here = RunHere(*script);
+  verdict.here = here.failure.empty() ? State::kPass : State::kFail;
+  if (!here.failure.empty()) verdict.why = here.failure;
+  if (verdict.here != State::kPass || verdict.real != State::kPass) {
+    return verdict;
+  }
+  // Both do what the row claims; and everything else that a run prints?
+  if (const auto difference = DifferenceOf(real, here)) {
+    verdict.here = State::kFail;
+    verdict.why = difference->Text();
+  }
+  return verdict;
+}
+
+struct Totals {
+  int rows = 0;
+  int assertions = 0;
+  int here[4] = {};
+  int real[4] = {};
+
+  void Add(const Row& row, const Verdict& verdict) {
+    ++rows;
+    assertions += row.assertions;
+    ++here[static_cast<int>(verdict.here)];
+    ++real[static_cast<int>(verdict.real)];
+  }
+};
+
+void Print(const Row& row, const Verdict& verdict, std::ostream& out) {
+  out << absl::StreamFormat(
+      "%-46s %-7s %-7s %3d  %s", absl::StrCat(row.family, "/", row.name),
+      NameOf(verdict.here), NameOf(verdict.real), row.assertions, row.claim);
+  if (!verdict.why.empty()) out << "\n      " << verdict.why;
+  out << std::endl;
+}
+
+}  // namespace
+
+bool PrintScoreboard(const std::vector<Row>& rows,
+                     const ScoreboardOptions& options, std::ostream& out) {
+  out << absl::StreamFormat("%-46s %-7s %-7s %3s  %s\n", "row", "here", "Linux",
+                            "n", "what is claimed");
+  Totals totals;
+  for (const Row& row : rows) {
+    if (!absl::StrContains(absl::StrCat(row.family, "/", row.name),
+                           options.only)) {
+      continue;
+    }
+    const Verdict verdict = Judge(row);
+    totals.Add(row, verdict);
+    Print(row, verdict, out);
+  }
+  const auto count = [](const int(&states)[4], State state) {
+    return states[static_cast<int>(state)];
+  };
+  out << absl::StreamFormat(
+      "%d rows, %d assertions; here: pass=%d fail=%d missing=%d; Linux: "
+      "pass=%d fail=%d skipped=%d\n",
+      totals.rows, totals.assertions, count(totals.here, State::kPass),
+      count(totals.here, State::kFail), count(totals.here, State::kMissing),
+      count(totals.real, State::kPass), count(totals.real, State::kFail),
+      count(totals.real, State::kSkipped));
+  return count(totals.here, State::kFail) == 0 &&
+         count(totals.real, State::kFail) == 0;
+}
+
+}  // namespace faultline::native

@@ -1,0 +1,28 @@
+// Every row of tests/conformance on a simulated machine and on the real
+// kernel, which judges the rows as well.
+
+#ifndef FAULTLINE_TESTS_NATIVE_SCOREBOARD_H_
+#define FAULTLINE_TESTS_NATIVE_SCOREBOARD_H_
+
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "tests/conformance/rows.h"
+
+namespace faultline::native {
+
+struct ScoreboardOptions {
+  // Only rows whose family/name contains this.
+  std::string only;
+};
+
+// Prints a line for each row, then the totals. True when no row failed on
+// either side and both sides did the same in everything that a run prints.
+// REQUIRES: root, and that this process may trace its children.
+bool PrintScoreboard(const std::vector<conformance::Row>& rows,
+                     const ScoreboardOptions& options, std::ostream& out);
+
+}  // namespace faultline::native
+
+#endif  // FAULTLINE_TESTS_NATIVE_SCOREBOARD_H_

@@ -1,0 +1,51 @@
+// A simulated machine whose first process has the page that the process of the
+// native runner has (tests/native/tracee.h), since it counts in the batches of
+// the resident set's counters and in status. No text shows it.
+
+#ifndef FAULTLINE_TESTS_SCENARIOS_WITH_HIDDEN_PAGE_H_
+#define FAULTLINE_TESTS_SCENARIOS_WITH_HIDDEN_PAGE_H_
+
+#include <cstdint>
+#include <memory>
+#include <ostream>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "server/scenario/script.h"
+#include "server/scenario/target.h"
+#include "tests/scenarios/verified_machine.h"
+
+namespace faultline::scenarios {
+
+class WithHiddenPage final : public scenario::Target {
+ public:
+  // Maps, touches and protects the page at `page`.
+  static absl::StatusOr<std::unique_ptr<scenario::Target>> Make(
+      std::unique_ptr<scenario::Target> target, uint64_t page);
+
+  // As in the native runner, mlockall does not lock it.
+  absl::StatusOr<v1::Outcome> Apply(const v1::Command& command) override;
+  absl::StatusOr<std::string> ReadProc(const std::string& path) override;
+  absl::StatusOr<std::string> ReadProcAt(const std::string& path,
+                                         uint64_t offset,
+                                         uint64_t length) override;
+  void set_event_level(v1::EventLevel level) override;
+  std::string Describe() const override;
+
+ private:
+  WithHiddenPage(std::unique_ptr<scenario::Target> target, uint64_t page);
+  void RemoveArea(std::string& text) const;
+
+  const std::unique_ptr<scenario::Target> target_;
+  const uint64_t page_;
+};
+
+// Runs the script on a machine that has the page, and writes its JSON lines;
+// what it stopped at, or nothing.
+std::string SimulateWithHiddenPage(const scenario::Script& script,
+                                   uint64_t page, Verification verification,
+                                   std::ostream& out);
+
+}  // namespace faultline::scenarios
+
+#endif  // FAULTLINE_TESTS_SCENARIOS_WITH_HIDDEN_PAGE_H_
