@@ -12,6 +12,8 @@ Quirks QuirksOf(Personality personality) {
     q.thp_aligned_mmap = false;
     q.pageout_clears_young = true;
     q.last_page_makes_no_table = false;
+    q.map_droppable = false;
+    q.guard_regions = false;
     q.soft_dirty = true;
     q.vvar_vclock_pages = 0;
   }

@@ -20,6 +20,8 @@ struct Quirks {
   bool thp_aligned_mmap = true;          // 6.7: 2 MiB multiples
   bool pageout_clears_young = false;     // 6.10: MADV_PAGEOUT
   bool last_page_makes_no_table = true;  // 6.18: fault-around
+  bool map_droppable = true;             // 6.11: MAP_DROPPABLE
+  bool guard_regions = true;             // 6.13: MADV_GUARD_INSTALL
   bool soft_dirty = false;               // CONFIG_MEM_SOFT_DIRTY
   uint32_t vvar_vclock_pages = 2;        // 6.13: a mapping of its own
 };

@@ -430,6 +430,10 @@ class Verifier {
     };
     if (!vma_ || k_.vmas[vma_].start > addr) return fail("no VMA is there");
     const Vma& vma = k_.vmas[vma_];
+    if (pte.guard()) {
+      if (!vma.Has(vm::kMaybeGuard)) fail("the VMA knows of no guard");
+      return;
+    }
     if (!pte.present()) return fail("it is neither none nor present");
     if (pte.writable() && !vma.Has(vm::kWrite)) {
       return fail("it is writable, but the VMA is not");

@@ -21,6 +21,7 @@ constexpr uint64_t kPresent = uint64_t{1} << 63;
 constexpr uint64_t kSwapped = uint64_t{1} << 62;
 constexpr uint64_t kFileOrShared = uint64_t{1} << 61;
 constexpr uint64_t kExclusive = uint64_t{1} << 56;
+constexpr uint64_t kGuard = uint64_t{1} << 58;
 constexpr uint64_t kSoftDirty = uint64_t{1} << 55;
 constexpr uint64_t kPfnMask = (uint64_t{1} << 55) - 1;
 constexpr uint64_t kKpfZeroPage = uint64_t{1} << 24;
@@ -188,6 +189,7 @@ absl::StatusOr<PageRow> Dumper::Page(uint64_t vpn, uint64_t entry,
   if (entry & kFileOrShared) row.flags += 'F';
   if (entry & kExclusive) row.flags += 'E';
   if (entry & kSoftDirty) row.flags += 'D';
+  if (entry & kGuard) row.flags += 'G';
   if ((entry & kPresent) == 0) return row;
   const uint64_t pfn = entry & kPfnMask;
   auto flags = FrameWord("/proc/kpageflags", pfn, frames);

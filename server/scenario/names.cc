@@ -37,6 +37,8 @@ const NameTable& MmapFlags() {
                                    {"EXECUTABLE", 0x1000},
                                    {"LOCKED", 0x2000},
                                    {"NORESERVE", 0x4000},
+                                   {"DROPPABLE", 0x8},
+                                   {"ABOVE4G", 0x80},
                                    {"POPULATE", 0x8000},
                                    {"NONBLOCK", 0x10000},
                                    {"STACK", 0x20000},

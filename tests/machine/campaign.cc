@@ -128,8 +128,11 @@ Operation Campaign::RandomRange() {
     case 2:
     case 3:
       return Mprotect{Addr(), Length(), Below(8)};
-    case 4:
-      return Madvise{Addr(), Length(), static_cast<int32_t>(Below(26))};
+    case 4: {
+      // The last two are MADV_GUARD_INSTALL and MADV_GUARD_REMOVE.
+      const auto advice = static_cast<int32_t>(Below(28));
+      return Madvise{Addr(), Length(), advice < 26 ? advice : advice + 76};
+    }
     case 5:
       return Mlock{Addr(), Length(), Below(2)};
     case 6:

@@ -216,14 +216,16 @@ class Generator {
                       : options_.profile == ScriptProfile::kAnon ? OneIn(12)
                                                                  : OneIn(3);
     std::string flags = OneIn(3) ? "SHARED" : "PRIVATE";
-    if (OneIn(60)) flags = Any({"SHARED_VALIDATE", "0"});
+    if (OneIn(60))
+      flags = Any({"SHARED_VALIDATE", "0", "DROPPABLE", "DROPPABLE"});
     if (!file) flags += "|ANON";
     const bool hint = OneIn(4);
     if (!hint) flags += OneIn(8) ? "|NOREPLACE" : "|FIXED";
     for (uint64_t n = OneIn(3) ? 1 + Below(2) : 0; n > 0; --n) {
-      absl::StrAppend(&flags, "|",
-                      Any({"NORESERVE", "POPULATE", "LOCKED", "STACK",
-                           "GROWSDOWN", "32BIT", "NONBLOCK", "DENYWRITE"}));
+      absl::StrAppend(
+          &flags, "|",
+          Any({"NORESERVE", "POPULATE", "LOCKED", "STACK", "GROWSDOWN", "32BIT",
+               "NONBLOCK", "DENYWRITE", "ABOVE4G", "SYNC", "EXECUTABLE"}));
     }
     const std::string where = large ? absl::StrFormat("0x%x", kLarge)
                               : hint && OneIn(2) ? std::string("0")
@@ -248,10 +250,31 @@ class Generator {
 
   std::string Advice() {
     if (OneIn(2)) return "DONTNEED";
-    return Any({"NORMAL", "RANDOM", "SEQUENTIAL", "WILLNEED", "FREE", "REMOVE",
-                "DONTFORK", "DOFORK", "DONTDUMP", "DODUMP", "WIPEONFORK",
-                "KEEPONFORK", "COLD", "PAGEOUT", "POPULATE_READ",
-                "POPULATE_WRITE", "DONTNEED_LOCKED", "NOHUGEPAGE", "99"});
+    return Any({"NORMAL",
+                "RANDOM",
+                "SEQUENTIAL",
+                "WILLNEED",
+                "FREE",
+                "REMOVE",
+                "DONTFORK",
+                "DOFORK",
+                "DONTDUMP",
+                "DODUMP",
+                "WIPEONFORK",
+                "KEEPONFORK",
+                "COLD",
+                "PAGEOUT",
+                "POPULATE_READ",
+                "POPULATE_WRITE",
+                "DONTNEED_LOCKED",
+                "NOHUGEPAGE",
+                "99",
+                "GUARD_INSTALL",
+                "GUARD_INSTALL",
+                "GUARD_REMOVE",
+                "HWPOISON",
+                "SOFT_OFFLINE",
+                "COLLAPSE"});
   }
 
   std::string LockText() {

@@ -29,6 +29,14 @@ class Pte {
   static constexpr Pte Make(Pfn pfn, uint64_t flags) {
     return Pte(uint64_t{pfn.value()} << kPageShift | flags);
   }
+  // make_pte_marker(PTE_MARKER_GUARD): a swap entry of type SWP_PTE_MARKER, its
+  // offset inverted. An access to it is SIGSEGV.
+  static constexpr uint64_t kSwpPteMarker = 31, kMarkerGuard = 1 << 2;
+  static constexpr Pte Guard() {
+    constexpr int kSwpOffsetShift = 14, kSwpTypeBits = 5;
+    return Pte(~kMarkerGuard << kSwpOffsetShift >> kSwpTypeBits |
+               kSwpPteMarker << (64 - kSwpTypeBits));
+  }
   constexpr uint64_t value() const { return v_; }
   constexpr bool none() const { return v_ == 0; }
   // pte_present(): also true of a PROT_NONE page, which the MMU refuses.
@@ -37,7 +45,9 @@ class Pte {
   constexpr bool writable() const { return v_ & kWrite; }
   constexpr bool young() const { return v_ & kAccessed; }
   constexpr bool dirty() const { return v_ & kDirty; }
+  // Of a present entry.
   constexpr bool special() const { return v_ & kSpecial; }
+  constexpr bool guard() const { return v_ == Guard().v_; }
   constexpr Pfn pfn() const {
     return Pfn(static_cast<uint32_t>((v_ & kPfnMask) >> kPageShift));
   }

@@ -78,6 +78,9 @@ UserAccess HandleFault(Kernel& k, Mm& mm, VirtAddr addr, uint32_t code) {
   if (status & vm_fault::kSigbus) {
     return {Pfn(), Refuse(k, addr, kSigbus, kBusAdrerr)};
   }
+  if (status & vm_fault::kSigsegv) {
+    return {Pfn(), Refuse(k, addr, kSigsegv, kSegvMaperr)};
+  }
   return {};
 }
 

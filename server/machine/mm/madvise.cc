@@ -13,6 +13,7 @@
 #include "server/machine/mm/memory.h"
 #include "server/machine/mm/mmap.h"
 #include "server/machine/mm/pgtable.h"
+#include "server/machine/mm/rmap.h"
 #include "server/machine/mm/util.h"
 #include "server/machine/mm/vma.h"
 #include "server/machine/mm/vma_tree.h"
@@ -43,11 +44,36 @@ enum Advice : int32_t {
   kPopulateRead = 22,
   kPopulateWrite = 23,
   kDontneedLocked = 24,
+  kCollapse = 25,
+  kGuardInstall = 102,
+  kGuardRemove = 103,
 };
 
-bool KnownAdvice(int32_t a) {
-  return (a >= kNormal && a <= kDontneed) ||
-         (a >= kFree && a <= kDontneedLocked);
+// madvise_behavior_valid(). MADV_HWPOISON and MADV_SOFT_OFFLINE are not:
+// CONFIG_MEMORY_FAILURE is off.
+bool KnownAdvice(const Kernel& k, int32_t a) {
+  if (a == kGuardInstall || a == kGuardRemove) return k.quirks.guard_regions;
+  return (a >= kNormal && a <= kDontneed) || (a >= kFree && a <= kCollapse);
+}
+
+// can_madvise_modify(): what is sealed, anonymous and not to be written is not
+// to be discarded either.
+bool MayModify(const Vma& vma, int32_t advice) {
+  if (!vma.Has(vm::kSealed) || !vma.anonymous() || vma.Has(vm::kWrite)) {
+    return true;
+  }
+  switch (advice) {
+    case kFree:
+    case kDontneed:
+    case kDontneedLocked:
+    case kRemove:
+    case kDontfork:
+    case kWipeonfork:
+    case kGuardInstall:
+      return false;
+    default:
+      return true;
+  }
 }
 
 // The flags after an advice that only changes flags, or an errno.
@@ -109,7 +135,7 @@ Errno UpdateVma(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
     return e == Errno::kENOMEM ? Errno::kEAGAIN : e;
   }
   *changed = modified.value();
-  k.vmas[*changed].flags = flags;
+  SetVmaFlags(k.vmas[*changed], flags);
   k.vmas[*changed].name = name;
   return Errno::kOk;
 }
@@ -132,7 +158,7 @@ Errno Free(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
   bool flush = false;
   ForEachPte(k, mm, start, end, [&](VirtAddr, uint64_t& entry) {
     Pte pte(entry);
-    if (pte.special()) return;
+    if (!pte.present() || pte.special()) return;
     Page& page = k.page(pte.pfn());
     // Only a page that is dirty by itself must be mapped here alone.
     if (page.Is(page_flag::kDirty) && page.mapcount != 1) return;
@@ -184,6 +210,33 @@ Errno Remove(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
   return Errno::kOk;
 }
 
+// madvise_guard_install(): what is mapped goes, and every page gets a marker.
+Errno GuardInstall(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
+  if (vma.Has(vm::kSpecial | vm::kHugeTlb | vm::kLocked)) return Errno::kEINVAL;
+  vma.flags |= vm::kMaybeGuard;
+  if (vma.anonymous()) AnonVmaPrepare(k, vma);
+  const Mm& mm = k.mms[vma.mm];
+  bool mapped = false;
+  ForEachPte(std::as_const(k), mm, start, end,
+             [&](VirtAddr, Pte pte) { mapped |= !pte.guard(); });
+  if (mapped) ZapPageRange(k, vma, start, end);
+  for (VirtAddr a = start; a < end; a = a + kPageSize) {
+    PteRef ref = AllocPte(k, k.mms[vma.mm], a);
+    if (!ref.ok()) return Errno::kENOMEM;
+    SetPte(k, ref, Pte::Guard());
+  }
+  return Errno::kOk;
+}
+
+// madvise_guard_remove()
+Errno GuardRemove(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
+  if (vma.Has(vm::kSpecial | vm::kHugeTlb)) return Errno::kEINVAL;
+  ForEachPte(k, k.mms[vma.mm], start, end, [](VirtAddr, uint64_t& entry) {
+    if (Pte(entry).guard()) entry = 0;
+  });
+  return Errno::kOk;
+}
+
 void Willneed(Kernel& k, const Vma& vma, VirtAddr start, VirtAddr end) {
   if (!vma.file) return;
   Id<Inode> inode = k.open_files[vma.file].inode;
@@ -215,6 +268,7 @@ Errno Populate(Kernel& k, Mm& mm, VirtAddr start, VirtAddr end, bool write) {
 // madvise_vma_behavior()
 Errno VmaBehavior(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
                   int32_t advice, Id<Vma>* changed) {
+  if (!MayModify(vma, advice)) return Errno::kEPERM;
   switch (advice) {
     case kWillneed:
       Willneed(k, vma, start, end);
@@ -229,6 +283,10 @@ Errno VmaBehavior(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
     case kDontneed:
     case kDontneedLocked:
       return Dontneed(k, vma, start, end, advice);
+    case kGuardInstall:
+      return GuardInstall(k, vma, start, end);
+    case kGuardRemove:
+      return GuardRemove(k, vma, start, end);
     default:
       break;
   }
@@ -263,7 +321,7 @@ Errno WalkVmas(Kernel& k, Mm& mm, VirtAddr start, VirtAddr end, Visit visit) {
 
 Errno DoMadvise(Kernel& k, Mm& mm, uint64_t addr, uint64_t length,
                 int32_t advice) {
-  if (!KnownAdvice(advice)) return Errno::kEINVAL;
+  if (!KnownAdvice(k, advice)) return Errno::kEINVAL;
   if (addr & ~kPageMask) return Errno::kEINVAL;
   uint64_t bytes = PageAlign(length);
   if (length != 0 && bytes == 0) return Errno::kEINVAL;

@@ -264,6 +264,7 @@ uint32_t HandlePteFault(Kernel& k, VmFault& f) {
   if (old.none()) {
     return f.vma.anonymous() ? DoAnonymousPage(k, f) : DoFault(k, f);
   }
+  if (old.guard()) return vm_fault::kSigsegv;  // handle_pte_marker()
   VM_BUG_ON(!old.present());
   if (f.write && !old.writable()) return DoWpPage(k, f, old);
   Pte young = old.With(Pte::kAccessed | (f.write ? Pte::kDirty : 0));
@@ -304,7 +305,7 @@ bool HasRecency(const Vma& vma) {
 // The pages of a VMA that fork must copy: copy_page_range()'s
 // vma_needs_copy(). What a fault can bring back is not copied.
 bool VmaNeedsCopy(const Vma& src) {
-  return src.anon_vma || src.Has(vm::kPfnMap | vm::kMixedMap);
+  return src.anon_vma || src.Has(vm::kPfnMap | vm::kMixedMap | vm::kMaybeGuard);
 }
 
 // copy_pgd_range() and the levels below: the child gets a table wherever the
@@ -341,7 +342,8 @@ uint32_t HandleMmFault(Kernel& k, Vma& vma, VirtAddr addr, FaultAccess access,
   return status;
 }
 
-void ZapPageRange(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
+void ZapPageRange(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
+                  GuardMarkers markers) {
   Mm& mm = k.mms[vma.mm];
   UpdateHiwaterRss(mm);
   bool flush = false;
@@ -352,7 +354,9 @@ void ZapPageRange(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
     if (region != a.value() / kPmdSize) rss.Flush();
     region = a.value() / kPmdSize;
     Pte pte(entry);
+    if (pte.guard() && markers == GuardMarkers::kKeep) return;
     entry = 0;
+    if (!pte.present()) return;
     flush = true;
     if (pte.special()) return;
     Page& page = k.page(pte.pfn());
@@ -383,6 +387,10 @@ bool CopyPageRange(Kernel& k, Vma& dst, Vma& src) {
       child_table = k.frames.MutTable(FindTable(std::as_const(k), to, a, 1));
     }
     Pte pte(entry);
+    if (pte.guard()) {  // copy_pte_marker()
+      child_table[IndexAt(a, 1)] = entry;
+      return;
+    }
     if (!pte.special()) {
       Page& page = k.page(pte.pfn());
       page.refcount++;
@@ -422,7 +430,8 @@ void UnmapMappingPages(Kernel& k, Inode& inode, uint64_t first, uint64_t last,
     RssBatch rss(mm);
     ForEachPte(k, mm, start, end, [&](VirtAddr, uint64_t& entry) {
       Pte pte(entry);
-      if (pte.special() || k.page(pte.pfn()).Is(page_flag::kAnon)) return;
+      if (!pte.present() || pte.special()) return;
+      if (k.page(pte.pfn()).Is(page_flag::kAnon)) return;
       if (pte.dirty()) MarkPageDirty(k, pte.pfn());
       if (pte.young() && HasRecency(vma)) MarkPageAccessed(k, pte.pfn());
       entry = 0;

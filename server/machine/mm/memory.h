@@ -30,8 +30,11 @@ uint32_t HandleMmFault(Kernel& k, Vma& vma, VirtAddr addr, FaultAccess access,
                        Retry retry = Retry::kTried);
 
 // Drops the pages of [start, end) of the VMA and their PTEs.
-// zap_page_range_single()
-void ZapPageRange(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end);
+// zap_page_range_single(). Guard markers go only with the mapping itself
+// (ZAP_FLAG_DROP_MARKER).
+enum class GuardMarkers : uint8_t { kKeep, kDrop };
+void ZapPageRange(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
+                  GuardMarkers markers = GuardMarkers::kKeep);
 
 // copy_page_range(): the child's page tables at fork. False: no memory.
 bool CopyPageRange(Kernel& k, Vma& dst, Vma& src);

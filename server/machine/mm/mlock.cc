@@ -27,7 +27,7 @@ Errno MlockFixup(Kernel& k, Mm& mm, Vma& vma, VirtAddr start, VirtAddr end,
   } else if (!(old & vm::kLocked)) {
     mm.locked_vm += pages;
   }
-  k.vmas[*changed].flags = flags;
+  SetVmaFlags(k.vmas[*changed], flags);
   return Errno::kOk;
 }
 

@@ -60,6 +60,8 @@ inline constexpr uint64_t kAccessFlags = kRead | kWrite | kExec;
 inline constexpr uint64_t kMayAll = kMayRead | kMayWrite | kMayExec;
 inline constexpr uint64_t kLockedMask = kLocked | kLockOnFault;
 inline constexpr uint64_t kSpecial = kIo | kDontExpand | kPfnMap | kMixedMap;
+// What a merge hands on to the VMA that remains (VM_STICKY).
+inline constexpr uint64_t kSticky = kMaybeGuard;
 // May differ between neighbours that merge (VM_IGNORE_MERGE and VM_STICKY).
 inline constexpr uint64_t kIgnoreMerge = kSoftDirty | kMaybeGuard;
 }  // namespace vm

@@ -159,8 +159,8 @@ Errno FileMapFlags(const File& file, uint64_t pgoff, uint64_t length,
 }
 
 // The same for anonymous memory: the second switch.
-Errno AnonMapFlags(uint64_t map_flags, VirtAddr addr, uint64_t* vm_flags,
-                   uint64_t* pgoff) {
+Errno AnonMapFlags(const Kernel& k, uint64_t map_flags, VirtAddr addr,
+                   uint64_t* vm_flags, uint64_t* pgoff) {
   switch (map_flags & mman::kTypeMask) {
     case mman::kShared:
       if (*vm_flags & vm::kGrowsDown) return Errno::kEINVAL;
@@ -168,7 +168,10 @@ Errno AnonMapFlags(uint64_t map_flags, VirtAddr addr, uint64_t* vm_flags,
       *pgoff = 0;
       return Errno::kOk;
     case mman::kDroppable:
-      if (*vm_flags & (vm::kLocked | vm::kHugeTlb | vm::kGrowsDown)) {
+      if (!k.quirks.map_droppable) return Errno::kEINVAL;
+      // MCL_FUTURE is no obstacle.
+      if ((map_flags & (mman::kLocked | mman::kHugeTlb)) ||
+          (*vm_flags & vm::kGrowsDown)) {
         return Errno::kEINVAL;
       }
       *vm_flags |=
@@ -184,7 +187,7 @@ Errno AnonMapFlags(uint64_t map_flags, VirtAddr addr, uint64_t* vm_flags,
 }
 
 // __mmap_new_vma(): the VMA for a range that no neighbour absorbed.
-Errno NewMapping(Kernel& k, Mm& mm, const MergeRange& r) {
+ErrnoOr<Id<Vma>> NewMapping(Kernel& k, Mm& mm, const MergeRange& r) {
   Id<File> file = r.file;
   if (!file && (r.flags & vm::kShared)) {
     file = FL_TRY_VALUE(ShmemZeroSetup(k, mm, r.end - r.start, r.flags));
@@ -202,7 +205,7 @@ Errno NewMapping(Kernel& k, Mm& mm, const MergeRange& r) {
     vma.ops = shmem ? VmOps::kShmem : VmOps::kFile;
   }
   InsertVma(k, vma);
-  return Errno::kOk;
+  return vma.id;
 }
 
 VmOps OpsOf(const Kernel& k, Id<File> file) {
@@ -244,14 +247,23 @@ Errno MmapRegion(Kernel& k, Mm& mm, Id<File> file, VirtAddr addr,
                .name = {}};
   // Shared anonymous memory is a file of its own, so it never merges.
   bool own_file = !file && (vm_flags & vm::kShared);
-  if (own_file || !VmaMergeNewRange(k, r)) {
-    if (Errno e = NewMapping(k, mm, r); e != Errno::kOk) {
+  Id<Vma> vma;
+  if (!own_file) vma = VmaMergeNewRange(k, r);
+  if (!vma) {
+    auto fresh = NewMapping(k, mm, r);
+    if (!fresh.ok()) {
       if (vm_flags & vm::kAccount) k.vm_committed -= pages;
-      return e;
+      return fresh.error();
     }
+    vma = fresh.value();
   }
   VmStatAccount(mm, vm_flags, static_cast<int64_t>(pages));
-  if (vm_flags & vm::kLocked) mm.locked_vm += pages;
+  if (!(vm_flags & vm::kLocked)) return Errno::kOk;
+  if (vm_flags & vm::kDroppable) {
+    k.vmas[vma].flags &= ~vm::kLockedMask;  // it cannot be locked
+  } else {
+    mm.locked_vm += pages;
+  }
   return Errno::kOk;
 }
 
@@ -315,7 +327,7 @@ ErrnoOr<VirtAddr> DoMmap(Kernel& k, Mm& mm, MmapArgs args) {
     FL_TRY(FileMapFlags(k.open_files[args.file], pgoff, length, args.prot,
                         flags, &vm_flags));
   } else {
-    FL_TRY(AnonMapFlags(flags, addr, &vm_flags, &pgoff));
+    FL_TRY(AnonMapFlags(k, flags, addr, &vm_flags, &pgoff));
   }
   if ((flags & mman::kNoReserve) && k.sysctl.overcommit_memory != 2) {
     vm_flags |= vm::kNoReserve;

@@ -35,6 +35,7 @@ void ChangeProtection(Kernel& k, const Vma& vma, VirtAddr start, VirtAddr end) {
   bool flush = false;
   ForEachPte(k, mm, start, end, [&](VirtAddr, uint64_t& entry) {
     Pte old(entry);
+    if (!old.present()) return;
     Pte pte((old.value() & kKeep) | prot);
     if (vma.Has(vm::kWrite) && !pte.writable() &&
         CanChangePteWritable(std::as_const(k), vma, pte)) {
@@ -78,7 +79,7 @@ Errno MprotectFixup(Kernel& k, Mm& mm, Vma& vma, VirtAddr start, VirtAddr end,
   *changed = modified.value();
   Vma& now = k.vmas[*changed];
   k.Emit(EventLevel::kAll, VmaChange{start.value(), end.value(), old, flags});
-  now.flags = flags;
+  SetVmaFlags(now, flags);
   ChangeProtection(k, now, start, end);
   if ((old & vm::kAccount) && !(flags & vm::kAccount)) k.vm_committed -= pages;
   // A locked private mapping that becomes writable is copied at once.

@@ -123,7 +123,11 @@ Id<Vma> MergeExisting(Kernel& k, const MergeRange& r) {
       end = next.end;
     }
     DupAnonVma(k, prev, *source);
-    if (right) Absorb(k, k.vmas[r.next]);
+    prev.flags |= r.flags & vm::kSticky;
+    if (right) {
+      prev.flags |= k.vmas[r.next].flags & vm::kSticky;
+      Absorb(k, k.vmas[r.next]);
+    }
     if (whole) {
       Absorb(k, middle);
     } else {
@@ -135,6 +139,7 @@ Id<Vma> MergeExisting(Kernel& k, const MergeRange& r) {
   }
   Vma& next = k.vmas[r.next];
   DupAnonVma(k, next, middle);
+  next.flags |= r.flags & vm::kSticky;
   if (whole) {
     Absorb(k, middle);
   } else {
@@ -182,11 +187,13 @@ Id<Vma> VmaMergeNewRange(Kernel& k, MergeRange r) {
   if (side.left) {
     Vma& prev = k.vmas[r.prev];
     VirtAddr end = r.end;
+    prev.flags |= r.flags & vm::kSticky;
     // The VMA copied from may be next itself, so it comes first.
     if (r.copied_from) DupAnonVma(k, prev, k.vmas[r.copied_from]);
     if (side.right) {
       Vma& next = k.vmas[r.next];
       end = next.end;
+      prev.flags |= next.flags & vm::kSticky;
       DupAnonVma(k, prev, next);
       Absorb(k, next);
     }
@@ -195,6 +202,7 @@ Id<Vma> VmaMergeNewRange(Kernel& k, MergeRange r) {
   }
   Vma& next = k.vmas[r.next];
   if (r.copied_from) DupAnonVma(k, next, k.vmas[r.copied_from]);
+  next.flags |= r.flags & vm::kSticky;
   next.pgoff = r.pgoff;
   SetVmaRange(k, next, r.start, next.end);
   return Merged(k, next, 0);
@@ -302,7 +310,9 @@ void CompleteMunmap(Kernel& k, Mm& mm, const MunmapSpan& span, VirtAddr start,
     at = vma.next;
     high = vma.end;
     if (vma.Has(vm::kLocked)) mm.locked_vm -= vma.pages().value();
-    if (before > 0) ZapPageRange(k, vma, vma.start, vma.end);
+    if (before > 0) {
+      ZapPageRange(k, vma, vma.start, vma.end, GuardMarkers::kDrop);
+    }
     VmStatAccount(mm, vma.flags, -static_cast<int64_t>(vma.pages().value()));
     RemoveVma(k, vma);
   }

@@ -37,6 +37,11 @@ Id<Vma> VmaMergeNewRange(Kernel& k, MergeRange range);
 // by splitting. ENOMEM at max_map_count; a split that succeeded stays.
 ErrnoOr<Id<Vma>> VmaModify(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
                            uint64_t flags, const std::string& name);
+// Gives it the flags that VmaModify() prepared it for; what a merge brought
+// stays.
+inline void SetVmaFlags(Vma& vma, uint64_t flags) {
+  vma.flags = flags | (vma.flags & vm::kSticky);
+}
 
 // A VMA of the mm that is not linked yet, alone in its range.
 Vma& NewVma(Kernel& k, Mm& mm);

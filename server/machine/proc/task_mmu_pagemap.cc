@@ -13,10 +13,17 @@ namespace {
 constexpr uint64_t kPmPfnMask = (uint64_t{1} << 55) - 1;
 constexpr uint64_t kPmSoftDirty = uint64_t{1} << 55;
 constexpr uint64_t kPmMmapExclusive = uint64_t{1} << 56;
+constexpr uint64_t kPmGuardRegion = uint64_t{1} << 58;
 constexpr uint64_t kPmFile = uint64_t{1} << 61;
+constexpr uint64_t kPmSwap = uint64_t{1} << 62;
 constexpr uint64_t kPmPresent = uint64_t{1} << 63;
 
 uint64_t EntryOf(const Kernel& k, Pte pte) {
+  if (pte.guard()) {
+    constexpr int kMaxSwapfilesShift = 5;
+    return kPmSwap | kPmGuardRegion | Pte::kSwpPteMarker |
+           Pte::kMarkerGuard << kMaxSwapfilesShift;
+  }
   if (!pte.present()) return 0;
   uint64_t word = kPmPresent | (pte.pfn().value() & kPmPfnMask);
   // The kernel sets the software bit wherever it sets the dirty bit.
