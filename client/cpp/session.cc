@@ -101,6 +101,7 @@ absl::StatusOr<v1::Outcome> Session::Call(const v1::Command& command,
     FAULTLINE_CALL(AllocPages, alloc_pages);
     FAULTLINE_CALL(FreePages, free_pages);
     FAULTLINE_CALL(Sysctl, sysctl);
+    FAULTLINE_CALL(ClearRefs, clear_refs);
     FAULTLINE_CALL(Tick, tick);
     case v1::Command::OP_NOT_SET:
       break;

@@ -179,6 +179,7 @@ FL_FIELDS(Sysctl) {
   FL_FIELD(name, MaxBytes{kNameBytesMax, 1});
   FL_FIELD(value);
 }
+FL_FIELDS(ClearRefs) { FL_FIELD(type); }
 FL_FIELDS(Tick) { FL_FIELD(nanoseconds); }
 
 #undef FL_FIELDS

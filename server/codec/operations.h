@@ -37,6 +37,7 @@
   X(FreePages, free_pages)      \
   X(Sysctl, sysctl)             \
   X(Tick, tick)                 \
-  X(AccessMany, access_many)
+  X(AccessMany, access_many)    \
+  X(ClearRefs, clear_refs)
 
 #endif  // FAULTLINE_SERVER_CODEC_OPERATIONS_H_

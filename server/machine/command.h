@@ -214,6 +214,11 @@ struct Sysctl {
     ar(s.name, s.value);
   }
 };
+// A number written to /proc/PID/clear_refs of the calling process: 1 to 3 clear
+// referenced bits, 4 the soft-dirty bits, 5 resets the peak of the resident set.
+struct ClearRefs {
+  uint32_t type = 0;
+};
 // Lets simulated time pass.
 struct Tick {
   uint64_t nanoseconds = 0;
@@ -224,7 +229,7 @@ using Operation =
                  Mlockall, Munlockall, Msync, Mincore, SetVmaName, Access, Fork,
                  Clone, Execve, Exit, Wait, Kill, CreateFile, Open, Close, Read,
                  Write, Truncate, Fsync, Setrlimit, AllocPages, FreePages,
-                 Sysctl, Tick, AccessMany>;
+                 Sysctl, Tick, AccessMany, ClearRefs>;
 
 struct Command {
   Pid pid = 1;  // who calls; 0: nobody (administration)

@@ -118,6 +118,7 @@ Machine::Machine(const MachineConfig& config) {
   k_.quirks = QuirksOf(config.personality);
   if (config.personality == Personality::kLinux61) {
     k_.sysctl.mmap_min_addr = 65536;  // Debian's
+    k_.sysctl.mem_soft_dirty = 1;
   }
   k_.prng = Prng(config.seed);
   k_.pgtable_levels = config.profile == Profile::kX86_64 ? 4 : 3;
@@ -261,7 +262,7 @@ const char* OperationName(const Operation& op) {
       "clone",       "execve",  "exit",         "wait",        "kill",
       "create_file", "open",    "close",        "read",        "write",
       "truncate",    "fsync",   "setrlimit",    "alloc_pages", "free_pages",
-      "sysctl",      "tick",    "access_many"};
+      "sysctl",      "tick",    "access_many",  "clear_refs"};
   static_assert(std::size(kNames) == std::variant_size_v<Operation>);
   return kNames[op.index()];
 }

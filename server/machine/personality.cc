@@ -14,7 +14,6 @@ Quirks QuirksOf(Personality personality) {
     q.last_page_makes_no_table = false;
     q.map_droppable = false;
     q.guard_regions = false;
-    q.soft_dirty = true;
     q.vvar_vclock_pages = 0;
   }
   return q;
@@ -38,6 +37,7 @@ uint64_t* FindSysctl(SysctlTable& t, std::string_view name) {
       {"vm.legacy_va_layout", &t.legacy_va_layout},
       {"stack_guard_gap", &t.stack_guard_gap},
       {"fault_around_bytes", &t.fault_around_bytes},
+      {"config.mem_soft_dirty", &t.mem_soft_dirty},
   };
   for (const Row& row : rows) {
     if (row.name == name) return row.value;

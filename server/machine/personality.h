@@ -22,7 +22,6 @@ struct Quirks {
   bool last_page_makes_no_table = true;  // 6.18: fault-around
   bool map_droppable = true;             // 6.11: MAP_DROPPABLE
   bool guard_regions = true;             // 6.13: MADV_GUARD_INSTALL
-  bool soft_dirty = false;               // CONFIG_MEM_SOFT_DIRTY
   uint32_t vvar_vclock_pages = 2;        // 6.13: a mapping of its own
 };
 Quirks QuirksOf(Personality personality);
@@ -40,6 +39,7 @@ struct SysctlTable {
   uint64_t legacy_va_layout = 0;
   uint64_t stack_guard_gap = 256;  // pages; the boot parameter
   uint64_t fault_around_bytes = 65536;
+  uint64_t mem_soft_dirty = 0;  // CONFIG_MEM_SOFT_DIRTY: how it was built
 };
 
 // A name the machine knows ("vm.overcommit_memory"), or nullptr.

@@ -202,6 +202,10 @@ bool FillAccessOrTask(const Op& op, Values& values, v1::Command* command) {
     case OpKind::kAccesses:
       FillAccessMany(op, values, command->mutable_access_many());
       return true;
+    case OpKind::kClearRefs:
+      command->mutable_clear_refs()->set_type(
+          static_cast<uint32_t>(values.Of(op.count)));
+      return true;
     case OpKind::kFork:
       command->mutable_fork();
       return true;

@@ -31,6 +31,7 @@ enum class OpKind {
   kMunlock,
   kMlockall,
   kMunlockall,
+  kClearRefs,
   kMsync,
   kMincore,
   kFork,

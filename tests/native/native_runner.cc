@@ -1,6 +1,7 @@
 #include "tests/native/native_runner.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -88,6 +89,22 @@ uint64_t LabelValue(const OpResult& result) {
 }
 
 int64_t OrErrno(int64_t value) { return value < 0 ? -errno : value; }
+
+// 0 or a negative errno.
+int64_t WriteFile(const std::string& path, const std::string& text) {
+  const int fd = open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return -errno;
+  const int64_t result = OrErrno(write(fd, text.data(), text.size()));
+  close(fd);
+  return result < 0 ? result : 0;
+}
+
+// CONFIG_MEM_SOFT_DIRTY: a new mapping is then marked.
+bool KernelHasSoftDirty() {
+  static const bool has =
+      absl::StrContains(ReadWholeFile("/proc/self/smaps"), " sd ");
+  return has;
+}
 
 }  // namespace
 
@@ -188,7 +205,9 @@ OpResult NativeRunner::Execute(const Op& op) {
   }
   const pid_t pid = processes_[op.process]->pid();
   const FaultCounts before = ReadFaults(pid);
-  if (op.kind == OpKind::kAccesses) {
+  if (op.kind == OpKind::kClearRefs) {
+    ExecuteClearRefs(op, &result);
+  } else if (op.kind == OpKind::kAccesses) {
     ExecuteAccesses(op, &result);
   } else if (op.kind >= OpKind::kRead && op.kind <= OpKind::kFetch) {
     ExecuteAccess(op, &result);
@@ -262,6 +281,18 @@ void NativeRunner::ExecuteSyscall(const Op& op, OpResult* result) {
     RecordReturn(stop.result, result);
   }
   if (result->exited || result->died) processes_[op.process] = nullptr;
+}
+
+// The kernel clears referenced bits without a flush, so that they stay clear
+// for as long as the TLB has the page: until anybody's guess. Clearing
+// soft-dirty bits flushes, and where there are none does nothing else.
+void NativeRunner::ExecuteClearRefs(const Op& op, OpResult* result) {
+  const std::string path =
+      absl::StrCat("/proc/", processes_[op.process]->pid(), "/clear_refs");
+  const auto type = static_cast<uint32_t>(Value(op, op.count));
+  const int64_t written = WriteFile(path, absl::StrCat(type));
+  if (written == 0 && type <= 3 && !KernelHasSoftDirty()) WriteFile(path, "4");
+  RecordReturn(static_cast<uint64_t>(written), result);
 }
 
 // The call has been made: the newest process is the child. Its own count of

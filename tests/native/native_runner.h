@@ -52,6 +52,7 @@ class NativeRunner {
   void ExecuteSyscall(const scenario::Op& op, scenario::OpResult* result);
   void ExecuteMincore(const scenario::Op& op, scenario::OpResult* result);
   void ExecuteSetrlimit(const scenario::Op& op, scenario::OpResult* result);
+  void ExecuteClearRefs(const scenario::Op& op, scenario::OpResult* result);
   void ExecuteFork(scenario::OpResult* result);
   void ExecuteAccess(const scenario::Op& op, scenario::OpResult* result);
   void ExecuteAccesses(const scenario::Op& op, scenario::OpResult* result);

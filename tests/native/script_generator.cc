@@ -153,6 +153,7 @@ class Generator {
                             1 + Below(OneIn(8) ? 3000 : 40), "p+", Below(kPage),
                             " ", Below(256));
       case kForkOrExit:
+        if (OneIn(6)) return absl::StrCat("clear_refs ", Below(7));
         return !OneIn(4) && processes_ < kProcessesMax ? "fork"
                : processes_ > 1 && OneIn(3)            ? "exit"
                                                        : "munlockall";

@@ -256,6 +256,8 @@ Tracee::Stop Tracee::Fetch(uint64_t addr) {
   user_regs_struct regs = At(0);
   regs.rip = addr;
   regs.eflags |= kTrapFlag;
+  // What it pushes would be a write to the stack of the script.
+  regs.rsp = kHiddenPage;
   return Run(regs);
 }
 

@@ -384,6 +384,11 @@ class Calls(Generic[Result]):
         """Sets a sysctl: "vm.overcommit_memory"."""
         return self._call("sysctl", 0, name=name, value=value)
 
+    def clear_refs(self, type: int, *, pid: int = 1) -> Result:
+        """A number written to /proc/PID/clear_refs: 1 to 3 clear referenced
+        bits, 4 the soft-dirty bits, 5 resets the peak of the resident set."""
+        return self._call("clear_refs", pid, type=type)
+
     def tick(self, nanoseconds: int) -> Result:
         """Lets simulated time pass."""
         return self._call("tick", 0, nanoseconds=nanoseconds)

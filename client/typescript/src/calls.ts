@@ -106,6 +106,8 @@ interface DescribedCalls {
   freePages: Call<"freePages">;
   /** Sets a sysctl of the machine. */
   sysctl: Call<"sysctl">;
+  /** A number written to /proc/PID/clear_refs: 1 to 5. */
+  clearRefs: Call<"clearRefs">;
   /** Lets simulated time pass, in nanoseconds. */
   tick: Call<"tick">;
 }

@@ -20,6 +20,7 @@ class Pte {
   static constexpr uint64_t kPageSizeBit = 1 << 7;
   static constexpr uint64_t kProtNone = 1 << 8;  // global bit, when !present
   static constexpr uint64_t kSpecial = 1 << 9;   // _PAGE_SOFTW1: no struct page
+  static constexpr uint64_t kSoftDirty = 1 << 11;  // _PAGE_SOFTW3
   static constexpr uint64_t kNoExec = uint64_t{1} << 63;
   static constexpr uint64_t kPfnMask = 0x000ffffffffff000;
   static constexpr uint64_t kFlagsMask = ~kPfnMask;
@@ -45,6 +46,7 @@ class Pte {
   constexpr bool writable() const { return v_ & kWrite; }
   constexpr bool young() const { return v_ & kAccessed; }
   constexpr bool dirty() const { return v_ & kDirty; }
+  constexpr bool soft_dirty() const { return v_ & kSoftDirty; }
   // Of a present entry.
   constexpr bool special() const { return v_ & kSpecial; }
   constexpr bool guard() const { return v_ == Guard().v_; }

@@ -32,8 +32,8 @@ struct VmFault {
 };
 
 // maybe_mkwrite(pte_mkdirty())
-Pte MkDirtyMaybeWrite(const Vma& vma, Pte pte) {
-  return pte.With(Pte::kDirty | (vma.Has(vm::kWrite) ? Pte::kWrite : 0));
+Pte MkDirtyMaybeWrite(const Kernel& k, const Vma& vma, Pte pte) {
+  return pte.With(DirtyBits(k) | (vma.Has(vm::kWrite) ? Pte::kWrite : 0));
 }
 
 // pmd_install(): a fault on a file makes its table only when there is a page
@@ -69,7 +69,7 @@ uint32_t DoAnonymousPage(Kernel& k, VmFault& f) {
   k.clock_ns += cost::kPageClear;
   AddNewAnonRmap(k, f.mm, f.vma, pfn, f.addr);
   Pte pte = Pte::Make(pfn, VmPageProt(k, f.vma));
-  InstallPte(k, f, MkDirtyMaybeWrite(f.vma, pte));
+  InstallPte(k, f, MkDirtyMaybeWrite(k, f.vma, pte));
   Resolve(f, FaultResolution::kAnonPage, pfn);
   return 0;
 }
@@ -90,7 +90,7 @@ uint32_t WpPageCopy(Kernel& k, VmFault& f, Pte old) {
   AddNewAnonRmap(k, f.mm, f.vma, fresh, f.addr);
   k.tlb.FlushPage(f.mm.asid, f.addr.vpn());
   Pte pte = Pte::Make(fresh, VmPageProt(k, f.vma));
-  InstallPte(k, f, MkDirtyMaybeWrite(f.vma, pte));
+  InstallPte(k, f, MkDirtyMaybeWrite(k, f.vma, pte));
   Resolve(f,
           from_zero ? FaultResolution::kCowZeroPage : FaultResolution::kCowCopy,
           fresh);
@@ -99,7 +99,7 @@ uint32_t WpPageCopy(Kernel& k, VmFault& f, Pte old) {
 
 void WpPageReuse(Kernel& k, VmFault& f, Pte old) {
   k.tlb.FlushPage(f.mm.asid, f.addr.vpn());
-  InstallPte(k, f, MkDirtyMaybeWrite(f.vma, old.With(Pte::kAccessed)));
+  InstallPte(k, f, MkDirtyMaybeWrite(k, f.vma, old.With(Pte::kAccessed)));
 }
 
 // A write to a present page that its PTE does not permit.
@@ -235,7 +235,7 @@ uint32_t DoCowFault(Kernel& k, VmFault& f) {
   k.clock_ns += cost::kPageCopy;
   AddNewAnonRmap(k, f.mm, f.vma, fresh, f.addr);
   Pte pte = Pte::Make(fresh, VmPageProt(k, f.vma));
-  InstallPte(k, f, MkDirtyMaybeWrite(f.vma, pte));
+  InstallPte(k, f, MkDirtyMaybeWrite(k, f.vma, pte));
   Resolve(f, FaultResolution::kFileCow, fresh);
   return page.status;
 }
@@ -246,7 +246,7 @@ uint32_t DoSharedFault(Kernel& k, VmFault& f) {
   if (!HasPteTable(k, f)) return vm_fault::kOom;
   MapFilePage(k, f, page.pfn);
   Pte pte = Pte::Make(page.pfn, VmPageProt(k, f.vma));
-  InstallPte(k, f, MkDirtyMaybeWrite(f.vma, pte));
+  InstallPte(k, f, MkDirtyMaybeWrite(k, f.vma, pte));
   MarkPageDirty(k, page.pfn);
   Resolve(f, FaultResolution::kFileShared, page.pfn);
   return page.status;
@@ -267,7 +267,7 @@ uint32_t HandlePteFault(Kernel& k, VmFault& f) {
   if (old.guard()) return vm_fault::kSigsegv;  // handle_pte_marker()
   VM_BUG_ON(!old.present());
   if (f.write && !old.writable()) return DoWpPage(k, f, old);
-  Pte young = old.With(Pte::kAccessed | (f.write ? Pte::kDirty : 0));
+  Pte young = old.With(Pte::kAccessed | (f.write ? DirtyBits(k) : 0));
   if (young != old) SetPte(k, f.pte, young);
   k.tlb.FlushPage(f.mm.asid, f.addr.vpn());
   Resolve(f, FaultResolution::kSpurious, old.pfn());

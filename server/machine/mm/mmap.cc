@@ -197,7 +197,7 @@ ErrnoOr<Id<Vma>> NewMapping(Kernel& k, Mm& mm, const MergeRange& r) {
   Vma& vma = NewVma(k, mm);
   vma.start = r.start;
   vma.end = r.end;
-  vma.flags = r.flags;
+  vma.flags = r.flags | SoftDirtyVmFlag(k);
   vma.pgoff = r.pgoff;
   vma.file = file;
   if (file) {
@@ -249,7 +249,9 @@ Errno MmapRegion(Kernel& k, Mm& mm, Id<File> file, VirtAddr addr,
   bool own_file = !file && (vm_flags & vm::kShared);
   Id<Vma> vma;
   if (!own_file) vma = VmaMergeNewRange(k, r);
-  if (!vma) {
+  if (vma) {
+    k.vmas[vma].flags |= SoftDirtyVmFlag(k);
+  } else {
     auto fresh = NewMapping(k, mm, r);
     if (!fresh.ok()) {
       if (vm_flags & vm::kAccount) k.vm_committed -= pages;
@@ -372,12 +374,15 @@ Errno DoBrkFlags(Kernel& k, Mm& mm, Id<Vma> below, VirtAddr addr,
                .pgoff = addr.vpn(),
                .name = {},
                .just_expand = true};
-  bool adjacent = below && k.vmas[below].end == addr;
-  if (!adjacent || !VmaMergeNewRange(k, r)) {
+  Id<Vma> merged;
+  if (below && k.vmas[below].end == addr) merged = VmaMergeNewRange(k, r);
+  if (merged) {
+    k.vmas[merged].flags |= SoftDirtyVmFlag(k);
+  } else {
     Vma& vma = NewVma(k, mm);
     vma.start = r.start;
     vma.end = r.end;
-    vma.flags = flags;
+    vma.flags = flags | SoftDirtyVmFlag(k);
     vma.pgoff = r.pgoff;
     InsertVma(k, vma);
   }

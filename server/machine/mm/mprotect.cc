@@ -18,6 +18,7 @@ namespace {
 // can_change_pte_writable(): the write needs no fault any more.
 bool CanChangePteWritable(const Kernel& k, const Vma& vma, Pte pte) {
   if (pte.special()) return false;
+  if (VmaSoftDirtyEnabled(k, vma) && !pte.soft_dirty()) return false;
   if (vma.Has(vm::kShared)) return VmaWantsWritenotify(k, vma) && pte.dirty();
   const Page& page = k.page(pte.pfn());
   return page.Is(page_flag::kAnon) && page.Is(page_flag::kAnonExclusive);
@@ -25,8 +26,8 @@ bool CanChangePteWritable(const Kernel& k, const Vma& vma, Pte pte) {
 
 // change_protection(): the new protection enters every PTE.
 void ChangeProtection(Kernel& k, const Vma& vma, VirtAddr start, VirtAddr end) {
-  constexpr uint64_t kKeep =
-      Pte::kPfnMask | Pte::kAccessed | Pte::kDirty | Pte::kSpecial;
+  constexpr uint64_t kKeep = Pte::kPfnMask | Pte::kAccessed | Pte::kDirty |
+                             Pte::kSpecial | Pte::kSoftDirty;
   const Mm& mm = k.mms[vma.mm];
   // pte_modify(): what the hardware noticed stays as it is.
   const uint64_t prot = VmPageProt(k, vma) & ~kKeep;

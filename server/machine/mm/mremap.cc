@@ -234,7 +234,9 @@ bool MovePageTables(Kernel& k, Mm& mm, VirtAddr from, VirtAddr to,
       if (!ref.ok()) return false;
       ForEachPte(k, mm, at, at + extent, [&](VirtAddr a, uint64_t& entry) {
         PteRef slot{ref.table, IndexAt(dest + (a - at), 1)};
-        SetPte(k, slot, Pte(std::exchange(entry, 0)));
+        // move_soft_dirty_pte()
+        SetPte(k, slot,
+               Pte(std::exchange(entry, 0)).With(DirtyBits(k) & ~Pte::kDirty));
         moved = true;
         k.clock_ns += cost::kPteSet;
       });

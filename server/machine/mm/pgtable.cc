@@ -143,7 +143,7 @@ bool VmaWantsWritenotify(const Kernel& k, const Vma& vma) {
   if ((vma.flags & (vm::kWrite | vm::kShared)) != (vm::kWrite | vm::kShared)) {
     return false;
   }
-  return HasPageMkwrite(k, vma);
+  return HasPageMkwrite(k, vma) || VmaSoftDirtyEnabled(k, vma);
 }
 
 uint64_t VmPageProt(const Kernel& k, const Vma& vma) {

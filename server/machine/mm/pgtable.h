@@ -80,6 +80,18 @@ void ForEachPte(const Kernel& k, const Mm& mm, VirtAddr start, VirtAddr end,
 // vma->vm_page_prot: the bits of an entry that maps a page of this VMA for
 // reading. Models vm_get_page_prot() and vma_set_page_prot().
 uint64_t VmPageProt(const Kernel& k, const Vma& vma);
+// pte_mkdirty(): what the kernel adds to an entry that is to be written.
+inline uint64_t DirtyBits(const Kernel& k) {
+  return Pte::kDirty | (k.sysctl.mem_soft_dirty != 0 ? Pte::kSoftDirty : 0);
+}
+// The mark of a VMA that is new since CLEAR_REFS_SOFT_DIRTY.
+inline uint64_t SoftDirtyVmFlag(const Kernel& k) {
+  return k.sysctl.mem_soft_dirty != 0 ? vm::kSoftDirty : 0;
+}
+// vma_soft_dirty_enabled(): writes to the VMA are to be noticed page by page.
+inline bool VmaSoftDirtyEnabled(const Kernel& k, const Vma& vma) {
+  return k.sysctl.mem_soft_dirty != 0 && !vma.Has(vm::kSoftDirty);
+}
 // vma_wants_writenotify(): the first write to a shared page must be noticed.
 bool VmaWantsWritenotify(const Kernel& k, const Vma& vma);
 // vm_ops->page_mkwrite exists.

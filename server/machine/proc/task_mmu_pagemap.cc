@@ -26,8 +26,7 @@ uint64_t EntryOf(const Kernel& k, Pte pte) {
   }
   if (!pte.present()) return 0;
   uint64_t word = kPmPresent | (pte.pfn().value() & kPmPfnMask);
-  // The kernel sets the software bit wherever it sets the dirty bit.
-  if (k.quirks.soft_dirty && pte.dirty()) word |= kPmSoftDirty;
+  if (pte.soft_dirty()) word |= kPmSoftDirty;
   if (pte.special()) return word;
   const Page& page = k.page(pte.pfn());
   if (!page.Is(page_flag::kAnon)) word |= kPmFile;
@@ -59,7 +58,7 @@ ErrnoOr<std::string> ProcPidPagemap(const Kernel& k, const Task& task,
     ForEachPte(k, *mm, from, to, [&](VirtAddr a, Pte pte) {
       words[(a - start) >> kPageShift] = EntryOf(k, pte);
     });
-    if (!k.quirks.soft_dirty || !vma.Has(vm::kSoftDirty)) continue;
+    if (!vma.Has(vm::kSoftDirty)) continue;
     for (uint64_t i = (from - start) >> kPageShift;
          i < (to - start) >> kPageShift; i++) {
       words[i] |= kPmSoftDirty;

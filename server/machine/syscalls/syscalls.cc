@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "server/machine/fs/open.h"
+#include "server/machine/mm/clear_refs.h"
 #include "server/machine/mm/filemap.h"
 #include "server/machine/mm/madvise.h"
 #include "server/machine/mm/mlock.h"
@@ -173,8 +174,9 @@ class Dispatch {
   }
   Result operator()(const Sysctl& c) {
     uint64_t* value = FindSysctl(k_.sysctl, c.name);
-    // A parameter of the command line has no file to write to.
-    if (value == nullptr || value == &k_.sysctl.stack_guard_gap) {
+    // What was decided at build or boot time has no file to write to.
+    if (value == nullptr || value == &k_.sysctl.stack_guard_gap ||
+        value == &k_.sysctl.mem_soft_dirty) {
       return Errno::kENOENT;
     }
     *value = c.value;
@@ -183,6 +185,9 @@ class Dispatch {
       SetupPerZoneWmarks(k_);
     }
     return Errno::kOk;
+  }
+  Result operator()(const ClearRefs& c) {
+    return DoClearRefs(k_, mm(), c.type);
   }
   Result operator()(const Tick& c) {
     k_.clock_ns += c.nanoseconds;

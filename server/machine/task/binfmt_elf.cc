@@ -8,6 +8,7 @@
 #include "server/machine/mm/fault.h"
 #include "server/machine/mm/filemap.h"
 #include "server/machine/mm/mmap.h"
+#include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/util.h"
 #include "server/machine/mm/vma.h"
 #include "server/machine/mm/vma_tree.h"
@@ -161,6 +162,7 @@ Errno SpecialMapping(Kernel& k, Mm& mm, VirtAddr addr, uint64_t pages,
   vma.start = addr;
   vma.end = addr + (pages << kPageShift);
   vma.flags = (flags | mm.def_flags | vm::kDontExpand) & ~vm::kLockedMask;
+  vma.flags |= SoftDirtyVmFlag(k);
   vma.pgoff = first_page;
   vma.ops = VmOps::kSpecial;
   vma.name = name;
