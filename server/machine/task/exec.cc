@@ -9,7 +9,6 @@
 
 #include "server/machine/mm/fault.h"
 #include "server/machine/mm/filemap.h"
-#include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/util.h"
 #include "server/machine/mm/vma.h"
 #include "server/machine/mm/vma_tree.h"
@@ -37,7 +36,7 @@ ErrnoOr<Id<Vma>> MakeStack(Kernel& k, Mm& mm, uint64_t args) {
       VirtAddr((mm.task_size - std::max(args, uint64_t{1})) & kPageMask) -
       kStackExpand;
   vma.flags = vm::kRead | vm::kWrite | vm::kMayAll | vm::kGrowsDown |
-              vm::kAccount | mm.def_flags | SoftDirtyVmFlag(k);
+              vm::kAccount | mm.def_flags;
   // Linux made it where a 47-bit stack ends and then moved it there.
   vma.pgoff = vma.start.vpn();
   FL_TRY(VmEnoughMemory(k, mm, vma.pages().value()));
