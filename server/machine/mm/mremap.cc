@@ -234,9 +234,10 @@ bool MovePageTables(Kernel& k, Mm& mm, VirtAddr from, VirtAddr to,
       if (!ref.ok()) return false;
       ForEachPte(k, mm, at, at + extent, [&](VirtAddr a, uint64_t& entry) {
         PteRef slot{ref.table, IndexAt(dest + (a - at), 1)};
+        Pte pte(std::exchange(entry, 0));
         // move_soft_dirty_pte()
-        SetPte(k, slot,
-               Pte(std::exchange(entry, 0)).With(DirtyBits(k) & ~Pte::kDirty));
+        if (pte.present()) pte = pte.With(DirtyBits(k) & ~Pte::kDirty);
+        SetPte(k, slot, pte);
         moved = true;
         k.clock_ns += cost::kPteSet;
       });
