@@ -6,6 +6,9 @@ Quirks QuirksOf(Personality personality) {
   Quirks q;
   if (personality == Personality::kLinux61) {
     q.mprotect_drops_account = false;
+    q.mremap_checks_first = false;
+    q.untouched_takes_touched = false;
+    q.populate_stops_at_hole = false;
     q.merge_prefers_prev = false;
     q.heap_needs_overlap = false;
     q.stack_flag_is_nohuge = false;

@@ -14,6 +14,9 @@ namespace faultline {
 // Behaviour that changed between Linux 6.1 and 6.18 (README.md lists each).
 struct Quirks {
   bool mprotect_drops_account = true;    // 6.7: untouched private memory
+  bool mremap_checks_first = true;       // 6.17: and moves over several VMAs
+  bool untouched_takes_touched = true;   // 6.16: in merges
+  bool populate_stops_at_hole = true;    // 6.9: MADV_POPULATE_*
   bool merge_prefers_prev = true;        // 6.10: anon_vmas of both sides differ
   bool heap_needs_overlap = true;        // 6.7: the [heap] label
   bool stack_flag_is_nohuge = true;      // 6.7: MAP_STACK

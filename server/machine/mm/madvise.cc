@@ -328,11 +328,16 @@ Errno DoMadvise(Kernel& k, Mm& mm, uint64_t addr, uint64_t length,
   VirtAddr start(addr), end(addr + bytes);
   if (end < start) return Errno::kEINVAL;
   if (end == start) return Errno::kOk;
-  if (advice == kPopulateRead || advice == kPopulateWrite) {
+  const bool populates = advice == kPopulateRead || advice == kPopulateWrite;
+  if (populates && k.quirks.populate_stops_at_hole) {
     return Populate(k, mm, start, end, advice == kPopulateWrite);
   }
   return WalkVmas(k, mm, start, end,
                   [&](Vma& vma, VirtAddr from, VirtAddr to, Id<Vma>* changed) {
+                    if (populates) {
+                      return Populate(k, mm, from, to,
+                                      advice == kPopulateWrite);
+                    }
                     return VmaBehavior(k, vma, from, to, advice, changed);
                   });
 }

@@ -1,7 +1,7 @@
 // Models mm/mremap.c (v6.18): do_mremap(), remap_move(), mremap_to(),
 // expand_vma(), move_vma(), move_page_tables(); mm/vma.c: copy_vma().
-// Departures: D11 (page tables are moved entry by entry, never whole), D12
-// (the 6.1 personality checks in 6.18's order).
+// 6.1 checks in another order (CheckParams61) and moves one VMA at a time.
+// Departures: D11 (page tables are moved entry by entry, never whole).
 #include "server/machine/mm/mremap.h"
 
 #include <algorithm>
@@ -48,22 +48,39 @@ Id<Vma> VmaLookup(Kernel& k, Mm& mm, VirtAddr addr) {
   return id && k.vmas[id].start <= addr ? id : Id<Vma>();
 }
 
-// check_mremap_params()
-Errno CheckParams(const Kernel& k, const Remap& r) {
-  if (r.flags & ~(kMayMove | kFixed | kDontUnmap)) return Errno::kEINVAL;
-  if (!r.addr.aligned()) return Errno::kEINVAL;
-  if (r.new_len == 0 || r.new_len > r.mm.task_size) return Errno::kEINVAL;
-  if (!r.to_new_addr()) return Errno::kOk;
+// Where a move is to: of do_mremap()'s checks the last.
+Errno CheckTarget(const Kernel& k, const Remap& r) {
   if (r.new_addr.value() > r.mm.task_size - r.new_len) return Errno::kEINVAL;
+  if (r.new_len > r.mm.task_size) return Errno::kEINVAL;
   if (!r.new_addr.aligned()) return Errno::kEINVAL;
-  if (!(r.flags & kMayMove)) return Errno::kEINVAL;
-  if ((r.flags & kDontUnmap) && r.old_len != r.new_len) return Errno::kEINVAL;
   if (r.addr < r.new_addr + r.new_len && r.new_addr < r.addr + r.old_len) {
     return Errno::kEINVAL;
   }
   // A move needs up to four VMAs more.
   if (r.mm.map_count + 2 >= k.sysctl.max_map_count - 3) return Errno::kENOMEM;
   return Errno::kOk;
+}
+
+// check_mremap_params()
+Errno CheckParams(const Kernel& k, const Remap& r) {
+  if (r.flags & ~(kMayMove | kFixed | kDontUnmap)) return Errno::kEINVAL;
+  if (!r.addr.aligned()) return Errno::kEINVAL;
+  if (r.new_len == 0 || r.new_len > r.mm.task_size) return Errno::kEINVAL;
+  if (!r.to_new_addr()) return Errno::kOk;
+  if (!(r.flags & kMayMove)) return Errno::kEINVAL;
+  if ((r.flags & kDontUnmap) && r.old_len != r.new_len) return Errno::kEINVAL;
+  return CheckTarget(k, r);
+}
+
+// What 6.1 checks before it looks for the source; where a move is to comes
+// after that.
+Errno CheckParams61(const Remap& r, const Mremap& call) {
+  if (r.flags & ~(kMayMove | kFixed | kDontUnmap)) return Errno::kEINVAL;
+  if (r.to_new_addr() && !(r.flags & kMayMove)) return Errno::kEINVAL;
+  if ((r.flags & kDontUnmap) && call.old_length != call.new_length) {
+    return Errno::kEINVAL;
+  }
+  return !r.addr.aligned() || r.new_len == 0 ? Errno::kEINVAL : Errno::kOk;
 }
 
 // check_prep_vma()
@@ -315,6 +332,8 @@ ErrnoOr<VirtAddr> RemapTo(Kernel& k, Remap& r) {
     if (!r.vma) return Errno::kEFAULT;
     r.old_len = r.new_len;
   }
+  // 6.1 looks at the source only now: vma_to_resize().
+  if (!k.quirks.mremap_checks_first) FL_TRY(CheckVma(k, r));
   if ((r.flags & kDontUnmap) &&
       !MayExpandVm(k, r.mm, k.vmas[r.vma].flags, r.old_len >> kPageShift)) {
     return Errno::kENOMEM;
@@ -387,11 +406,19 @@ ErrnoOr<VirtAddr> DoMremap(Kernel& k, Mm& mm, const Mremap& call) {
           .flags = call.flags,
           .new_addr = VirtAddr(call.new_addr),
           .vma = {}};
-  FL_TRY(CheckParams(k, r));
-  if ((r.flags & kFixed) && r.old_len == r.new_len) return RemapMove(k, r);
+  const bool checks_first = k.quirks.mremap_checks_first;
+  FL_TRY(checks_first ? CheckParams(k, r) : CheckParams61(r, call));
+  if (checks_first && (r.flags & kFixed) && r.old_len == r.new_len) {
+    return RemapMove(k, r);
+  }
   const uint64_t grown_from = r.old_len, grown_by = r.delta();
   r.vma = VmaLookup(k, mm, r.addr);
-  FL_TRY(CheckVma(k, r));
+  if (checks_first || !r.to_new_addr()) {
+    FL_TRY(CheckVma(k, r));
+  } else {
+    if (!r.vma) return Errno::kEFAULT;
+    FL_TRY(CheckTarget(k, r));
+  }
   VirtAddr at = FL_TRY_VALUE(r.to_new_addr() ? RemapTo(k, r) : RemapAt(k, r));
   if (r.populate_expand) {
     (void)MmPopulate(k, mm, at + grown_from, grown_by, OnError::kIgnore);

@@ -31,6 +31,7 @@ bool IsForkChild(const Kernel& k, const Vma& vma) {
 // is_mergeable_anon_vma()
 bool AnonMergeable(const Kernel& k, const Vma& target, const MergeRange& r) {
   if (!target.anon_vma && r.anon_vma) {
+    if (!k.quirks.untouched_takes_touched) return false;
     for (Id<Vma> source : {r.middle, r.copied_from}) {
       if (source && IsForkChild(k, k.vmas[source])) return false;
     }
