@@ -215,7 +215,7 @@ struct Sysctl {
   }
 };
 // A number written to /proc/PID/clear_refs of the calling process: 1 to 3 clear
-// referenced bits, 4 the soft-dirty bits, 5 resets the peak of the resident set.
+// referenced bits, 4 the soft-dirty bits, 5 resets the resident set's peak.
 struct ClearRefs {
   uint32_t type = 0;
 };
