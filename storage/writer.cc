@@ -104,6 +104,7 @@ Writer::~Writer() {
   {
     absl::MutexLock lock(&mutex_);
     stopping_ = true;
+    WakeThread();
   }
   thread_.join();
 }
@@ -134,6 +135,7 @@ absl::Status Writer::Submit(Write write) {
       ++not_spooled_;
     }
     queue_.push_back(std::move(write));
+    if (queue_.size() == 1 || IsUrgent()) WakeThread();
   }
   if (acknowledge) acknowledge(absl::OkStatus());
   return absl::OkStatus();
@@ -169,6 +171,7 @@ absl::Status Writer::AwaitFolded(absl::optional<absl::string_view> session) {
   // The next group takes all that is spooled now.
   const int64_t group = groups_begun_ + 1;
   fold_wanted_ = true;
+  WakeThread();
   const auto ended = [&]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
     return IsFolded(session) || groups_ended_ >= group;
   };
@@ -190,6 +193,8 @@ absl::Status Writer::CheckRoom() const {
   return room ? absl::OkStatus() : QueueFull(load_.entries, load_.bytes);
 }
 
+void Writer::WakeThread() { work_.Signal(); }
+
 bool Writer::HasWork() const {
   return !queue_.empty() || !stuck_.empty() || IsUrgent();
 }
@@ -201,8 +206,10 @@ bool Writer::IsUrgent() const {
 
 bool Writer::TakeWork(Work& work) {
   absl::MutexLock lock(&mutex_);
-  mutex_.Await(absl::Condition(this, &Writer::HasWork));
-  mutex_.AwaitWithDeadline(absl::Condition(this, &Writer::IsUrgent), fold_at_);
+  while (!HasWork()) work_.Wait(&mutex_);
+  while (!IsUrgent()) {
+    if (work_.WaitWithDeadline(&mutex_, fold_at_)) break;
+  }
   if (stopping_ && queue_.empty()) return false;
   work.writes = stuck_;  // still stuck, to readers, until this group has ended
   std::move(queue_.begin(), queue_.end(), std::back_inserter(work.writes));
@@ -371,6 +378,7 @@ void Writer::LetGoOfImage(int64_t image_key) {
   absl::MutexLock lock(&mutex_);
   held_images_.erase(image_key);
   purging_ = true;  // it may have been given up
+  WakeThread();
 }
 
 void Writer::PurgeSome() {

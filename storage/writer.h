@@ -101,6 +101,8 @@ class Writer {
       ABSL_SHARED_LOCKS_REQUIRED(mutex_);
 
   void Loop();
+  // Tells the thread, if it has something to do that it would sleep through.
+  void WakeThread() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool HasWork() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   bool IsUrgent() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   // Waits for it. False: there will be none any more.
@@ -127,6 +129,8 @@ class Writer {
   JournalHeads heads_;  // the writer thread's own
 
   mutable absl::Mutex mutex_;
+  // For the thread. A condition of the mutex would be asked at each unlock.
+  absl::CondVar work_;
   std::vector<Write> queue_ ABSL_GUARDED_BY(mutex_);
   Load load_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_set<int64_t> held_images_ ABSL_GUARDED_BY(mutex_);

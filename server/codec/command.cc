@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "server/codec/access_many.h"
 #include "server/codec/fields.h"
 #include "server/limits.h"
 
@@ -259,12 +260,17 @@ constexpr bool NeedsProcess() {
          !std::is_same_v<S, Tick>;
 }
 
-template <class S, class P>
-void Decode(Decoder& c, const char* field, const P& p, Command& command) {
+template <class S>
+void CheckPid(Decoder& c, uint32_t pid) {
   c.EnterMessage("");
-  if (NeedsProcess<S>() && command.pid == 0 && c.checks()) {
+  if (NeedsProcess<S>() && pid == 0 && c.checks()) {
     c.Violate("pid", "is required: the calling process; the first is 1", true);
   }
+}
+
+template <class S, class P>
+void Decode(Decoder& c, const char* field, const P& p, Command& command) {
+  CheckPid<S>(c, command.pid);
   c.EnterMessage(field);
   S& s = command.op.emplace<S>();
   Fields(c, s, p, &s);
@@ -286,6 +292,23 @@ void Decode(Decoder& c, const v1::Command& p, Command& command) {
                 "is required: set one call, for example mmap or access; a call "
                 "that this server does not know counts as none",
                 true);
+  }
+}
+
+void DecodeBytes(Decoder& c, absl::string_view bytes, Command& command) {
+  if (AccessManyFromBytes(bytes, command)) {
+    CheckPid<AccessMany>(c, command.pid);
+    c.EnterMessage("access_many");
+    Complete(c, std::get<AccessMany>(command.op),
+             v1::AccessMany::default_instance());
+    return;
+  }
+  v1::Command message;
+  if (message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    Decode(c, message, command);
+  } else {
+    c.EnterMessage("");
+    c.Violate("", "is no message of type Command");
   }
 }
 
@@ -327,24 +350,23 @@ absl::StatusOr<Command> CommandFromJournal(const v1::Command& proto) {
   return FromProto(Decoder(Decoder::Bounds::kTrust), proto);
 }
 
-absl::StatusOr<std::vector<Command>> BatchFromProto(
-    const v1::RunRequest& request) {
-  const int size = request.commands_size();
-  if (size == 0) {
+absl::StatusOr<std::vector<Command>> CommandsFromBytes(
+    const std::vector<absl::string_view>& batch) {
+  if (batch.empty()) {
     return errors::MissingField(
         "commands",
         absl::StrCat("is required: 1 to ", limits::kBatchCommandsMax));
   }
-  if (size > limits::kBatchCommandsMax) {
+  if (batch.size() > size_t{limits::kBatchCommandsMax}) {
     return errors::InvalidField(
-        "commands", absl::StrCat("has ", size, " commands: at most ",
+        "commands", absl::StrCat("has ", batch.size(), " commands: at most ",
                                  limits::kBatchCommandsMax, " in a batch"));
   }
   Decoder c(Decoder::Bounds::kCheck);
-  std::vector<Command> commands(size);
-  for (int i = 0; i < size; ++i) {
-    c.EnterCommand(i);
-    Decode(c, request.commands(i), commands[i]);
+  std::vector<Command> commands(batch.size());
+  for (size_t i = 0; i < batch.size(); ++i) {
+    c.EnterCommand(static_cast<int>(i));
+    DecodeBytes(c, batch[i], commands[i]);
   }
   if (!c.ok()) return c.status();
   return commands;

@@ -8,8 +8,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "faultline/v1/command.pb.h"
-#include "faultline/v1/machine.pb.h"
 #include "server/codec/operations.h"
 #include "server/machine/command.h"
 
@@ -23,9 +23,10 @@ absl::StatusOr<Command> CommandFromProto(const v1::Command& proto);
 // that this version knows.
 absl::StatusOr<Command> CommandFromJournal(const v1::Command& proto);
 
-// The commands of a batch; violations name "commands[i]".
-absl::StatusOr<std::vector<Command>> BatchFromProto(
-    const v1::RunRequest& request);
+// The commands of a batch, each the bytes of a v1::Command; violations name
+// "commands[i]".
+absl::StatusOr<std::vector<Command>> CommandsFromBytes(
+    const std::vector<absl::string_view>& batch);
 
 // InvalidArgument when a text of the command is not UTF-8, which no message
 // could be parsed with again; `proto` is then not to be used.

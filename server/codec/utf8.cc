@@ -42,6 +42,7 @@ bool IsUtf8(absl::string_view text) {
 }
 
 std::string ToUtf8(absl::string_view text) {
+  if (IsUtf8(text)) return std::string(text);
   std::string out;
   out.reserve(text.size());
   while (!text.empty()) {

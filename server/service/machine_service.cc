@@ -56,7 +56,7 @@ grpc::ServerUnaryReactor* Execute(SessionTable& table,
 FAULTLINE_OPERATIONS(FAULTLINE_DEFINE)
 #undef FAULTLINE_DEFINE
 
-grpc::ServerBidiReactor<v1::RunRequest, v1::RunResponse>*
+grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>*
 MachineServiceImpl::Run(grpc::CallbackServerContext* context) {
   return RunStream::Start(context_.table, context_.drain,
                           PeerOf(context->peer()));

@@ -9,8 +9,28 @@
 
 namespace faultline {
 
+// With<Of<...<Base>>>.
+template <class Base, template <class> class... With>
+struct Layered {
+  using Type = Base;
+};
+template <class Base, template <class> class Outer,
+          template <class> class... Inner>
+struct Layered<Base, Outer, Inner...> {
+  using Type = Outer<typename Layered<Base, Inner...>::Type>;
+};
+
+// All rpcs with callbacks, and Run with bytes in place of messages.
+#define FAULTLINE_LAYER(Type, field) \
+  , v1::MachineService::WithCallbackMethod_##Type
+using MachineServiceBase =
+    Layered<v1::MachineService::Service,
+            v1::MachineService::WithRawCallbackMethod_Run FAULTLINE_OPERATIONS(
+                FAULTLINE_LAYER)>::Type;
+#undef FAULTLINE_LAYER
+
 // Thread-safe; `context` must outlive it.
-class MachineServiceImpl final : public v1::MachineService::CallbackService {
+class MachineServiceImpl final : public MachineServiceBase {
  public:
   explicit MachineServiceImpl(const ServiceContext& context)
       : context_(context) {}
@@ -22,7 +42,7 @@ class MachineServiceImpl final : public v1::MachineService::CallbackService {
   FAULTLINE_OPERATIONS(FAULTLINE_DECLARE)
 #undef FAULTLINE_DECLARE
 
-  grpc::ServerBidiReactor<v1::RunRequest, v1::RunResponse>* Run(
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Run(
       grpc::CallbackServerContext* context) override;
 
  private:

@@ -51,7 +51,10 @@ std::string TokenHead(absl::string_view kind, absl::string_view scope) {
 }  // namespace
 
 absl::Status CheckSize(const google::protobuf::MessageLite& request) {
-  const size_t bytes = request.ByteSizeLong();
+  return CheckSize(request.ByteSizeLong());
+}
+
+absl::Status CheckSize(size_t bytes) {
   if (bytes <= limits::kRequestBytesMax) return absl::OkStatus();
   return errors::RequestTooLarge(bytes, limits::kRequestBytesMax);
 }
@@ -231,6 +234,7 @@ absl::StatusOr<ExecuteOptions> OptionsOf(const v1::CallOptions& proto,
 }
 
 std::string PeerOf(absl::string_view peer_uri) {
+  if (!absl::StrContains(peer_uri, '%')) return ToUtf8(peer_uri);
   std::string peer;
   for (size_t i = 0; i < peer_uri.size(); ++i) {
     const absl::string_view hex = peer_uri.substr(i + 1, 2);

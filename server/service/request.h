@@ -18,6 +18,7 @@ namespace faultline {
 // RESOURCE_EXHAUSTED when the message is longer than a request may be. gRPC
 // itself receives somewhat more, so that such an error can say what to do.
 absl::Status CheckSize(const google::protobuf::MessageLite& request);
+absl::Status CheckSize(size_t bytes);
 
 // "sessions/lab-1" -> "lab-1". A name that no session can have is
 // INVALID_ARGUMENT.

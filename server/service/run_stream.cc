@@ -1,5 +1,7 @@
 #include "server/service/run_stream.h"
 
+#include <grpcpp/impl/codegen/proto_utils.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -7,11 +9,27 @@
 #include "server/codec/command.h"
 #include "server/codec/errors.h"
 #include "server/codec/outcome.h"
+#include "server/codec/status_macros.h"
 #include "server/limits.h"
 #include "server/service/request.h"
 #include "server/service/status.h"
 
 namespace faultline {
+
+namespace {
+
+grpc::ByteBuffer BufferOf(const v1::RunResponse& response) {
+  grpc::ByteBuffer buffer;
+  bool owned = false;
+  // It only fails for what is larger than 2 GiB.
+  const grpc::Status status =
+      grpc::SerializationTraits<v1::RunResponse>::Serialize(response, &buffer,
+                                                            &owned);
+  static_cast<void>(status);
+  return buffer;
+}
+
+}  // namespace
 
 RunStream* RunStream::Start(SessionTable& table, DrainList& drain,
                             std::string peer) {
@@ -59,10 +77,19 @@ void RunStream::OnReadDone(bool ok) {
     if (!ok) {
       read_all_ = true;
     } else if (!read_all_) {
-      requests_.push_back(std::move(incoming_));
+      requests_.push_back(Received(incoming_));
     }
   }
   Advance();
+}
+
+RunStream::Request RunStream::Received(const grpc::ByteBuffer& buffer) {
+  grpc::Slice bytes;
+  const grpc::Status status = buffer.DumpToSingleSlice(&bytes);
+  if (!status.ok()) return {bytes, absl::InternalError(status.error_message())};
+  absl::StatusOr<BatchParts> parts = TakeBatchApart(
+      {reinterpret_cast<const char*>(bytes.begin()), bytes.size()});
+  return {std::move(bytes), std::move(parts)};
 }
 
 void RunStream::OnWriteDone(bool ok) {
@@ -77,7 +104,7 @@ void RunStream::OnWriteDone(bool ok) {
 
 void RunStream::Advance() {
   while (true) {
-    v1::RunRequest request;
+    Request request;
     int64_t number;
     {
       absl::MutexLock lock(&mutex_);
@@ -88,8 +115,8 @@ void RunStream::Advance() {
       requests_.pop_front();
       number = batch_ + static_cast<int64_t>(batches_.size());
       Batch& batch = batches_.emplace_back();
-      batch.commands = static_cast<size_t>(request.commands_size());
-      batch.packed = request.packed();
+      batch.commands = request.commands();
+      batch.packed = request.parts.ok() && request.parts->head.packed();
       commands_ += batch.commands;
       submitting_ = true;
     }
@@ -103,7 +130,7 @@ void RunStream::Advance() {
 bool RunStream::MaySubmit() const {
   if (submitting_ || requests_.empty()) return false;
   return batches_.empty() ||
-         commands_ + static_cast<size_t>(requests_.front().commands_size()) <=
+         commands_ + requests_.front().commands() <=
              limits::kQueuedCommandsPerSessionMax;
 }
 
@@ -119,7 +146,8 @@ void RunStream::ReadNext() {
 void RunStream::WriteNext() {
   if (writing_ || finished_ || responses_.empty()) return;
   writing_ = true;
-  StartWrite(&responses_.front());
+  outgoing_ = BufferOf(responses_.front());
+  StartWrite(&outgoing_);
 }
 
 void RunStream::FinishIfDone() {
@@ -142,9 +170,9 @@ void RunStream::Fail(absl::Status status) {
 }
 
 absl::StatusOr<std::string> RunStream::SessionOf(
-    const v1::RunRequest& request) {
-  if (session_.empty()) return SessionIdOf(request.session());
-  if (request.session().empty() || request.session() == SessionName(session_)) {
+    const v1::RunRequest& head) {
+  if (session_.empty()) return SessionIdOf(head.session());
+  if (head.session().empty() || head.session() == SessionName(session_)) {
     return session_;
   }
   return errors::InvalidField(
@@ -152,35 +180,31 @@ absl::StatusOr<std::string> RunStream::SessionOf(
                               ", as in the stream's first request"));
 }
 
-void RunStream::Execute(int64_t number, const v1::RunRequest& request) {
-  const auto fail = [&](absl::Status status) {
-    Executed(number, std::move(status));
-  };
-  if (failed_at_ < number) return fail(errors::Cancelled());
-  absl::Status size = CheckSize(request);
-  if (!size.ok()) return fail(std::move(size));
-  absl::StatusOr<std::string> session = SessionOf(request);
-  if (!session.ok()) return fail(session.status());
-  session_ = *session;
-  absl::StatusOr<ExecuteOptions> options =
-      OptionsOf(request.options(), *session, peer_);
-  if (!options.ok()) return fail(options.status());
-  absl::StatusOr<std::vector<Command>> commands = BatchFromProto(request);
-  if (!commands.ok()) return fail(commands.status());
-  std::vector<std::string> encoded;
-  encoded.reserve(commands->size());
-  for (const v1::Command& command : request.commands()) {
-    encoded.push_back(command.SerializeAsString());
-  }
-  options->cancelled = [self = self_, number] {
+void RunStream::Execute(int64_t number, const Request& request) {
+  absl::Status refused = failed_at_ < number ? errors::Cancelled()
+                                             : Submit(number, request);
+  if (!refused.ok()) Executed(number, std::move(refused));
+}
+
+absl::Status RunStream::Submit(int64_t number, const Request& request) {
+  FL_RETURN_IF_ERROR(CheckSize(request.bytes.size()));
+  FL_RETURN_IF_ERROR(request.parts.status());
+  const v1::RunRequest& head = request.parts->head;
+  FL_ASSIGN_OR_RETURN(session_, SessionOf(head));
+  FL_ASSIGN_OR_RETURN(ExecuteOptions options,
+                      OptionsOf(head.options(), session_, peer_));
+  FL_ASSIGN_OR_RETURN(std::vector<Command> commands,
+                      CommandsFromBytes(request.parts->commands));
+  options.cancelled = [self = self_, number] {
     return self->cancelled_ || self->failed_at_ < number;
   };
   table_.ExecuteBatch(
-      *session, *std::move(commands), *std::move(options),
+      session_, std::move(commands), std::move(options),
       [self = self_, number](absl::StatusOr<BatchResult> result) {
         self->Executed(number, std::move(result));
       },
-      std::move(encoded));
+      {request.parts->commands.begin(), request.parts->commands.end()});
+  return absl::OkStatus();
 }
 
 void RunStream::Executed(int64_t number, absl::StatusOr<BatchResult> result) {

@@ -2,7 +2,9 @@
 #ifndef FAULTLINE_SERVER_SERVICE_RUN_STREAM_H_
 #define FAULTLINE_SERVER_SERVICE_RUN_STREAM_H_
 
+#include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/server_callback.h>
+#include <grpcpp/support/slice.h>
 
 #include <atomic>
 #include <cstdint>
@@ -15,9 +17,11 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/types/optional.h"
 #include "faultline/v1/machine.pb.h"
+#include "server/codec/batch.h"
 #include "server/service/drain.h"
 #include "server/session/session_table.h"
 
@@ -32,8 +36,10 @@ namespace faultline {
 // answers may come in another order; they are sent in that of the batches.
 //
 // Shared by gRPC, until the call is over, and the batches with the session.
+//
+// It reads bytes and not messages: the journal keeps the commands as they came.
 class RunStream
-    : public grpc::ServerBidiReactor<v1::RunRequest, v1::RunResponse>,
+    : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
       public Drainable {
  public:
   // Starts reading.
@@ -57,6 +63,12 @@ class RunStream
   void WriteNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void FinishIfDone() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  // A batch that was read.
+  struct Request {
+    grpc::Slice bytes;
+    absl::StatusOr<BatchParts> parts;  // of the bytes
+    size_t commands() const { return parts.ok() ? parts->commands.size() : 0; }
+  };
   // A batch with the session.
   struct Batch {
     size_t commands = 0;
@@ -65,11 +77,13 @@ class RunStream
   };
 
   bool MaySubmit() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
-  // Hands batch `number` to the session.
-  void Execute(int64_t number, const v1::RunRequest& request)
+  static Request Received(const grpc::ByteBuffer& buffer);
+  // Hands batch `number` to the session, or says why not.
+  void Execute(int64_t number, const Request& request)
       ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status Submit(int64_t number, const Request& request);
   // The session of the stream; the first request names it.
-  absl::StatusOr<std::string> SessionOf(const v1::RunRequest& request);
+  absl::StatusOr<std::string> SessionOf(const v1::RunRequest& head);
   void Executed(int64_t number, absl::StatusOr<BatchResult> result)
       ABSL_LOCKS_EXCLUDED(mutex_);
   void AnswerInOrder() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -94,9 +108,10 @@ class RunStream
   std::deque<Batch> batches_ ABSL_GUARDED_BY(mutex_);
   size_t commands_ ABSL_GUARDED_BY(mutex_) = 0;  // of batches_
   absl::Status status_ ABSL_GUARDED_BY(mutex_);
-  std::deque<v1::RunRequest> requests_ ABSL_GUARDED_BY(mutex_);
+  std::deque<Request> requests_ ABSL_GUARDED_BY(mutex_);
   std::deque<v1::RunResponse> responses_ ABSL_GUARDED_BY(mutex_);
-  v1::RunRequest incoming_;  // gRPC's while reading_
+  grpc::ByteBuffer incoming_;  // gRPC's while reading_
+  grpc::ByteBuffer outgoing_;  // the same while writing_
 };
 
 // Splits the outcomes of a batch into responses of about limits::kChunkBytes.

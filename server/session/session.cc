@@ -86,6 +86,11 @@ void TrimEvents(std::vector<Event>& events, size_t& room) {
   room -= std::min(room, events.size());
 }
 
+// While a caller has the turn, the answers to what it executed wait for the end
+// of that: the next caller shall not wait for them. Null: answer at once.
+thread_local std::vector<std::shared_ptr<Session::InFlight>>* answers_later =
+    nullptr;
+
 bool IsQuick(const BatchResult& result) {
   size_t events = 0;
   for (const Outcome& outcome : result.outcomes) {
@@ -121,7 +126,7 @@ bool Session::Enqueue(Request& request) {
     }
   }
   if (turn && on_this_thread) {
-    Work(Worker::kCaller);
+    WorkAsCaller();
   } else if (turn) {
     GiveTurn();
   } else {
@@ -162,6 +167,16 @@ bool Session::TakeTurn() {
 void Session::GiveTurn() {
   context_.workers.Submit(
       [self = shared_from_this()] { self->Work(Worker::kOurs); });
+}
+
+void Session::WorkAsCaller() {
+  std::vector<std::shared_ptr<InFlight>> answers;
+  answers_later = &answers;
+  Work(Worker::kCaller);
+  answers_later = nullptr;
+  for (const std::shared_ptr<InFlight>& record : answers) {
+    AnswerAppended(*record, absl::OkStatus());
+  }
 }
 
 void Session::Work(Worker worker) {
@@ -483,6 +498,8 @@ void Session::Appended(const std::shared_ptr<InFlight>& record,
         });
     // The journal says it as well, to whoever rebuilds the machine.
     if (!refused.ok()) Panicked(record);
+  } else if (answers_later != nullptr) {
+    answers_later->push_back(record);
   } else if (!IsQuick(record->result)) {
     context_.workers.Submit([self = shared_from_this(), record] {
       self->AnswerAppended(*record, absl::OkStatus());

@@ -78,6 +78,13 @@ class Session : public std::enable_shared_from_this<Session> {
     Answer<Participant> answer;
   };
   using Request = std::variant<Run, Look, Close, Delete, Join, Leave>;
+  // An append that is not durable yet, and who waits for it.
+  struct InFlight {
+    Answer<BatchResult> answer;
+    BatchResult result;
+    std::string panic;  // not empty: the last command broke the simulator
+    std::vector<std::pair<Look, std::shared_ptr<const MachineView>>> looks;
+  };
 
   Session(SessionContext& context, std::string id);
   Session(const Session&) = delete;
@@ -124,13 +131,6 @@ class Session : public std::enable_shared_from_this<Session> {
     absl::optional<std::string> last_id;  // read so far; absent: all are
     std::shared_ptr<SnapshotPace> pace;
   };
-  // An append that is not durable yet, and who waits for it.
-  struct InFlight {
-    Answer<BatchResult> answer;
-    BatchResult result;
-    std::string panic;  // not empty: the last command broke the simulator
-    std::vector<std::pair<Look, std::shared_ptr<const MachineView>>> looks;
-  };
   enum class Worker : uint8_t { kOurs, kCaller };
   enum class Next : uint8_t { kRequest, kWake, kYield, kPark, kRetire };
 
@@ -138,6 +138,7 @@ class Session : public std::enable_shared_from_this<Session> {
   bool TakeTurn() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void GiveTurn();  // to a worker
   void Work(Worker worker);
+  void WorkAsCaller();
   Next ChooseNext(Worker worker, size_t budget,
                   absl::optional<Request>& request,
                   std::unique_ptr<Live>& stale) ABSL_LOCKS_EXCLUDED(mutex_);

@@ -81,6 +81,10 @@ class UserMemory {
     const Cr3 cr3 = cr3_;
     Mmu mmu = mmu_;
     uint8_t last = last_;
+    // Where the last read was, if its byte is not taken yet: only the last one
+    // is asked for, and host memory is slow.
+    Pfn read;
+    uint32_t read_at = 0;
     size_t i = first;
     for (; i < entries; i++) {
       const VirtAddr addr(base + addrs[i]);
@@ -90,12 +94,17 @@ class UserMemory {
         break;
       const auto offset = static_cast<uint32_t>(addr.offset());
       if (how == MmuAccess::kWrite) {
+        if (pfn == read && offset == read_at) [[unlikely]] {
+          last = std::as_const(k_.frames)[read].Read(read_at);
+          read = Pfn();
+        }
         k_.frames[pfn].Write(offset, static_cast<uint8_t>(values[i]));
       } else {
-        last = std::as_const(k_.frames)[pfn].Read(offset);
+        read = pfn;
+        read_at = offset;
       }
     }
-    last_ = last;
+    last_ = read.valid() ? std::as_const(k_.frames)[read].Read(read_at) : last;
     mmu_.CountHits(i - first);
     out_->accesses += i - first;
     return i;
