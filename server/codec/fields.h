@@ -198,13 +198,12 @@ class Decoder {
 
   std::string Path(const char* name) const {
     std::string path;
-    if (index_ >= 0) path = absl::StrCat("commands[", index_, "].");
-    if (*message_ != '\0' && *name != '\0') {
-      absl::StrAppend(&path, message_, ".");
-    } else {
-      absl::StrAppend(&path, message_);
+    if (index_ >= 0) path = absl::StrCat("commands[", index_, "]");
+    for (const char* part : {message_, name}) {
+      if (*part == '\0') continue;
+      absl::StrAppend(&path, path.empty() ? "" : ".", part);
     }
-    return path + name;
+    return path;
   }
 
   Bounds bounds_;

@@ -11,4 +11,10 @@ void TimeToProto(absl::Time time, google::protobuf::Timestamp* proto) {
       absl::ToInt64Nanoseconds(time - absl::FromUnixSeconds(seconds))));
 }
 
+void DurationToProto(absl::Duration duration,
+                     google::protobuf::Duration* proto) {
+  proto->set_seconds(absl::IDivDuration(duration, absl::Seconds(1), &duration));
+  proto->set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(duration)));
+}
+
 }  // namespace faultline

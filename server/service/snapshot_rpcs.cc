@@ -31,6 +31,9 @@ void InfoToProto(const SnapshotInfo& info, v1::Snapshot* proto) {
   proto->set_bytes(info.bytes);
   proto->set_stored_bytes(info.stored_bytes);
   proto->set_fingerprint(info.fingerprint);
+  if (info.session_pause) {
+    DurationToProto(*info.session_pause, proto->mutable_session_pause());
+  }
 }
 
 absl::StatusOr<SessionTable::NewSnapshot> NewSnapshotOf(

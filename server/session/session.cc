@@ -1,9 +1,11 @@
 #include "server/session/session.h"
 
 #include <algorithm>
+#include <chrono>
 
 #include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "server/codec/errors.h"
 #include "server/codec/status_macros.h"
 #include "server/limits.h"
@@ -568,10 +570,12 @@ void Session::Do(Look look) {
                                       live_->revision);
   }
   if (!status.ok()) return look.answer(std::move(status));
+  const auto start = std::chrono::steady_clock::now();
   std::unique_ptr<Machine> machine = CopyMachine(*live_->machine);
   if (machine == nullptr) return look.answer(OutOfMemory());
-  auto view = std::make_shared<const MachineView>(
-      MachineView{std::move(*machine), live_->revision, live_->session_key});
+  auto view = std::make_shared<const MachineView>(MachineView{
+      std::move(*machine), live_->revision, live_->session_key,
+      absl::FromChrono(std::chrono::steady_clock::now() - start)});
   bool stale = false;
   {
     absl::MutexLock lock(&mutex_);

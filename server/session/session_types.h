@@ -88,6 +88,8 @@ struct MachineView {
   Machine machine;
   int64_t revision = 0;
   int64_t session_key = 0;  // SessionInfo::key
+  // How long its session stood still for it; absent: it did not.
+  absl::optional<absl::Duration> session_pause = {};
 };
 
 // A machine that is kept in the store.
@@ -101,6 +103,8 @@ struct SnapshotInfo {
   int64_t bytes = 0;
   int64_t stored_bytes = 0;  // that were new to the store
   uint64_t fingerprint = 0;
+  // Of a new one: MachineView::session_pause.
+  absl::optional<absl::Duration> session_pause;
 };
 
 // One recorded command.

@@ -134,7 +134,9 @@ absl::StatusOr<SnapshotInfo> StoreSnapshot(storage::Store& store,
        .count_max = CountMax(spec.kind),
        .active_only = spec.kind == storage::SnapshotKind::kAutomatic});
   if (!stored.ok()) return SnapshotError(session, spec.id, stored.status());
-  return InfoOf(session, *stored);
+  SnapshotInfo info = InfoOf(session, *stored);
+  info.session_pause = view.session_pause;
+  return info;
 }
 
 absl::StatusOr<std::unique_ptr<Machine>> LoadSnapshot(storage::Store& store,

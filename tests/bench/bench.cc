@@ -41,6 +41,7 @@ struct ServerMeasurement {
 constexpr ServerMeasurement kServerMeasurements[] = {
     {kWatchersName, CompareWatchers},
     {kSnapshotPauseName, CompareSnapshotPause},
+    {kSnapshotLongestCallName, CompareSnapshotLongestCall},
     {kRestartName, CompareRestart},
 };
 

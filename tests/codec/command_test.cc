@@ -5,10 +5,12 @@
 
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "google/protobuf/text_format.h"
 #include "google/protobuf/util/message_differencer.h"
 #include "google/rpc/error_details.pb.h"
+#include "server/codec/batch.h"
 #include "server/codec/errors.h"
 #include "server/limits.h"
 #include "tests/codec/fill.h"
@@ -288,6 +290,14 @@ TEST(Command, RefusesATextThatCouldNotBeReadAgain) {
 }
 
 // --- Batches.
+
+absl::StatusOr<std::vector<Command>> BatchFromProto(
+    const v1::RunRequest& request) {
+  const std::string bytes = request.SerializeAsString();
+  const absl::StatusOr<BatchParts> parts = TakeBatchApart(bytes);
+  if (!parts.ok()) return parts.status();
+  return CommandsFromBytes(parts->commands);
+}
 
 TEST(Batch, NamesTheCommandAtFault) {
   v1::RunRequest request;

@@ -129,9 +129,12 @@ TEST_F(SnapshotRpcsTest, TakesReadsAndDeletesOne) {
   uint64_t fingerprint = 0;
   ASSERT_TRUE(Fingerprint(lab, -1, &fingerprint).ok());
   EXPECT_EQ(taken.fingerprint(), fingerprint);
+  EXPECT_GT(taken.session_pause().nanos(), 0);
   v1::Snapshot read;
   ASSERT_TRUE(Get(taken.name(), &read).ok());
-  EXPECT_EQ(read.SerializeAsString(), taken.SerializeAsString());
+  v1::Snapshot kept = taken;
+  kept.clear_session_pause();
+  EXPECT_EQ(read.SerializeAsString(), kept.SerializeAsString());
   EXPECT_TRUE(Delete(taken.name()).ok());
   ExpectError(Get(taken.name(), &read), kNotFound, "SNAPSHOT_NOT_FOUND");
   ExpectError(Delete(taken.name()), kNotFound, "SNAPSHOT_NOT_FOUND");
@@ -146,6 +149,7 @@ TEST_F(SnapshotRpcsTest, TakesOneOfAnOlderRevisionOfAClosedSession) {
   EXPECT_THAT(taken.name(),
               MatchesRegex("sessions/lab/snapshots/r3-[a-z0-9]+"));
   EXPECT_EQ(taken.revision(), 3);
+  EXPECT_FALSE(taken.has_session_pause());
   uint64_t fingerprint = 0;
   ASSERT_TRUE(Fingerprint(lab, 3, &fingerprint).ok());
   EXPECT_EQ(taken.fingerprint(), fingerprint);
