@@ -101,7 +101,7 @@ class Writer {
       ABSL_SHARED_LOCKS_REQUIRED(mutex_);
 
   void Loop();
-  // Tells the thread, if it has something to do that it would sleep through.
+  // After whatever gives the thread something to do.
   void WakeThread() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool HasWork() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   bool IsUrgent() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);

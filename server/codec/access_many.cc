@@ -28,8 +28,10 @@ class FieldReader {
 
   // 0 after the last field, and after one that came before.
   uint32_t Next() {
+    const int start = in_.CurrentPosition();
     const uint32_t tag = in_.ReadTag();
     const uint32_t field = tag >> 3;
+    if (in_.CurrentPosition() - start > 2) return 0;  // longer than need be
     if (field >= 64 || (seen_ >> field & 1) != 0) return 0;
     seen_ |= uint64_t{1} << field;
     return tag;
@@ -42,7 +44,10 @@ class FieldReader {
     uint32_t size = 0;
     const void* start = nullptr;
     int left = 0;
+    const int before = in_.CurrentPosition();
     if (!in_.ReadVarint32(&size)) return false;
+    // Protobuf has another opinion of longer ones.
+    if (in_.CurrentPosition() - before > 4) return false;
     if (size == 0) return true;
     if (!in_.GetDirectBufferPointer(&start, &left) ||
         size > static_cast<uint32_t>(left)) {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "server/codec/errors.h"
+#include "server/limits.h"
 
 namespace faultline {
 namespace {
@@ -16,6 +17,9 @@ using ::google::protobuf::internal::WireFormatLite;
 constexpr uint32_t kCommandsTag =
     WireFormatLite::MakeTag(v1::RunRequest::kCommandsFieldNumber,
                             WireFormatLite::WIRETYPE_LENGTH_DELIMITED);
+
+constexpr size_t kTagBytes = 1;
+constexpr size_t kSizeBytes = 5;
 
 }  // namespace
 
@@ -29,7 +33,10 @@ absl::StatusOr<BatchParts> TakeBatchApart(absl::string_view bytes) {
   while (well) {
     const auto start = static_cast<size_t>(in.CurrentPosition());
     const uint32_t tag = in.ReadTag();
-    if (tag == 0) break;
+    if (tag == 0) {
+      well = in.ConsumedEntireMessage();
+      break;
+    }
     uint32_t size = 0;
     if (tag != kCommandsTag) {
       well = WireFormatLite::SkipField(&in, tag);
@@ -37,11 +44,15 @@ absl::StatusOr<BatchParts> TakeBatchApart(absl::string_view bytes) {
       rest.append(bytes.data() + start, end - start);
     } else if ((well = in.ReadVarint32(&size))) {
       const auto at = static_cast<size_t>(in.CurrentPosition());
-      well = size <= bytes.size() - at && in.Skip(static_cast<int>(size));
+      // Protobuf refuses a tag or a size that takes more bytes than these.
+      well = at - start <= kTagBytes + kSizeBytes &&
+             size <= bytes.size() - at && in.Skip(static_cast<int>(size));
       if (well) parts.commands.push_back(bytes.substr(at, size));
+      // What comes after too many need not be looked at.
+      if (parts.commands.size() > size_t{limits::kBatchCommandsMax}) break;
     }
   }
-  well = well && in.ConsumedEntireMessage() && parts.head.ParseFromString(rest);
+  well = well && parts.head.ParseFromString(rest);
   if (well) return parts;
   return errors::InvalidField("request", "is no message of type RunRequest");
 }

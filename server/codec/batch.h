@@ -12,12 +12,13 @@
 namespace faultline {
 
 struct BatchParts {
-  v1::RunRequest head;  // without commands
+  v1::RunRequest head;                      // without commands
   std::vector<absl::string_view> commands;  // of the bytes given
 };
 
 // InvalidArgument when `bytes` are no RunRequest. Whether the commands are any
-// is not looked at.
+// is not looked at. Of more commands than a batch may have, one too many is
+// returned, and perhaps not all of the head.
 absl::StatusOr<BatchParts> TakeBatchApart(absl::string_view bytes);
 
 }  // namespace faultline

@@ -10,7 +10,8 @@ namespace faultline {
 
 void TimeToProto(absl::Time time, google::protobuf::Timestamp* proto);
 // REQUIRES: `duration` is finite.
-void DurationToProto(absl::Duration duration, google::protobuf::Duration* proto);
+void DurationToProto(absl::Duration duration,
+                     google::protobuf::Duration* proto);
 
 }  // namespace faultline
 

@@ -71,25 +71,36 @@ void RunStream::OnDone() {
 }
 
 void RunStream::OnReadDone(bool ok) {
+  Request request = ok ? Received(incoming_) : Request();
   {
     absl::MutexLock lock(&mutex_);
     reading_ = false;
     if (!ok) {
       read_all_ = true;
     } else if (!read_all_) {
-      requests_.push_back(Received(incoming_));
+      requests_.push_back(std::move(request));
     }
   }
   Advance();
 }
 
 RunStream::Request RunStream::Received(const grpc::ByteBuffer& buffer) {
-  grpc::Slice bytes;
-  const grpc::Status status = buffer.DumpToSingleSlice(&bytes);
-  if (!status.ok()) return {bytes, absl::InternalError(status.error_message())};
-  absl::StatusOr<BatchParts> parts = TakeBatchApart(
-      {reinterpret_cast<const char*>(bytes.begin()), bytes.size()});
-  return {std::move(bytes), std::move(parts)};
+  Request request;
+  const absl::Status size = CheckSize(buffer.Length());
+  if (!size.ok()) {
+    request.parts = size;
+    return request;
+  }
+  auto bytes = std::make_unique<grpc::Slice>();
+  grpc::Status status = buffer.TrySingleSlice(bytes.get());
+  if (!status.ok()) status = buffer.DumpToSingleSlice(bytes.get());
+  request.parts =
+      status.ok()
+          ? TakeBatchApart(
+                {reinterpret_cast<const char*>(bytes->begin()), bytes->size()})
+          : absl::InternalError(status.error_message());
+  request.bytes = std::move(bytes);
+  return request;
 }
 
 void RunStream::OnWriteDone(bool ok) {
@@ -129,9 +140,8 @@ void RunStream::Advance() {
 // Together the batches must not be more than a session takes.
 bool RunStream::MaySubmit() const {
   if (submitting_ || requests_.empty()) return false;
-  return batches_.empty() ||
-         commands_ + requests_.front().commands() <=
-             limits::kQueuedCommandsPerSessionMax;
+  return batches_.empty() || commands_ + requests_.front().commands() <=
+                                 limits::kQueuedCommandsPerSessionMax;
 }
 
 void RunStream::ReadNext() {
@@ -169,8 +179,7 @@ void RunStream::Fail(absl::Status status) {
   status_ = std::move(status);
 }
 
-absl::StatusOr<std::string> RunStream::SessionOf(
-    const v1::RunRequest& head) {
+absl::StatusOr<std::string> RunStream::SessionOf(const v1::RunRequest& head) {
   if (session_.empty()) return SessionIdOf(head.session());
   if (head.session().empty() || head.session() == SessionName(session_)) {
     return session_;
@@ -181,13 +190,12 @@ absl::StatusOr<std::string> RunStream::SessionOf(
 }
 
 void RunStream::Execute(int64_t number, const Request& request) {
-  absl::Status refused = failed_at_ < number ? errors::Cancelled()
-                                             : Submit(number, request);
+  absl::Status refused =
+      failed_at_ < number ? errors::Cancelled() : Submit(number, request);
   if (!refused.ok()) Executed(number, std::move(refused));
 }
 
 absl::Status RunStream::Submit(int64_t number, const Request& request) {
-  FL_RETURN_IF_ERROR(CheckSize(request.bytes.size()));
   FL_RETURN_IF_ERROR(request.parts.status());
   const v1::RunRequest& head = request.parts->head;
   FL_ASSIGN_OR_RETURN(session_, SessionOf(head));

@@ -17,7 +17,6 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/types/optional.h"
 #include "faultline/v1/machine.pb.h"
@@ -37,7 +36,8 @@ namespace faultline {
 //
 // Shared by gRPC, until the call is over, and the batches with the session.
 //
-// It reads bytes and not messages: the journal keeps the commands as they came.
+// It reads bytes and not messages: the journal keeps the commands as they came,
+// unless they may be a repetition.
 class RunStream
     : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
       public Drainable {
@@ -65,7 +65,8 @@ class RunStream
 
   // A batch that was read.
   struct Request {
-    grpc::Slice bytes;
+    // Where they stay: a short slice holds its bytes itself.
+    std::unique_ptr<const grpc::Slice> bytes;
     absl::StatusOr<BatchParts> parts;  // of the bytes
     size_t commands() const { return parts.ok() ? parts->commands.size() : 0; }
   };

@@ -37,7 +37,8 @@ namespace faultline {
 // Requests wait in one queue and are executed one after the other, by whatever
 // thread has the session's turn; so a machine is only ever touched by one
 // thread. That is a worker, or, when nobody else is at the session, whoever
-// brings a short command: no caller waits for more than a few of those. Answers
+// brings a short command: no caller waits for more than a few of those, and it
+// gives their answers when it has given the turn back. Answers
 // wait for the journal, the next request does not: appends of a session are
 // written in the order of execution.
 //
@@ -78,13 +79,6 @@ class Session : public std::enable_shared_from_this<Session> {
     Answer<Participant> answer;
   };
   using Request = std::variant<Run, Look, Close, Delete, Join, Leave>;
-  // An append that is not durable yet, and who waits for it.
-  struct InFlight {
-    Answer<BatchResult> answer;
-    BatchResult result;
-    std::string panic;  // not empty: the last command broke the simulator
-    std::vector<std::pair<Look, std::shared_ptr<const MachineView>>> looks;
-  };
 
   Session(SessionContext& context, std::string id);
   Session(const Session&) = delete;
@@ -131,6 +125,17 @@ class Session : public std::enable_shared_from_this<Session> {
     absl::optional<std::string> last_id;  // read so far; absent: all are
     std::shared_ptr<SnapshotPace> pace;
   };
+  // An append, and who waits for it to be durable.
+  struct InFlight {
+    Answer<BatchResult> answer;
+    BatchResult result;
+    std::string panic;  // not empty: the last command broke the simulator
+    std::vector<std::pair<Look, std::shared_ptr<const MachineView>>> looks;
+  };
+  // While a caller has the turn, the answers to what it executed wait for the
+  // end of that: the next caller shall not wait for them. Null: answer at once.
+  static thread_local std::vector<std::shared_ptr<InFlight>>* answers_later_;
+
   enum class Worker : uint8_t { kOurs, kCaller };
   enum class Next : uint8_t { kRequest, kWake, kYield, kPark, kRetire };
 

@@ -65,8 +65,8 @@ struct ExecuteOptions {
   // empty: whoever is at `peer`. One of them is recorded.
   std::string participant;
   std::string peer;
-  // True: a short command may be executed on the thread that brings it, which
-  // then has the answer sooner.
+  // True: a short command may be executed on the thread that brings it, with
+  // those that others bring meanwhile: mostly the answer is there sooner.
   bool on_this_thread = false;
   // Asked just before the work starts: true and nothing is done,
   // the answer is CANCELLED. It must not block. Empty: never.

@@ -11,6 +11,7 @@
 #include "server/codec/access_many.h"
 #include "server/codec/command.h"
 #include "server/codec/errors.h"
+#include "server/limits.h"
 
 namespace faultline {
 namespace {
@@ -27,7 +28,10 @@ v1::Command ManyCommand() {
     many.add_count(addr % 3);
   }
   many.add_stride(4096);
-  many.set_value("a\xff" "b\0d", 5);
+  many.set_value(
+      "a\xff"
+      "b\0d",
+      5);
   many.set_data(true);
   return command;
 }
@@ -115,6 +119,42 @@ TEST(AccessManyFromBytes, LeavesTheUnusualToProtobuf) {
     Command command;
     EXPECT_FALSE(AccessManyFromBytes(bytes, command));
   }
+}
+
+// Protobuf refuses numbers that are longer than they can be, and what one of
+// the two takes must be read by the other for ever.
+TEST(AccessManyFromBytes, LeavesLongNumbersToProtobuf) {
+  const std::string many = ManyCommand().access_many().SerializeAsString();
+  const auto size = static_cast<char>(many.size());
+  ASSERT_GT(size, 0);
+  const std::string tag = "\x82\x03";  // of access_many
+  const std::string pid("\x08\x07");
+  Command command;
+  EXPECT_TRUE(AccessManyFromBytes(pid + tag + size + many, command));
+  const std::string more(4, '\x80');
+  const auto with_more = static_cast<char>(size | 0x80);
+  EXPECT_FALSE(AccessManyFromBytes(
+      std::string("\x88\x80\x80\x80\x80\x00\x07", 7) + tag + size + many,
+      command));
+  EXPECT_FALSE(AccessManyFromBytes(
+      pid + tag + with_more + more + std::string(1, '\0') + many, command));
+  EXPECT_FALSE(AccessManyFromBytes(
+      pid + tag + with_more + more.substr(1) + '\x10' + many, command));
+  EXPECT_FALSE(
+      TakeBatchApart(std::string("\x9a\x80\x80\x80\x80\x00\x00", 7)).ok());
+  EXPECT_FALSE(
+      TakeBatchApart(std::string("\x1a\x80\x80\x80\x80\x80\x00", 7)).ok());
+}
+
+TEST(TakeBatchApart, StopsAtTooManyCommands) {
+  std::string bytes;
+  for (int i = 0; i < 2 * limits::kBatchCommandsMax; ++i) {
+    bytes += std::string("\x1a\x00", 2);
+  }
+  const absl::StatusOr<BatchParts> parts = TakeBatchApart(bytes);
+  ASSERT_TRUE(parts.ok());
+  EXPECT_EQ(parts->commands.size(), size_t{limits::kBatchCommandsMax} + 1);
+  EXPECT_FALSE(CommandsFromBytes(parts->commands).ok());
 }
 
 // Whatever it takes, the message would have said the same.

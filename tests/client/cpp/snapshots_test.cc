@@ -291,8 +291,7 @@ class RealSnapshotsTest : public testing::Test {
 TEST_F(RealSnapshotsTest, TakesReadsListsAndDeletes) {
   Session lab = *client_->CreateSession({.id = "lab"});
   Map(lab);
-  const auto now =
-      lab.CreateSnapshot({.id = "now", .display_name = "One page"});
+  auto now = lab.CreateSnapshot({.id = "now", .display_name = "One page"});
   ASSERT_TRUE(now.ok()) << now.status();
   EXPECT_EQ(now->name(), "sessions/lab/snapshots/now");
   EXPECT_EQ(now->revision(), 1);
@@ -300,6 +299,8 @@ TEST_F(RealSnapshotsTest, TakesReadsListsAndDeletes) {
   const auto first = lab.CreateSnapshot({.revision = 0});
   ASSERT_TRUE(first.ok()) << first.status();
   EXPECT_EQ(first->revision(), 0);
+  EXPECT_TRUE(now->has_session_pause());
+  now->clear_session_pause();  // it is not kept
   EXPECT_EQ(lab.GetSnapshot("now")->SerializeAsString(),
             now->SerializeAsString());
   EXPECT_EQ(lab.GetSnapshot(now->name())->name(), now->name());

@@ -117,6 +117,19 @@ TEST(AccessMany, OneValueStandsForAllEntries) {
 
 // --- What it answers.
 
+TEST(AccessMany, AnswersTheByteAsItWasWhenItWasReadLast) {
+  Sim s;
+  s.Run("map 0-8 rw");
+  s.Do(AccessMany{.addr = {At(0), At(0) + 1}, .kind = {kWrite}, .value = "ab"});
+  // All of it is in the TLB by now.
+  const Outcome out =
+      s.Do(AccessMany{.addr = {At(0) + 1, At(0), At(0) + 1, At(0)},
+                      .kind = {kRead, kRead, kWrite, kWrite},
+                      .value = "--cd"});
+  EXPECT_EQ(out.value, 'a');
+  EXPECT_EQ(s.Do(AccessMany{.addr = {At(0)}, .kind = {kRead}}).value, 'd');
+}
+
 TEST(AccessMany, SaysWhichEntriesFaulted) {
   Sim s;
   s.File("/cold", 2, kOpenBoth, FsType::kExt4, /*cached=*/false);
