@@ -123,7 +123,8 @@ size_t EntryBytes(const Entry& entry) {
 void PackEntries(absl::Span<const Entry* const> entries, std::string& out) {
   constexpr size_t kNumbersBytes = 20;  // of an entry, and more is no harm
   size_t bytes = out.size();
-  for (const Entry* entry : entries) bytes += EntryBytes(*entry) + kNumbersBytes;
+  for (const Entry* entry : entries)
+    bytes += EntryBytes(*entry) + kNumbersBytes;
   out.reserve(bytes);
   Senders senders(entries);
   senders.PutNames(out);
