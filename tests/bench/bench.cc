@@ -26,13 +26,6 @@
 namespace faultline::bench {
 namespace {
 
-// The bounds that are promised: of the kernel's time, how much we may take.
-std::optional<double> Wanted(const std::string& name) {
-  if (name == "anonymous_write_fault" || name == "mmap_munmap") return 0.1;
-  if (name == "fork_256mib") return 0.2;
-  return std::nullopt;
-}
-
 // What a server does under a load of its own kind.
 struct ServerMeasurement {
   const char* name;
@@ -85,10 +78,12 @@ bool Report(const Comparison& result) {
 bool RunMachine(std::vector<Row> rows, const ComparisonLimits& limits) {
   bool all_met = true;
   for (Row& row : rows) {
-    const std::string name = row.measurement->name;
-    const Comparison result = Compare(
-        name, row.measurement->unit, Wanted(name), OurMeasurement(name),
+    const NativeMeasurement& measurement = *row.measurement;
+    Comparison result = Compare(
+        measurement.name, measurement.unit, measurement.wanted,
+        OurMeasurement(measurement.name),
         [&] { return row.reference->Measure(); }, limits);
+    result.wanted_of = measurement.wanted_of;
     all_met = Report(result) && all_met;
     row.reference.reset();
   }

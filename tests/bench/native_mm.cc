@@ -13,6 +13,8 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
+#include <random>
 #include <utility>
 
 namespace faultline::bench {
@@ -99,10 +101,7 @@ ForkTimes TimeFork() {
 }
 
 // Areas that do not touch do not merge.
-void MapManyOnce() {
-  static bool mapped = false;
-  if (mapped) return;
-  mapped = true;
+char* MapMany() {
   const size_t span = kManyVmas * 2 * kPageBytes;
   char* area = MapOrDie(nullptr, span, PROT_NONE, kAnonymous | MAP_NORESERVE);
   UnmapOrDie(area, span);
@@ -110,6 +109,23 @@ void MapManyOnce() {
     MapOrDie(area + static_cast<size_t>(i) * 2 * kPageBytes, kPageBytes,
              PROT_READ | PROT_WRITE, kAnonymous | MAP_FIXED_NOREPLACE);
   }
+  return area;
+}
+
+char* MapManyOnce() {
+  static char* const area = MapMany();
+  return area;
+}
+
+// VmPTE of /proc/self/status.
+double PageTableBytes() {
+  std::ifstream status("/proc/self/status");
+  std::string word;
+  while (status >> word) {
+    double kib = 0;
+    if (word == "VmPTE:" && status >> kib) return kib * 1024;
+  }
+  Die("bench: no VmPTE in /proc/self/status");
 }
 
 [[noreturn]] void Serve(const NativeMeasurement& measurement, int requests,
@@ -242,18 +258,68 @@ double MremapMove1MiB() {
   return (end - start) / kMoveCalls;
 }
 
+double FindVmaAmong60000() {
+  static char* const area = MapManyOnce();
+  static const std::vector<uint32_t> which =
+      RandomNumbers(kFindCalls, kManyVmas);
+  const double start = NowNs();
+  for (const uint32_t i : which) {
+    if (msync(area + size_t{i} * 2 * kPageBytes, kPageBytes, MS_ASYNC) != 0) {
+      Die("bench: msync");
+    }
+  }
+  return (NowNs() - start) / kFindCalls;
+}
+
+double TlbHitAccess() {
+  static volatile char* const area = MapAnonymous(kHitPages * kPageBytes);
+  static const std::vector<uint32_t> where =
+      RandomNumbers(kHitAccesses, kHitPages * kPageBytes);
+  const double start = NowNs();
+  for (const uint32_t i : where) {
+    if (i % 3 == 0) {
+      area[i] = 1;
+    } else {
+      static_cast<void>(area[i]);
+    }
+  }
+  return (NowNs() - start) / kHitAccesses;
+}
+
+double BytesPerPage() {
+  constexpr double kStructPageBytes = 64;
+  const double before = PageTableBytes();
+  char* area = MapAnonymous(kResidentBytes);
+  WritePages(area, kResidentBytes);
+  const double tables = PageTableBytes() - before;
+  UnmapOrDie(area, kResidentBytes);
+  return kStructPageBytes + tables / Pages(kResidentBytes);
+}
+
+std::vector<uint32_t> RandomNumbers(int count, uint32_t below) {
+  std::mt19937 random(1);
+  std::vector<uint32_t> numbers(static_cast<size_t>(count));
+  for (uint32_t& number : numbers) number = random() % below;
+  return numbers;
+}
+
 const std::vector<NativeMeasurement>& NativeMeasurements() {
+  constexpr double kFault = 1.0 / 15;
   static const auto& all = *new std::vector<NativeMeasurement>{
-      {"anonymous_write_fault", "ns/fault", AnonymousWriteFault},
-      {"fork_256mib", "ns/fork", Fork256MiB},
-      {"mmap_munmap", "ns/pair", MmapMunmapPair},
-      {"zero_page_read_fault", "ns/fault", ZeroPageReadFault},
-      {"cow_write_fault", "ns/fault", CopyOnWriteFault},
-      {"fork_exit_wait_256mib", "ns/fork", ForkExitWait256MiB},
-      {"munmap_256mib", "ns/call", Munmap256MiB},
-      {"mprotect_split_merge", "ns/pair", MprotectSplitMerge},
-      {"mmap_munmap_60000_vmas", "ns/pair", MmapMunmapPairAmong60000},
-      {"mremap_move_1mib", "ns/call", MremapMove1MiB},
+      {"anonymous_write_fault", "ns/fault", AnonymousWriteFault, kFault},
+      {"fork_256mib", "ns/fork", Fork256MiB, 0.2},
+      {"mmap_munmap", "ns/pair", MmapMunmapPair, 0.1},
+      {"zero_page_read_fault", "ns/fault", ZeroPageReadFault, 0.1},
+      {"cow_write_fault", "ns/fault", CopyOnWriteFault, kFault},
+      {"fork_exit_wait_256mib", "ns/fork", ForkExitWait256MiB, 0.2},
+      {"munmap_256mib", "ns/call", Munmap256MiB, 0.2},
+      {"mprotect_split_merge", "ns/pair", MprotectSplitMerge, 0.1},
+      {"mmap_munmap_60000_vmas", "ns/pair", MmapMunmapPairAmong60000, 0.1},
+      {"mremap_move_1mib", "ns/call", MremapMove1MiB, 0.1},
+      {"find_vma_60000", "ns/call", FindVmaAmong60000, 1},
+      {"tlb_hit_access", "ns/access", TlbHitAccess, 10, WantedOf::kOurs},
+      {"copy_machine_256mib", "ns/copy", Fork256MiB, 100e3, WantedOf::kOurs},
+      {"bytes_per_page", "B/page", BytesPerPage, 96, WantedOf::kOurs},
   };
   return all;
 }

@@ -1,14 +1,17 @@
 // What the real kernel needs for the calls that the benchmark compares. Each
-// function measures once, in nanoseconds, in the process that calls it: call
-// them in a small process of their own (ReferenceProcess), because a fork
+// function measures once, mostly in nanoseconds, in the process that calls it:
+// call them in a small process of their own (ReferenceProcess), because a fork
 // copies what the caller has mapped.
 
 #ifndef FAULTLINE_TESTS_BENCH_NATIVE_MM_H_
 #define FAULTLINE_TESTS_BENCH_NATIVE_MM_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
+
+#include "tests/bench/comparison.h"
 
 namespace faultline::bench {
 
@@ -22,10 +25,18 @@ inline constexpr int kManyVmasPairCalls = 5000;
 inline constexpr size_t kMoveBytes = size_t{1} << 20;
 inline constexpr int kMoveCalls = 200;
 
+inline constexpr int kFindCalls = 20000;
+// Accesses in one go, to so few pages that the TLB holds them.
+inline constexpr int kHitAccesses = 16384;
+inline constexpr int kHitPages = 64;
+
 struct NativeMeasurement {
   const char* name;
   const char* unit;  // "ns/fault", "ns/fork", ...
   double (*measure)();
+  // What is promised of ours.
+  double wanted;
+  WantedOf wanted_of = WantedOf::kRatio;
 };
 
 // All of them; names are unique.
@@ -58,6 +69,18 @@ double MprotectSplitMerge();
 // mremap that moves 1 MiB of written pages. Per call.
 double MremapMove1MiB();
 
+// msync of one untouched page of an area, which is finding it: any of 60,000,
+// in random order. Per call.
+double FindVmaAmong60000();
+// A load or store to a random one of few pages. Per access.
+double TlbHitAccess();
+// struct page and the page tables of each page of 256 MiB of zeros that were
+// written. Bytes per page.
+double BytesPerPage();
+
+// Numbers in no order, the same for both sides.
+std::vector<uint32_t> RandomNumbers(int count, uint32_t below);
+
 // A process for one measurement, forked while the caller is still small. It is
 // pinned to one CPU, uses no huge pages, and measures on request; the caller
 // may then grow. One process each, so that what one measurement leaves mapped
@@ -70,7 +93,7 @@ class ReferenceProcess {
   ReferenceProcess(const ReferenceProcess&) = delete;
   ReferenceProcess& operator=(const ReferenceProcess&) = delete;
 
-  // Measures once, in nanoseconds.
+  // Measures once.
   double Measure();
 
  private:

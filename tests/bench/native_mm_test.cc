@@ -14,7 +14,7 @@ TEST(NativeMm, EveryMeasurementAnswersFromItsOwnProcess) {
     EXPECT_TRUE(names.insert(measurement.name).second) << measurement.name;
     ReferenceProcess reference(measurement, 0);
     const double ns = reference.Measure();
-    EXPECT_GT(ns, 1) << measurement.name << " cannot be that fast";
+    EXPECT_GT(ns, 0.1) << measurement.name << " cannot be that fast";
     EXPECT_LT(ns, 60e9) << measurement.name;
   }
 }

@@ -1,11 +1,15 @@
 #include "tests/bench/our_mm.h"
 
+#include <malloc.h>
+
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
 #include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "server/machine/command.h"
 #include "server/machine/machine.h"
@@ -50,13 +54,25 @@ class Bench {
   void Unmap(uint64_t addr, uint64_t bytes) {
     Do(kParent, Munmap{.addr = addr, .length = bytes});
   }
-  void Touch(Pid pid, AccessKind kind, uint64_t addr, uint64_t bytes) {
+  void Touch(Pid pid, AccessKind kind, uint64_t addr, uint64_t bytes,
+             uint8_t value = 1) {
     Do(pid, Access{.kind = kind,
                    .addr = addr,
                    .count = bytes / kPageBytes,
                    .stride = kPageBytes,
-                   .value = 1});
+                   .value = value});
   }
+  // 60,000 areas of a page, with a hole of a page after each.
+  void MapMany() {
+    constexpr uint64_t kSpan = uint64_t{kManyVmas} * 2 * kPageBytes;
+    many_ = Map(kSpan);
+    Unmap(many_, kSpan);
+    for (uint64_t i = 0; i < kManyVmas; ++i) {
+      Map(kPageBytes, many_ + i * 2 * kPageBytes, kFixedNoReplace);
+    }
+  }
+  uint64_t many() const { return many_; }
+  const Machine& machine() const { return machine_; }
   Pid ForkParent() { return static_cast<Pid>(Do(kParent, Fork{})); }
   void ExitAndReap(Pid child) {
     Do(child, Exit{});
@@ -71,6 +87,7 @@ class Bench {
   }
 
   Machine machine_;
+  uint64_t many_ = 0;
 };
 
 double FirstTouch(Bench& bench, AccessKind kind) {
@@ -121,15 +138,6 @@ double MapUnmap(Bench& bench, int calls, uint64_t bytes) {
   return (NowNs() - start) / calls;
 }
 
-void MapMany(Bench& bench) {
-  const uint64_t span = uint64_t{kManyVmas} * 2 * kPageBytes;
-  const uint64_t area = bench.Map(span);
-  bench.Unmap(area, span);
-  for (uint64_t i = 0; i < kManyVmas; ++i) {
-    bench.Map(kPageBytes, area + i * 2 * kPageBytes, kFixedNoReplace);
-  }
-}
-
 double SplitMerge(Bench& bench) {
   const uint64_t area = bench.Map(16 * kPageBytes);
   const uint64_t middle = area + 8 * kPageBytes;
@@ -164,6 +172,63 @@ double Move(Bench& bench) {
   return (end - start) / kMoveCalls;
 }
 
+double FindVma(Bench& bench) {
+  static const std::vector<uint32_t> which =
+      RandomNumbers(kFindCalls, kManyVmas);
+  constexpr uint64_t kAsync = 1;
+  const double start = NowNs();
+  for (const uint32_t i : which) {
+    bench.Do(kParent, Msync{.addr = bench.many() + uint64_t{i} * 2 * kPageBytes,
+                            .length = kPageBytes,
+                            .flags = kAsync});
+  }
+  return (NowNs() - start) / kFindCalls;
+}
+
+// As one command, as a client sends it.
+double HitTlb(Bench& bench) {
+  AccessMany many;
+  many.base = bench.Map(kHitPages * kPageBytes);
+  bench.Touch(kParent, AccessKind::kWrite, many.base, kHitPages * kPageBytes);
+  for (const uint32_t i : RandomNumbers(kHitAccesses, kHitPages * kPageBytes)) {
+    many.addr.push_back(i);
+    many.kind.push_back(i % 3 == 0 ? AccessKind::kWrite : AccessKind::kRead);
+  }
+  many.value = std::string(1, '\1');
+  const uint64_t area = many.base;
+  bench.Do(kParent, many);  // the bytes that differ need memory
+  const double start = NowNs();
+  bench.Do(kParent, std::move(many));
+  const double end = NowNs();
+  bench.Unmap(area, kHitPages * kPageBytes);
+  return (end - start) / kHitAccesses;
+}
+
+double CopyMachine(Bench& bench) {
+  const uint64_t area = bench.Map(kResidentBytes);
+  bench.Touch(kParent, AccessKind::kWrite, area, kResidentBytes);
+  const double start = NowNs();
+  {
+    const Machine copy = bench.machine();
+    const double end = NowNs();
+    bench.Unmap(area, kResidentBytes);
+    return end - start;
+  }
+}
+
+// Of the host's memory, for pages that are written with zeros.
+double HostBytesPerPage(Bench&) {
+  Bench bench;
+  const uint64_t area = bench.Map(kResidentBytes);
+  const auto allocated = [] {
+    const struct mallinfo2 info = mallinfo2();
+    return static_cast<double>(info.uordblks + info.hblkhd);
+  };
+  const double before = allocated();
+  bench.Touch(kParent, AccessKind::kWrite, area, kResidentBytes, 0);
+  return (allocated() - before) / Pages(kResidentBytes);
+}
+
 using Measure = double (*)(Bench&);
 
 const std::map<std::string, Measure>& Measures() {
@@ -184,6 +249,10 @@ const std::map<std::string, Measure>& Measures() {
        }},
       {"mprotect_split_merge", SplitMerge},
       {"mremap_move_1mib", Move},
+      {"find_vma_60000", FindVma},
+      {"tlb_hit_access", HitTlb},
+      {"copy_machine_256mib", CopyMachine},
+      {"bytes_per_page", HostBytesPerPage},
   };
   return measures;
 }
@@ -193,7 +262,9 @@ const std::map<std::string, Measure>& Measures() {
 std::function<double()> OurMeasurement(const std::string& name) {
   const Measure measure = Measures().at(name);
   auto bench = std::make_shared<Bench>();
-  if (name == "mmap_munmap_60000_vmas") MapMany(*bench);
+  if (name == "mmap_munmap_60000_vmas" || name == "find_vma_60000") {
+    bench->MapMany();
+  }
   return [bench, measure] { return measure(*bench); };
 }
 

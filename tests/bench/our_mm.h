@@ -10,9 +10,9 @@
 
 namespace faultline::bench {
 
-// Measures `name` of NativeMeasurements() once, in nanoseconds, on a machine of
-// its own that lives as long as the function. Ends the program when a call
-// does not do what it must.
+// Measures `name` of NativeMeasurements() once, in its unit, on a machine of
+// its own that lives as long as the function. Ends the program when a call does
+// not do what it must.
 std::function<double()> OurMeasurement(const std::string& name);
 
 }  // namespace faultline::bench
