@@ -149,7 +149,21 @@ Errno Dontneed(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
   return Errno::kOk;
 }
 
-// madvise_free_single_vma(): pages become clean and may vanish.
+// Whether a locked VMA maps this anonymous page: then it is unevictable.
+bool MapsLocked(const Kernel& k, Pfn pfn) {
+  const Page& page = k.page(pfn);
+  bool locked = false;
+  ForEachAnonMapping(k, page, [&](const Vma& vma, VirtAddr addr) {
+    if (locked || !vma.Has(vm::kLocked)) return;
+    const PteRef ref = FindPte(k, k.mms[vma.mm], addr);
+    locked = ref.ok() && ReadPte(k, ref).present() &&
+             ReadPte(k, ref).pfn() == pfn;
+  });
+  return locked;
+}
+
+// madvise_free_single_vma(): pages become clean and may vanish, unless another
+// process locked them: folio_mark_lazyfree().
 Errno Free(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
   if (vma.Has(vm::kLocked | vm::kPfnMap) || !vma.anonymous()) {
     return Errno::kEINVAL;
@@ -162,8 +176,10 @@ Errno Free(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
     Page& page = k.page(pte.pfn());
     // Only a page that is dirty by itself must be mapped here alone.
     if (page.Is(page_flag::kDirty) && page.mapcount != 1) return;
-    page.flags &=
-        ~(page_flag::kDirty | page_flag::kReferenced | page_flag::kSwapBacked);
+    page.flags &= ~page_flag::kDirty;
+    if (page.mapcount == 1 || !MapsLocked(std::as_const(k), pte.pfn())) {
+      page.flags &= ~(page_flag::kReferenced | page_flag::kSwapBacked);
+    }
     if (pte.young() || pte.dirty()) {
       entry = pte.Without(Pte::kAccessed | Pte::kDirty).value();
       flush = true;

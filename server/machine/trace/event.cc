@@ -9,6 +9,9 @@ template <class... F>
 struct Overloaded : F... {
   using F::operator()...;
 };
+// Needed by compilers without C++20's deduction for aggregates (clang 14).
+template <class... F>
+Overloaded(F...) -> Overloaded<F...>;
 
 std::string Hex(uint64_t v) {
   char text[24];
