@@ -27,21 +27,6 @@ std::vector<Object> Files() {
           {.bytes = Pattern(2), .writable = false, .file = true}};
 }
 
-Machine MachineWithFiles() {
-  Machine machine(MachineConfig{});
-  for (int file = 0; file < 3; ++file) {
-    CreateFile create;
-    create.path = PathOf(file);
-    create.size = kFilePages * kPageSize;
-    create.content = FileContent::kPattern;
-    create.seed = static_cast<uint64_t>(file);
-    machine.Apply({0, create});
-    const uint64_t read_write = file == kReadOnlyFd - kReadWriteFd ? 0 : 2;
-    machine.Apply({1, Open{PathOf(file), read_write, kReadWriteFd + file}});
-  }
-  return machine;
-}
-
 std::string Hex(uint64_t value) {
   std::ostringstream out;
   out << "0x" << std::hex << value;
@@ -132,6 +117,21 @@ std::string FirstDifference(const std::map<uint64_t, std::string>& model,
 }
 
 }  // namespace
+
+Machine MachineWithFiles() {
+  Machine machine(MachineConfig{});
+  for (int file = 0; file < 3; ++file) {
+    CreateFile create;
+    create.path = PathOf(file);
+    create.size = kFilePages * kPageSize;
+    create.content = FileContent::kPattern;
+    create.seed = static_cast<uint64_t>(file);
+    machine.Apply({0, create});
+    const uint64_t read_write = file == kReadOnlyFd - kReadWriteFd ? 0 : 2;
+    machine.Apply({1, Open{PathOf(file), read_write, kReadWriteFd + file}});
+  }
+  return machine;
+}
 
 Lockstep::Lockstep()
     : machine_(MachineWithFiles()), model_(kStartBrk, Files()) {}

@@ -20,6 +20,9 @@ inline constexpr uint64_t kStartBrk = 0x555555555000;
 inline constexpr int32_t kReadWriteFd = 3, kOtherFd = 4, kReadOnlyFd = 5;
 inline constexpr uint64_t kFilePages = 6;
 
+// A machine whose first process has those descriptors.
+Machine MachineWithFiles();
+
 class Lockstep {
  public:
   Lockstep();
