@@ -149,10 +149,11 @@ Errno Dontneed(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
   return Errno::kOk;
 }
 
-// Whether a locked VMA maps this anonymous page: then it is unevictable.
-bool MapsLocked(const Kernel& k, Pfn pfn) {
+// Whether this anonymous page is unevictable: where a locked VMA maps it.
+bool Unevictable(const Kernel& k, Pfn pfn) {
   const Page& page = k.page(pfn);
-  bool locked = false;
+  bool locked = page.Is(page_flag::kUnevictable);
+  if (page.mapcount == 1) return locked;  // here, where it is not locked
   ForEachAnonMapping(k, page, [&](const Vma& vma, VirtAddr addr) {
     if (locked || !vma.Has(vm::kLocked)) return;
     const PteRef ref = FindPte(k, k.mms[vma.mm], addr);
@@ -177,7 +178,7 @@ Errno Free(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
     // Only a page that is dirty by itself must be mapped here alone.
     if (page.Is(page_flag::kDirty) && page.mapcount != 1) return;
     page.flags &= ~page_flag::kDirty;
-    if (page.mapcount == 1 || !MapsLocked(std::as_const(k), pte.pfn())) {
+    if (!Unevictable(std::as_const(k), pte.pfn())) {
       page.flags &= ~(page_flag::kReferenced | page_flag::kSwapBacked);
     }
     if (pte.young() || pte.dirty()) {

@@ -284,9 +284,17 @@ void UnmapSource(Kernel& k, Remap& r) {
   if (vm_end > end) k.vmas[VmaLookup(k, r.mm, end)].flags |= vm::kAccount;
 }
 
-// dontunmap_complete()
+// dontunmap_complete(): clears VM_LOCKED of the whole source, and nobody
+// munlocks the pages that stay in it.
 void DontunmapComplete(Kernel& k, Remap& r, Id<Vma> fresh) {
   Vma& vma = k.vmas[r.vma];
+  if (vma.Has(vm::kLocked)) {
+    ForEachPte(k, r.mm, vma.start, vma.end, [&](VirtAddr, uint64_t& entry) {
+      const Pte pte(entry);
+      if (!pte.present() || pte.special()) return;
+      k.page(pte.pfn()).flags |= page_flag::kUnevictable;
+    });
+  }
   vma.flags &= ~vm::kLockedMask;
   if (fresh != r.vma && r.addr == vma.start && r.addr + r.old_len == vma.end) {
     UnlinkAnonVmas(k, vma);
