@@ -186,9 +186,8 @@ MaybeMismatch CompareStatus(const json& a, const json& b,
   for (const auto& [key, value] : keys.items()) {
     // `native` leaves it out when it had to map more than the script did.
     const json& real = native == Side::kA ? left : right;
-    if (native != Side::kNone && key == "VmPeak" && !real.contains(key)) {
-      continue;
-    }
+    const bool peak = key == "VmPeak" || key == "VmHWM";
+    if (native != Side::kNone && peak && !real.contains(key)) continue;
     if (Get(left, key.c_str()) != Get(right, key.c_str())) {
       return Mismatch{"status " + key, Show(Get(left, key.c_str())),
                       Show(Get(right, key.c_str()))};

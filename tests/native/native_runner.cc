@@ -486,8 +486,9 @@ void NativeRunner::DumpAll(const scenario::DumpParts& parts) {
     if (processes_[i] == nullptr) continue;
     scenario::DumpResult dump = dumper_.Dump(processes_[i]->pid(), parts);
     if (peak_is_ours_) {
-      std::erase_if(dump.status,
-                    [](const auto& field) { return field.first == "VmPeak"; });
+      std::erase_if(dump.status, [](const auto& field) {
+        return field.first == "VmPeak" || field.first == "VmHWM";
+      });
     }
     dump.number = number_;
     dump.process = static_cast<int>(i);

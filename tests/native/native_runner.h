@@ -76,7 +76,7 @@ class NativeRunner {
   std::map<std::string, uint64_t> labels_;
   scenario::OpResult last_;
   int number_ = 0;
-  bool peak_is_ours_ = false;  // mincore's vector may have raised VmPeak
+  bool peak_is_ours_ = false;  // mincore's vector may have raised both
 };
 
 }  // namespace faultline::native

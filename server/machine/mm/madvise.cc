@@ -14,6 +14,7 @@
 #include "server/machine/mm/mmap.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/rmap.h"
+#include "server/machine/mm/swap.h"
 #include "server/machine/mm/util.h"
 #include "server/machine/mm/vma.h"
 #include "server/machine/mm/vma_tree.h"
@@ -149,20 +150,6 @@ Errno Dontneed(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
   return Errno::kOk;
 }
 
-// Whether this anonymous page is unevictable: where a locked VMA maps it.
-bool Unevictable(const Kernel& k, Pfn pfn) {
-  const Page& page = k.page(pfn);
-  bool locked = page.Is(page_flag::kUnevictable);
-  if (page.mapcount == 1) return locked;  // here, where it is not locked
-  ForEachAnonMapping(k, page, [&](const Vma& vma, VirtAddr addr) {
-    if (locked || !vma.Has(vm::kLocked)) return;
-    const PteRef ref = FindPte(k, k.mms[vma.mm], addr);
-    locked = ref.ok() && ReadPte(k, ref).present() &&
-             ReadPte(k, ref).pfn() == pfn;
-  });
-  return locked;
-}
-
 // madvise_free_single_vma(): pages become clean and may vanish, unless another
 // process locked them: folio_mark_lazyfree().
 Errno Free(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
@@ -178,7 +165,7 @@ Errno Free(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
     // Only a page that is dirty by itself must be mapped here alone.
     if (page.Is(page_flag::kDirty) && page.mapcount != 1) return;
     page.flags &= ~page_flag::kDirty;
-    if (!Unevictable(std::as_const(k), pte.pfn())) {
+    if (!PageUnevictable(k, pte.pfn())) {
       page.flags &= ~(page_flag::kReferenced | page_flag::kSwapBacked);
     }
     if (pte.young() || pte.dirty()) {

@@ -1,17 +1,32 @@
 // Models mm/swap.c (v6.18): folio_mark_accessed().
 #include "server/machine/mm/swap.h"
 
+#include "server/machine/mm/pgtable.h"
+#include "server/machine/mm/rmap.h"
+
 namespace faultline {
 namespace {
 
-// Pages of ramfs are never reclaimed: AS_UNEVICTABLE.
-bool Unevictable(const Kernel& k, const Page& page) {
-  if (page.Is(page_flag::kUnevictable)) return true;
-  if (page.Is(page_flag::kAnon) || page.mapping == 0) return false;
-  return k.inodes[Id<Inode>(page.mapping)].fs == FsType::kRamfs;
+bool Maps(const Kernel& k, const Vma& vma, VirtAddr addr, Pfn pfn) {
+  const PteRef ref = FindPte(k, k.mms[vma.mm], addr);
+  return ref.ok() && ReadPte(k, ref).present() && ReadPte(k, ref).pfn() == pfn;
 }
 
 }  // namespace
+
+bool PageUnevictable(const Kernel& k, Pfn pfn) {
+  const Page& page = k.page(pfn);
+  if (page.Is(page_flag::kUnevictable)) return true;
+  if (page.mapping == 0) return false;
+  if (!page.Is(page_flag::kAnon)) {
+    return k.inodes[Id<Inode>(page.mapping)].fs == FsType::kRamfs;
+  }
+  bool locked = false;
+  ForEachAnonMapping(k, page, [&](const Vma& vma, VirtAddr addr) {
+    locked = locked || (vma.Has(vm::kLocked) && Maps(k, vma, addr, pfn));
+  });
+  return locked;
+}
 
 void MarkPageAccessed(Kernel& k, Pfn pfn, OnLru where) {
   Page& page = k.page(pfn);
@@ -19,7 +34,7 @@ void MarkPageAccessed(Kernel& k, Pfn pfn, OnLru where) {
   if (!page.Is(page_flag::kReferenced)) {
     page.flags |= page_flag::kReferenced;
   } else if (where == OnLru::kAny && !page.Is(page_flag::kActive) &&
-             !Unevictable(k, page)) {
+             !PageUnevictable(k, pfn)) {
     page.flags |= page_flag::kActive;
     page.flags &= ~page_flag::kReferenced;
   }

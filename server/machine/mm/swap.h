@@ -12,6 +12,10 @@ namespace faultline {
 // it.
 enum class OnLru : uint8_t { kAny, kUnevictable };
 
+// folio_test_unevictable(): reclaim will not look at it, because it is of a
+// ramfs (AS_UNEVICTABLE) or a locked VMA maps it.
+bool PageUnevictable(const Kernel& k, Pfn pfn);
+
 // folio_mark_accessed(): inactive, unreferenced -> inactive, referenced ->
 // active, unreferenced -> active, referenced.
 void MarkPageAccessed(Kernel& k, Pfn pfn, OnLru where = OnLru::kAny);
