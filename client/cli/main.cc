@@ -142,6 +142,7 @@ int Main(int argc, char** argv, const Hooks& hooks) {
   AddCat(app, context);
   AddShow(app, context);
   AddExport(app, context);
+  AddMm(app, context);
   AddReplay(app, context);
   AddVerify(app, context);
   AddWatch(app, context);

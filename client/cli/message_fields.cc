@@ -140,7 +140,8 @@ std::string SignalText(int signal) {
 }
 
 bool ReturnsAddress(const v1::Command& command) {
-  return command.has_mmap() || command.has_mremap() || command.has_brk();
+  return command.has_mmap() || command.has_mremap() || command.has_brk() ||
+         command.has_malloc() || command.has_calloc() || command.has_realloc();
 }
 
 }  // namespace faultline::cli

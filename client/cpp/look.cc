@@ -46,6 +46,70 @@ absl::StatusOr<std::string> Look::ReadProcAt(absl::string_view path,
   return bytes;
 }
 
+template <class Request, class Response>
+absl::Status Look::Ask(grpc::Status (v1::InspectService::StubInterface::*rpc)(
+                           grpc::ClientContext*, const Request&, Response*),
+                       Request& request, Response* response) const {
+  request.set_session(session_);
+  if (at_revision_) request.set_at_revision(*at_revision_);
+  return connection_->Call(at_revision_ ? kLongDeadline : kDefaultDeadline,
+                           Repeat::kYes, [&](grpc::ClientContext& context) {
+                             return (connection_->inspect().*rpc)(
+                                 &context, request, response);
+                           });
+}
+
+template <class Request, class Response, class Add>
+absl::StatusOr<Response> Look::AskParts(
+    grpc::Status (v1::InspectService::StubInterface::*rpc)(grpc::ClientContext*,
+                                                           const Request&,
+                                                           Response*),
+    uint32_t pid, Add add) const {
+  Request request;
+  request.set_pid(pid);
+  Response whole;
+  while (true) {
+    Response part;
+    absl::Status status = Ask(rpc, request, &part);
+    if (!status.ok()) return status;
+    add(part, &whole);
+    if (part.next_page_token().empty()) return whole;
+    request.set_page_token(part.next_page_token());
+    // The past stands still by itself.
+    if (!at_revision_) request.set_expected_revision(part.revision());
+  }
+}
+
+absl::StatusOr<v1::MmStruct> Look::Mm(uint32_t pid) const {
+  v1::GetMmRequest request;
+  request.set_pid(pid);
+  v1::GetMmResponse response;
+  absl::Status status =
+      Ask(&v1::InspectService::StubInterface::GetMm, request, &response);
+  if (!status.ok()) return status;
+  return response.mm();
+}
+
+absl::StatusOr<v1::GetVmaTreeResponse> Look::VmaTree(uint32_t pid) const {
+  return AskParts(
+      &v1::InspectService::StubInterface::GetVmaTree, pid,
+      [](const v1::GetVmaTreeResponse& part, v1::GetVmaTreeResponse* whole) {
+        whole->set_revision(part.revision());
+        *whole->mutable_tree() = part.tree();
+        whole->mutable_nodes()->MergeFrom(part.nodes());
+      });
+}
+
+absl::StatusOr<v1::ListChunksResponse> Look::Chunks(uint32_t pid) const {
+  return AskParts(
+      &v1::InspectService::StubInterface::ListChunks, pid,
+      [](const v1::ListChunksResponse& part, v1::ListChunksResponse* whole) {
+        whole->set_revision(part.revision());
+        *whole->mutable_heap() = part.heap();
+        whole->mutable_chunks()->MergeFrom(part.chunks());
+      });
+}
+
 absl::StatusOr<v1::ReadProcResponse> Look::ReadPart(
     const v1::ReadProcRequest& request) const {
   v1::ReadProcResponse response;

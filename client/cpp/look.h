@@ -41,7 +41,27 @@ class Look {
                                          uint64_t offset,
                                          uint64_t length) const;
 
+  // The mm_struct of a process: every field that 2.6.32 had. NOT_FOUND when
+  // there is no such process.
+  absl::StatusOr<v1::MmStruct> Mm(uint32_t pid) const;
+  // The red-black tree of its VMAs, whole, read at one revision.
+  absl::StatusOr<v1::GetVmaTreeResponse> VmaTree(uint32_t pid) const;
+  // Its heap with every chunk, read at one revision.
+  absl::StatusOr<v1::ListChunksResponse> Chunks(uint32_t pid) const;
+
  private:
+  // Asks an rpc of InspectService, at the revision of this look.
+  template <class Request, class Response>
+  absl::Status Ask(grpc::Status (v1::InspectService::StubInterface::*rpc)(
+                       grpc::ClientContext*, const Request&, Response*),
+                   Request& request, Response* response) const;
+  // The same, part after part; the response is the last with what `add` takes
+  // from those before it.
+  template <class Request, class Response, class Add>
+  absl::StatusOr<Response> AskParts(
+      grpc::Status (v1::InspectService::StubInterface::*rpc)(
+          grpc::ClientContext*, const Request&, Response*),
+      uint32_t pid, Add add) const;
   absl::StatusOr<v1::ReadProcResponse> ReadPart(
       const v1::ReadProcRequest& request) const;
 

@@ -103,6 +103,11 @@ absl::StatusOr<v1::Outcome> Session::Call(const v1::Command& command,
     FAULTLINE_CALL(Sysctl, sysctl);
     FAULTLINE_CALL(ClearRefs, clear_refs);
     FAULTLINE_CALL(Tick, tick);
+    FAULTLINE_CALL(Malloc, malloc);
+    FAULTLINE_CALL(Calloc, calloc);
+    FAULTLINE_CALL(Realloc, realloc);
+    FAULTLINE_CALL(Free, free);
+    FAULTLINE_CALL(Mallopt, mallopt);
     case v1::Command::OP_NOT_SET:
       break;
   }

@@ -97,8 +97,9 @@ class Session {
   }
 
   // Looks into the machine (client/cpp/look.h) as it was after a revision, of a
-  // closed session too; ReadProc and ReadProcAt look at it as it is.
+  // closed session too; Now, ReadProc and ReadProcAt look at it as it is.
   Look At(int64_t revision) const { return Look(connection_, name_, revision); }
+  Look Now() const { return Look(connection_, name_, absl::nullopt); }
   absl::StatusOr<std::string> ReadProc(absl::string_view path) const {
     return Now().ReadProc(path);
   }
@@ -154,8 +155,6 @@ class Session {
   std::string SnapshotName(absl::string_view snapshot) const;
 
  private:
-  Look Now() const { return Look(connection_, name_, absl::nullopt); }
-
   std::shared_ptr<Connection> connection_;
   std::string name_;
   int64_t revision_;

@@ -181,6 +181,20 @@ FL_FIELDS(Sysctl) {
   FL_FIELD(value);
 }
 FL_FIELDS(ClearRefs) { FL_FIELD(type); }
+FL_FIELDS(Malloc) { FL_FIELD(size); }
+FL_FIELDS(Calloc) {
+  FL_FIELD(count);
+  FL_FIELD(size);
+}
+FL_FIELDS(Realloc) {
+  FL_FIELD(addr);
+  FL_FIELD(size);
+}
+FL_FIELDS(Free) { FL_FIELD(addr); }
+FL_FIELDS(Mallopt) {
+  FL_FIELD(param);
+  FL_FIELD(value);
+}
 FL_FIELDS(Tick) { FL_FIELD(nanoseconds); }
 
 #undef FL_FIELDS

@@ -38,6 +38,11 @@
   X(Sysctl, sysctl)             \
   X(Tick, tick)                 \
   X(AccessMany, access_many)    \
-  X(ClearRefs, clear_refs)
+  X(ClearRefs, clear_refs)      \
+  X(Malloc, malloc)             \
+  X(Calloc, calloc)             \
+  X(Realloc, realloc)           \
+  X(Free, free)                 \
+  X(Mallopt, mallopt)
 
 #endif  // FAULTLINE_SERVER_CODEC_OPERATIONS_H_

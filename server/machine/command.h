@@ -204,6 +204,27 @@ struct FreePages {
   uint64_t pfn = 0;
   uint32_t order = 0;
 };
+// malloc(3) and its relatives as glibc 2.36 does them over brk and mmap: what
+// the program's C library does, with its own accesses and system calls.
+struct Malloc {
+  uint64_t size = 0;
+};
+struct Calloc {
+  uint64_t count = 0;
+  uint64_t size = 0;
+};
+struct Realloc {
+  uint64_t addr = 0;
+  uint64_t size = 0;
+};
+struct Free {
+  uint64_t addr = 0;
+};
+// mallopt(3): M_*.
+struct Mallopt {
+  int32_t param = 0;
+  int32_t value = 0;
+};
 // A sysctl by its name, for example "vm.overcommit_memory".
 struct Sysctl {
   std::string name;
@@ -229,7 +250,8 @@ using Operation =
                  Mlockall, Munlockall, Msync, Mincore, SetVmaName, Access, Fork,
                  Clone, Execve, Exit, Wait, Kill, CreateFile, Open, Close, Read,
                  Write, Truncate, Fsync, Setrlimit, AllocPages, FreePages,
-                 Sysctl, Tick, AccessMany, ClearRefs>;
+                 Sysctl, Tick, AccessMany, ClearRefs, Malloc, Calloc, Realloc,
+                 Free, Mallopt>;
 
 struct Command {
   Pid pid = 1;  // who calls; 0: nobody (administration)

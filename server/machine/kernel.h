@@ -17,6 +17,7 @@
 #include "server/machine/hw/frames.h"
 #include "server/machine/hw/mmu.h"
 #include "server/machine/hw/tlb.h"
+#include "server/machine/malloc/malloc_types.h"
 #include "server/machine/mm/mm_types.h"
 #include "server/machine/mm/mmzone.h"
 #include "server/machine/mm/vmstat.h"
@@ -55,6 +56,7 @@ struct Kernel {
   Pool<Vma> vmas;
   Pool<AnonVma> anon_vmas;
   Pool<AnonVmaChain> anon_chains;
+  Pool<MallocState, 0> heaps;
   Pool<Inode, 2> inodes;
   Pool<File> open_files;
   Pool<Files, 2> files;
@@ -64,6 +66,7 @@ struct Kernel {
   Pid last_pid = 0;
   uint64_t last_ino = 0;
   Asid last_asid = 0;
+  Id<Mm> active_mm;  // of the task that ran last: what the CPU has loaded
 
   // The page table found last, by region: an accelerator without effect on any
   // result, forgotten when tables are freed.
@@ -92,7 +95,8 @@ struct Kernel {
        s.pgtable_levels, s.mem_map, s.zones, s.vmstat, s.zero_page,
        s.vdso_pages, s.totalram_pages, s.vm_committed, s.mms, s.vmas,
        s.anon_vmas, s.anon_chains, s.inodes, s.open_files, s.files, s.tasks,
-       s.pids, s.names, s.last_pid, s.last_ino, s.last_asid);
+       s.pids, s.names, s.last_pid, s.last_ino, s.last_asid, s.active_mm,
+       s.heaps);
   }
 
   template <class Body>

@@ -84,10 +84,19 @@ bool IsAdministration(const Operation& op) {
          std::holds_alternative<Tick>(op) || std::holds_alternative<Kill>(op);
 }
 
+// Does it run in the program until it needs the kernel?
+bool IsLibraryCall(const Operation& op) {
+  return std::holds_alternative<Malloc>(op) ||
+         std::holds_alternative<Calloc>(op) ||
+         std::holds_alternative<Realloc>(op) ||
+         std::holds_alternative<Free>(op) ||
+         std::holds_alternative<Mallopt>(op);
+}
+
 // Is it a system call? A program's loads and stores and the passing of time are
 // none.
 bool EntersKernel(const Operation& op) {
-  return !std::holds_alternative<Access>(op) &&
+  return !IsLibraryCall(op) && !std::holds_alternative<Access>(op) &&
          !std::holds_alternative<AccessMany>(op) &&
          !std::holds_alternative<Tick>(op);
 }
@@ -126,6 +135,9 @@ Machine::Machine(const MachineConfig& config) {
   for (const Sysctl& s : config.sysctls) {
     uint64_t* value = FindSysctl(k_.sysctl, s.name);
     if (value == nullptr) throw ConfigError("unknown sysctl " + s.name);
+    if (!SysctlAccepts(k_.sysctl, value, s.value)) {
+      throw ConfigError(s.name + " cannot be " + std::to_string(s.value));
+    }
     *value = s.value;
   }
   SetupPerZoneWmarks(k_);
@@ -161,6 +173,7 @@ Outcome Machine::Apply(const Command& command, EventLevel level) {
     if (!gone) {
       const Task& task = std::as_const(k_.tasks)[it->second];
       gone = task.state != TaskState::kRunning;
+      if (!gone) k_.active_mm = task.mm;
       out.min_flt = task.min_flt - min_flt;
       out.maj_flt = task.maj_flt - maj_flt;
     }
@@ -241,7 +254,8 @@ std::vector<Machine::SubsystemFingerprint> Machine::Fingerprints() const {
       {"vma", hash(k_.vmas)},
       {"rmap", hash(k_.anon_vmas, k_.anon_chains)},
       {"files", hash(k_.inodes, k_.open_files, k_.files, k_.names)},
-      {"tasks", hash(k_.tasks, k_.pids, k_.last_pid)},
+      {"heaps", hash(k_.heaps)},
+      {"tasks", hash(k_.tasks, k_.pids, k_.last_pid, k_.active_mm)},
   };
 }
 
@@ -262,7 +276,8 @@ const char* OperationName(const Operation& op) {
       "clone",       "execve",  "exit",         "wait",        "kill",
       "create_file", "open",    "close",        "read",        "write",
       "truncate",    "fsync",   "setrlimit",    "alloc_pages", "free_pages",
-      "sysctl",      "tick",    "access_many",  "clear_refs"};
+      "sysctl",      "tick",    "access_many",  "clear_refs",  "malloc",
+      "calloc",      "realloc", "free",         "mallopt"};
   static_assert(std::size(kNames) == std::variant_size_v<Operation>);
   return kNames[op.index()];
 }

@@ -38,6 +38,7 @@ uint64_t* FindSysctl(SysctlTable& t, std::string_view name) {
       {"vm.user_reserve_kbytes", &t.user_reserve_kbytes},
       {"vm.watermark_scale_factor", &t.watermark_scale_factor},
       {"vm.legacy_va_layout", &t.legacy_va_layout},
+      {"vm.unmapped_area", &t.unmapped_area},
       {"stack_guard_gap", &t.stack_guard_gap},
       {"fault_around_bytes", &t.fault_around_bytes},
       {"config.mem_soft_dirty", &t.mem_soft_dirty},
@@ -46,6 +47,11 @@ uint64_t* FindSysctl(SysctlTable& t, std::string_view name) {
     if (row.name == name) return row.value;
   }
   return nullptr;
+}
+
+bool SysctlAccepts(const SysctlTable& table, const uint64_t* sysctl,
+                   uint64_t value) {
+  return sysctl != &table.unmapped_area || value == 0 || value == kVersion2632;
 }
 
 }  // namespace faultline

@@ -40,6 +40,7 @@ struct SysctlTable {
   uint64_t user_reserve_kbytes = 0;
   uint64_t watermark_scale_factor = 10;
   uint64_t legacy_va_layout = 0;
+  uint64_t unmapped_area = 0;      // KERNEL_VERSION(2, 6, 32), or 0: its own
   uint64_t stack_guard_gap = 256;  // pages; the boot parameter
   uint64_t fault_around_bytes = 65536;
   uint64_t mem_soft_dirty = 0;  // CONFIG_MEM_SOFT_DIRTY: how it was built
@@ -47,6 +48,11 @@ struct SysctlTable {
 
 // A name the machine knows ("vm.overcommit_memory"), or nullptr.
 uint64_t* FindSysctl(SysctlTable& table, std::string_view name);
+// KERNEL_VERSION(2, 6, 32): what unmapped_area may be besides 0.
+inline constexpr uint64_t kVersion2632 = 2 << 16 | 6 << 8 | 32;
+// Is it a value that this sysctl, found in `table`, can have?
+bool SysctlAccepts(const SysctlTable& table, const uint64_t* sysctl,
+                   uint64_t value);
 
 }  // namespace faultline
 

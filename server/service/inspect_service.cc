@@ -9,17 +9,17 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "server/codec/mm_view.h"
 #include "server/codec/status_macros.h"
 #include "server/codec/utf8.h"
 #include "server/codec/view.h"
 #include "server/limits.h"
+#include "server/machine/malloc/heap_view.h"
 #include "server/machine/mm/vma_tree.h"
 #include "server/machine/proc/proc.h"
 
 namespace faultline {
 namespace {
-
-constexpr char kPageKind[] = "vmas";
 
 // --- ReadProc
 
@@ -110,35 +110,116 @@ absl::StatusOr<const Mm*> MmOfRequest(const Request& request,
   return mm;
 }
 
+// One part of what a process has many of, in the order of addresses.
+class Paging {
+ public:
+  // `kind` tells the tokens of one rpc from those of another.
+  template <class Request>
+  static absl::StatusOr<Paging> Of(const Request& request, const char* kind) {
+    Paging paging;
+    paging.kind_ = kind;
+    FL_ASSIGN_OR_RETURN(paging.size_,
+                        PageSize(request.page_size(), limits::kVmaPageDefault,
+                                 limits::kVmaPageMax));
+    paging.scope_ = absl::StrCat(request.session(), " ", request.pid());
+    if (request.has_at_revision()) {
+      absl::StrAppend(&paging.scope_, " ", request.at_revision());
+    }
+    FL_ASSIGN_OR_RETURN(const std::string cursor,
+                        PageCursor(request.page_token(), kind, paging.scope_));
+    if (!cursor.empty() && !absl::SimpleAtoi(cursor, &paging.from_)) {
+      return errors::InvalidField("page_token", "was not returned by this rpc");
+    }
+    return paging;
+  }
+
+  // The first address of this part.
+  uint64_t from() const { return from_; }
+  // Is this part full?
+  bool Full() const { return items_ == size_ || bytes_ > limits::kChunkBytes; }
+  void Count(size_t bytes) {
+    items_++;
+    bytes_ += bytes;
+  }
+  // The token of the part that begins at `address`.
+  std::string TokenAt(uint64_t address) const {
+    return PageToken(kind_, scope_, absl::StrCat(address));
+  }
+
+ private:
+  const char* kind_ = "";
+  int size_ = 0;
+  std::string scope_;
+  uint64_t from_ = 0;
+  int items_ = 0;
+  size_t bytes_ = 0;
+};
+
+// Calls add(vma), which returns the bytes that it added.
+template <class Request, class Response, class Add>
+absl::Status PartOfVmas(const Request& request, const MachineView& view,
+                        const char* kind, const Mm& mm, Response* response,
+                        Add add) {
+  FL_ASSIGN_OR_RETURN(Paging paging, Paging::Of(request, kind));
+  const Kernel& k = view.machine.kernel();
+  for (Id<Vma> at = LookupVma(k, mm, VirtAddr(paging.from())); at;
+       at = k.vmas[at].next) {
+    if (paging.Full()) {
+      response->set_next_page_token(paging.TokenAt(k.vmas[at].start.value()));
+      break;
+    }
+    paging.Count(add(k.vmas[at]));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ListVmasOf(const v1::ListVmasRequest& request,
                         const MachineView& view,
                         v1::ListVmasResponse* response) {
   FL_ASSIGN_OR_RETURN(const Mm* mm, MmOfRequest(request, view));
-  FL_ASSIGN_OR_RETURN(const int size,
-                      PageSize(request.page_size(), limits::kVmaPageDefault,
-                               limits::kVmaPageMax));
-  std::string scope = absl::StrCat(request.session(), " ", request.pid());
-  if (request.has_at_revision()) {
-    absl::StrAppend(&scope, " ", request.at_revision());
-  }
-  FL_ASSIGN_OR_RETURN(const std::string cursor,
-                      PageCursor(request.page_token(), kPageKind, scope));
-  uint64_t from = 0;
-  if (!cursor.empty() && !absl::SimpleAtoi(cursor, &from)) {
-    return errors::InvalidField("page_token", "was not returned by this rpc");
-  }
-  const Kernel& k = view.machine.kernel();
-  size_t bytes = 0;
-  for (Id<Vma> at = LookupVma(k, *mm, VirtAddr(from)); at;
-       at = k.vmas[at].next) {
-    if (response->vmas_size() == size || bytes > limits::kChunkBytes) {
-      response->set_next_page_token(
-          PageToken(kPageKind, scope, absl::StrCat(k.vmas[at].start.value())));
+  return PartOfVmas(request, view, "vmas", *mm, response, [&](const Vma& vma) {
+    VmaToProto(view.machine.kernel(), vma, response->add_vmas());
+    return response->vmas().rbegin()->ByteSizeLong();
+  });
+}
+
+absl::Status GetVmaTreeOf(const v1::GetVmaTreeRequest& request,
+                          const MachineView& view,
+                          v1::GetVmaTreeResponse* response) {
+  FL_ASSIGN_OR_RETURN(const Mm* mm, MmOfRequest(request, view));
+  VmaTreeToProto(view.machine.kernel(), *mm, response->mutable_tree());
+  return PartOfVmas(request, view, "tree", *mm, response, [&](const Vma& vma) {
+    VmaNodeToProto(view.machine.kernel(), vma, response->add_nodes());
+    return response->nodes().rbegin()->ByteSizeLong();
+  });
+}
+
+absl::Status GetMmOf(const v1::GetMmRequest& request, const MachineView& view,
+                     v1::GetMmResponse* response) {
+  FL_ASSIGN_OR_RETURN(const Mm* mm, MmOfRequest(request, view));
+  MmToProto(view.machine.kernel(), *mm, response->mutable_mm());
+  return absl::OkStatus();
+}
+
+absl::Status ListChunksOf(const v1::ListChunksRequest& request,
+                          const MachineView& view,
+                          v1::ListChunksResponse* response) {
+  FL_ASSIGN_OR_RETURN(const Mm* mm, MmOfRequest(request, view));
+  FL_ASSIGN_OR_RETURN(Paging paging, Paging::Of(request, "chunks"));
+  v1::Heap* heap = response->mutable_heap();
+  if (!mm->heap) return absl::OkStatus();
+  HeapToProto(view.machine.kernel(), *mm, heap);
+  HeapWalk walk(view.machine.kernel(), *mm, paging.from());
+  while (auto chunk = walk.Next()) {
+    if (paging.Full()) {
+      response->set_next_page_token(paging.TokenAt(chunk->mem));
       break;
     }
-    VmaToProto(k, k.vmas[at], response->add_vmas());
-    bytes += response->vmas().rbegin()->ByteSizeLong();
+    ChunkToProto(*chunk, response->add_chunks());
+    paging.Count(response->chunks().rbegin()->ByteSizeLong());
   }
+  heap->set_top_size(walk.TopSize());
+  heap->set_problem(walk.problem());
   return absl::OkStatus();
 }
 
@@ -173,6 +254,27 @@ grpc::ServerUnaryReactor* InspectServiceImpl::ListVmas(
     v1::ListVmasResponse* response) {
   return AnswerWithView(context_, context_.quick, context, request, response,
                         ListVmasOf);
+}
+
+grpc::ServerUnaryReactor* InspectServiceImpl::GetMm(
+    grpc::CallbackServerContext* context, const v1::GetMmRequest* request,
+    v1::GetMmResponse* response) {
+  return AnswerWithView(context_, context_.quick, context, request, response,
+                        GetMmOf);
+}
+
+grpc::ServerUnaryReactor* InspectServiceImpl::GetVmaTree(
+    grpc::CallbackServerContext* context, const v1::GetVmaTreeRequest* request,
+    v1::GetVmaTreeResponse* response) {
+  return AnswerWithView(context_, context_.quick, context, request, response,
+                        GetVmaTreeOf);
+}
+
+grpc::ServerUnaryReactor* InspectServiceImpl::ListChunks(
+    grpc::CallbackServerContext* context, const v1::ListChunksRequest* request,
+    v1::ListChunksResponse* response) {
+  return AnswerWithView(context_, context_.quick, context, request, response,
+                        ListChunksOf);
 }
 
 grpc::ServerUnaryReactor* InspectServiceImpl::WalkPageTable(

@@ -19,6 +19,17 @@ class InspectServiceImpl final : public v1::InspectService::CallbackService {
   grpc::ServerUnaryReactor* ListVmas(grpc::CallbackServerContext* context,
                                      const v1::ListVmasRequest* request,
                                      v1::ListVmasResponse* response) override;
+  grpc::ServerUnaryReactor* GetMm(grpc::CallbackServerContext* context,
+                                  const v1::GetMmRequest* request,
+                                  v1::GetMmResponse* response) override;
+  grpc::ServerUnaryReactor* GetVmaTree(
+      grpc::CallbackServerContext* context,
+      const v1::GetVmaTreeRequest* request,
+      v1::GetVmaTreeResponse* response) override;
+  grpc::ServerUnaryReactor* ListChunks(
+      grpc::CallbackServerContext* context,
+      const v1::ListChunksRequest* request,
+      v1::ListChunksResponse* response) override;
   grpc::ServerUnaryReactor* WalkPageTable(
       grpc::CallbackServerContext* context,
       const v1::WalkPageTableRequest* request,

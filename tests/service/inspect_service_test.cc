@@ -154,6 +154,9 @@ TEST_F(InspectServiceTest, EveryViewSaysWhenThereIsNoSuchSession) {
   check(v1::ListVmasRequest(), &Stub::ListVmas, v1::ListVmasResponse());
   check(v1::WalkPageTableRequest(), &Stub::WalkPageTable,
         v1::WalkPageTableResponse());
+  check(v1::GetMmRequest(), &Stub::GetMm, v1::GetMmResponse());
+  check(v1::GetVmaTreeRequest(), &Stub::GetVmaTree, v1::GetVmaTreeResponse());
+  check(v1::ListChunksRequest(), &Stub::ListChunks, v1::ListChunksResponse());
   check(v1::GetPageRequest(), &Stub::GetPage, v1::GetPageResponse());
   check(v1::ListZonesRequest(), &Stub::ListZones, v1::ListZonesResponse());
   check(v1::GetFreeAreasRequest(), &Stub::GetFreeAreas,

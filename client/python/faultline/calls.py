@@ -372,6 +372,29 @@ class Calls(Generic[Result]):
             "setrlimit", pid, resource=resource, soft=soft, hard=hard
         )
 
+    # --- The program's C library.
+
+    def malloc(self, size: int, *, pid: int = 1) -> Result:
+        """malloc(3) of glibc 2.36. Value: the address."""
+        return self._call("malloc", pid, size=size)
+
+    def calloc(self, count: int, size: int, *, pid: int = 1) -> Result:
+        """calloc(3): zeroed memory. Value: the address."""
+        return self._call("calloc", pid, count=count, size=size)
+
+    def realloc(self, addr: int, size: int, *, pid: int = 1) -> Result:
+        """realloc(3). Value: the address afterwards."""
+        return self._call("realloc", pid, addr=addr, size=size)
+
+    def free(self, addr: int, *, pid: int = 1) -> Result:
+        """free(3). Where the heap is damaged the program aborts: signal is
+        SIGABRT, data what glibc prints."""
+        return self._call("free", pid, addr=addr)
+
+    def mallopt(self, param: int, value: int, *, pid: int = 1) -> Result:
+        """mallopt(3): M_*. Value: 1, or 0 when it was refused."""
+        return self._call("mallopt", pid, param=param, value=value)
+
     def alloc_pages(self, order: int = 0, gfp: int = GFP_KERNEL) -> Result:
         """alloc_pages(): 2**order frames. Value: the first one's number."""
         return self._call("alloc_pages", 0, order=order, gfp=gfp)

@@ -65,11 +65,34 @@ class Look:
         """The VMAs of a process."""
         request = v1.ListVmasRequest(pid=pid, page_size=_VMA_PAGE)
         vmas: list[Vma] = []
+        for part in self._parts("ListVmas", request):
+            vmas.extend(map(Vma.from_proto, part.vmas))
+        return AddressSpace(self.name, pid, part.revision, vmas)
+
+    def mm(self, *, pid: int = 1) -> v1.MmStruct:
+        """The mm_struct of a process: every field that 2.6.32 had."""
+        return self._ask("GetMm", v1.GetMmRequest(pid=pid)).mm
+
+    def vma_tree(
+        self, *, pid: int = 1
+    ) -> tuple[v1.VmaTree, list[v1.VmaNode]]:
+        """The red-black tree of VMAs, and its nodes by address."""
+        request = v1.GetVmaTreeRequest(pid=pid, page_size=_VMA_PAGE)
+        parts = list(self._parts("GetVmaTree", request))
+        return parts[0].tree, [node for part in parts for node in part.nodes]
+
+    def chunks(self, *, pid: int = 1) -> tuple[v1.Heap, list[v1.Chunk]]:
+        """The heap of a process, and its chunks by address."""
+        request = v1.ListChunksRequest(pid=pid, page_size=_VMA_PAGE)
+        parts = list(self._parts("ListChunks", request))
+        return parts[-1].heap, [c for part in parts for c in part.chunks]
+
+    def _parts(self, rpc: str, request):
         while True:
-            response = self._ask("ListVmas", request)
-            vmas.extend(map(Vma.from_proto, response.vmas))
+            response = self._ask(rpc, request)
+            yield response
             if not response.next_page_token:
-                return AddressSpace(self.name, pid, response.revision, vmas)
+                return
             request.page_token = response.next_page_token
             if self.at_revision is None:
                 request.expected_revision = response.revision

@@ -100,6 +100,16 @@ interface DescribedCalls {
   fsync: Call<"fsync">;
   /** setrlimit(2). */
   setrlimit: Call<"setrlimit">;
+  /** malloc(3) of the program's C library. `value`: the address. */
+  malloc: Call<"malloc">;
+  /** calloc(3): zeroed memory. `value`: the address. */
+  calloc: Call<"calloc">;
+  /** realloc(3). `value`: the address afterwards. */
+  realloc: Call<"realloc">;
+  /** free(3); a damaged heap aborts the program: `signal` is SIGABRT. */
+  free: Call<"free">;
+  /** mallopt(3): M_*. `value`: 1, or 0 when it was refused. */
+  mallopt: Call<"mallopt">;
   /** alloc_pages(): `value`: the first page frame number. */
   allocPages: Call<"allocPages">;
   /** __free_pages(). */

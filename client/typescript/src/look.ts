@@ -5,11 +5,15 @@ import type { MessageShape } from "@bufbuild/protobuf";
 import { build, toInt64 } from "./arguments.js";
 import type { Connection, RpcSettings } from "./connection.js";
 import { makeError } from "./errors.js";
+import type { Chunk, Heap } from "./gen/faultline/v1/heap_pb.js";
 import {
   type FreeAreas,
   GetFreeAreasRequestSchema,
+  GetMmRequestSchema,
   GetPageRequestSchema,
+  GetVmaTreeRequestSchema,
   InspectService,
+  ListChunksRequestSchema,
   ListVmasRequestSchema,
   ListZonesRequestSchema,
   type Page,
@@ -18,6 +22,11 @@ import {
   WalkPageTableRequestSchema,
   type Zone,
 } from "./gen/faultline/v1/inspect_pb.js";
+import type {
+  MmStruct,
+  VmaNode,
+  VmaTree,
+} from "./gen/faultline/v1/mm_struct_pb.js";
 import type { Integer } from "./integers.js";
 import { Mapping } from "./mapping.js";
 import { errnoName } from "./outcome.js";
@@ -134,6 +143,71 @@ export class Look {
         expectedRevision = revision;
       }
       return rows;
+    });
+  }
+
+  /** The mm_struct of a process: every field that 2.6.32 had. */
+  async mm({ pid = 1, ...rpc }: ProcessSettings = {}): Promise<MmStruct> {
+    const request = build(GetMmRequestSchema, { ...this.#when(), pid });
+    const { mm } = await this.connection.unary(method.getMm, request, rpc);
+    return mm!;
+  }
+
+  /** The red-black tree of VMAs, and its nodes by address. */
+  vmaTree({ pid = 1, ...rpc }: ProcessSettings = {}): Promise<{
+    tree: VmaTree;
+    nodes: VmaNode[];
+  }> {
+    return atOneRevision(async () => {
+      const nodes: VmaNode[] = [];
+      let tree: VmaTree | undefined;
+      let expectedRevision: bigint | undefined;
+      const all = pages((pageToken) =>
+        this.connection.unary(
+          method.getVmaTree,
+          build(GetVmaTreeRequestSchema, {
+            ...this.#when(expectedRevision),
+            pid,
+            pageToken,
+          }),
+          rpc,
+        ),
+      );
+      for await (const part of all) {
+        tree = part.tree;
+        nodes.push(...part.nodes);
+        expectedRevision = part.revision;
+      }
+      return { tree: tree!, nodes };
+    });
+  }
+
+  /** The heap of a process, and its chunks by address. */
+  chunks({ pid = 1, ...rpc }: ProcessSettings = {}): Promise<{
+    heap: Heap;
+    chunks: Chunk[];
+  }> {
+    return atOneRevision(async () => {
+      const chunks: Chunk[] = [];
+      let heap: Heap | undefined;
+      let expectedRevision: bigint | undefined;
+      const all = pages((pageToken) =>
+        this.connection.unary(
+          method.listChunks,
+          build(ListChunksRequestSchema, {
+            ...this.#when(expectedRevision),
+            pid,
+            pageToken,
+          }),
+          rpc,
+        ),
+      );
+      for await (const part of all) {
+        heap = part.heap;
+        chunks.push(...part.chunks);
+        expectedRevision = part.revision;
+      }
+      return { heap: heap!, chunks };
     });
   }
 

@@ -4,6 +4,7 @@
 // succeeds.
 #include "server/machine/mm/clear_refs.h"
 
+#include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/pgtable.h"
 
 namespace faultline {
@@ -43,6 +44,7 @@ void ClearReferenced(Kernel& k, uint64_t& entry) {
 
 Errno DoClearRefs(Kernel& k, Mm& mm, uint32_t type) {
   if (type < kAll || type > kMmHiwaterRss) return Errno::kEINVAL;
+  MmapWriteLock(mm);
   if (type == kMmHiwaterRss) {
     mm.hiwater_rss = mm.ShownRssPages();  // reset_mm_hiwater_rss()
     return Errno::kOk;

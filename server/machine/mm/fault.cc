@@ -8,6 +8,7 @@
 #include "server/machine/hw/cost.h"
 #include "server/machine/mm/memory.h"
 #include "server/machine/mm/mmap.h"
+#include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/vma_tree.h"
 
@@ -65,7 +66,10 @@ UserAccess HandleFault(Kernel& k, Mm& mm, VirtAddr addr, uint32_t code) {
   k.clock_ns += cost::kFaultEntry;
   k.Emit(EventLevel::kFaults, PageFaultUser{addr.value(), code});
   Id<Vma> id;
-  if (addr.value() < mm.task_size) id = FindVmaForFault(k, mm, addr);
+  if (addr.value() < mm.task_size) {
+    MmapReadLock(mm);
+    id = FindVmaForFault(k, mm, addr);
+  }
   if (!id) return {Pfn(), Refuse(k, addr, kSigsegv, kSegvMaperr)};
   Vma& vma = k.vmas[id];
   if (AccessError(vma, code)) {
@@ -120,6 +124,7 @@ Errno WriteUser(Kernel& k, Mm& mm, VirtAddr addr, uint64_t length, F f) {
     const Cr3 cr3 = mm.cr3(k.pgtable_levels);
     Translation t = k.mmu().Walk(cr3, addr, MmuAccess::kWrite);
     if (!t.ok()) {
+      MmapReadLock(mm);
       uint32_t status =
           HandleMmFault(k, k.vmas[id], addr.Floor(), FaultAccess::kWrite);
       if (status & vm_fault::kError) return Errno::kEFAULT;

@@ -7,6 +7,7 @@
 
 #include "server/machine/mm/filemap.h"
 #include "server/machine/mm/mmap.h"
+#include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/swap.h"
 #include "server/machine/mm/util.h"
@@ -58,6 +59,7 @@ Errno MmPopulate(Kernel& k, Mm& mm, VirtAddr start, uint64_t length,
                  OnError on_error) {
   VirtAddr end = start + length;
   if (end <= start) return Errno::kOk;
+  MmapReadLock(mm);
   Id<Vma> at = FindVmaIntersection(k, mm, start, end);
   while (at && k.vmas[at].start < end) {
     Vma& vma = k.vmas[at];

@@ -12,6 +12,7 @@
 #include "server/machine/mm/gup.h"
 #include "server/machine/mm/memory.h"
 #include "server/machine/mm/mmap.h"
+#include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/rmap.h"
 #include "server/machine/mm/swap.h"
@@ -298,6 +299,24 @@ Errno VmaBehavior(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
   return UpdateVma(k, vma, start, end, flags, vma.name, changed);
 }
 
+// madvise_lock(): the advice that needs more than to look at VMAs.
+bool ChangesVmas(int32_t advice) {
+  switch (advice) {
+    case kWillneed:
+    case kRemove:
+    case kCold:
+    case kPageout:
+    case kFree:
+    case kDontneed:
+    case kDontneedLocked:
+    case kPopulateRead:
+    case kPopulateWrite:
+      return false;
+    default:
+      return true;
+  }
+}
+
 // madvise_walk_vmas()
 template <class Visit>
 Errno WalkVmas(Kernel& k, Mm& mm, VirtAddr start, VirtAddr end, Visit visit) {
@@ -332,6 +351,7 @@ Errno DoMadvise(Kernel& k, Mm& mm, uint64_t addr, uint64_t length,
   VirtAddr start(addr), end(addr + bytes);
   if (end < start) return Errno::kEINVAL;
   if (end == start) return Errno::kOk;
+  ChangesVmas(advice) ? MmapWriteLock(mm) : MmapReadLock(mm);
   const bool populates = advice == kPopulateRead || advice == kPopulateWrite;
   if (populates && k.quirks.populate_stops_at_hole) {
     return Populate(k, mm, start, end, advice == kPopulateWrite);
@@ -363,6 +383,7 @@ Errno SetAnonVmaName(Kernel& k, Mm& mm, uint64_t addr, uint64_t length,
   VirtAddr start(addr), end(addr + bytes);
   if (end < start) return Errno::kEINVAL;
   if (end == start) return Errno::kOk;
+  MmapWriteLock(mm);
   return WalkVmas(k, mm, start, end,
                   [&](Vma& vma, VirtAddr from, VirtAddr to, Id<Vma>* changed) {
                     if (vma.file) return Errno::kEBADF;

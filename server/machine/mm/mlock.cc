@@ -6,6 +6,7 @@
 
 #include "server/machine/mm/gup.h"
 #include "server/machine/mm/mmap.h"
+#include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/vma.h"
 #include "server/machine/mm/vma_tree.h"
 
@@ -77,6 +78,7 @@ Errno DoMlock(Kernel& k, Mm& mm, uint64_t addr, uint64_t length,
   constexpr uint64_t kMlockOnfault = 1;
   if (flags & ~kMlockOnfault) return Errno::kEINVAL;
   if (!CanDoMlock(k)) return Errno::kEPERM;
+  MmapWriteLock(mm);
   uint64_t bytes = PageAlign(length + (addr & ~kPageMask));
   VirtAddr start(addr & kPageMask);
   uint64_t limit = k.Current().rlim[kRlimitMemlock].soft >> kPageShift;
@@ -92,6 +94,7 @@ Errno DoMlock(Kernel& k, Mm& mm, uint64_t addr, uint64_t length,
 }
 
 Errno DoMunlock(Kernel& k, Mm& mm, uint64_t addr, uint64_t length) {
+  MmapWriteLock(mm);
   uint64_t bytes = PageAlign(length + (addr & ~kPageMask));
   VirtAddr start(addr & kPageMask);
   return ApplyLockFlags(k, mm, start, start + bytes, 0);
@@ -104,6 +107,7 @@ Errno DoMlockall(Kernel& k, Mm& mm, uint64_t flags) {
     return Errno::kEINVAL;
   }
   if (!CanDoMlock(k)) return Errno::kEPERM;
+  MmapWriteLock(mm);
   uint64_t limit = k.Current().rlim[kRlimitMemlock].soft >> kPageShift;
   if ((flags & kCurrent) && mm.total_vm > limit && !k.Current().capable()) {
     return Errno::kENOMEM;
@@ -125,6 +129,7 @@ Errno DoMlockall(Kernel& k, Mm& mm, uint64_t flags) {
 }
 
 Errno DoMunlockall(Kernel& k, Mm& mm) {
+  MmapWriteLock(mm);
   mm.def_flags &= ~vm::kLockedMask;
   for (Id<Vma> at = mm.mmap; at;) {
     Vma& vma = k.vmas[at];

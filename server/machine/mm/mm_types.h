@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "server/machine/base/pool.h"
 #include "server/machine/base/units.h"
@@ -21,6 +22,7 @@ struct AnonVmaChain;
 struct File;
 struct Inode;
 struct Task;
+struct MallocState;
 
 // VM_* of vm_flags, with Linux's values.
 namespace vm {
@@ -156,6 +158,14 @@ struct RssCounter {
   }
 };
 
+// MMF_*: bits of mm->flags.
+namespace mmf {
+// get_dumpable() is SUID_DUMP_USER, and what coredump_filter says is dumped:
+// anonymous memory, ELF headers, private huge pages.
+inline constexpr uint64_t kInit = 0x1 | 0xcc;
+inline constexpr uint64_t kTopdown = uint64_t{1} << 31;
+}  // namespace mmf
+
 struct Mm {
   Id<Mm> id;
   // The VMAs.
@@ -166,21 +176,34 @@ struct Mm {
   uint64_t cache_hits = 0;  // of find_vma()
   uint64_t cache_misses = 0;
   uint64_t nodes_visited = 0;
+  VirtAddr last_lookup;            // what find_vma() was asked last
+  uint32_t last_lookup_nodes = 0;  // nodes it visited; 0: a cache hit
 
   // The page tables.
   Pfn pgd;
   Asid asid = 0;
   uint64_t pgtables_bytes = 0;
+  uint64_t nr_ptes = 0;  // tables of the lowest level
 
   uint32_t mm_users = 0;
+  uint32_t mm_count = 0;  // its users are one; who only needs the struct
+  Id<Task> owner;
+  uint64_t flags = mmf::kInit;
+  // How often each lock was taken: mm/mmap_lock.h.
+  uint64_t mmap_sem_reads = 0, mmap_sem_writes = 0, page_table_locks = 0;
   // Layout.
   VirtAddr mmap_base;
   VirtAddr mmap_legacy_base;
   uint64_t task_size = 0;
+  VirtAddr free_area_cache;       // mm/unmapped_area_2632.h
+  uint64_t cached_hole_size = 0;  // bytes
   VirtAddr start_code, end_code, start_data, end_data;
   VirtAddr start_brk, brk, start_stack;
   VirtAddr arg_start, arg_end, env_start, env_end;
   Id<File> exe_file;
+  std::vector<uint64_t> saved_auxv;  // AT_* and value, in turn
+
+  Id<MallocState> heap;  // of the program's allocator; none before its first
 
   // Accounting, in pages.
   uint64_t total_vm = 0, data_vm = 0, exec_vm = 0, stack_vm = 0;
@@ -209,11 +232,14 @@ struct Mm {
   template <class Ar, class Self>
   static void Describe(Ar& ar, Self& s) {
     ar(s.id, s.mmap, s.mm_rb, s.mmap_cache, s.map_count, s.cache_hits,
-       s.cache_misses, s.nodes_visited, s.pgd, s.asid, s.pgtables_bytes,
-       s.mm_users, s.mmap_base, s.mmap_legacy_base, s.task_size, s.start_code,
+       s.cache_misses, s.nodes_visited, s.last_lookup, s.last_lookup_nodes,
+       s.pgd, s.asid, s.pgtables_bytes, s.nr_ptes, s.mm_users, s.mm_count,
+       s.owner, s.flags, s.mmap_sem_reads, s.mmap_sem_writes,
+       s.page_table_locks, s.mmap_base, s.mmap_legacy_base, s.task_size,
+       s.free_area_cache, s.cached_hole_size, s.saved_auxv, s.start_code,
        s.end_code, s.start_data, s.end_data, s.start_brk, s.brk, s.start_stack,
-       s.arg_start, s.arg_end, s.env_start, s.env_end, s.exe_file, s.total_vm,
-       s.data_vm, s.exec_vm, s.stack_vm, s.locked_vm, s.hiwater_rss,
+       s.arg_start, s.arg_end, s.env_start, s.env_end, s.exe_file, s.heap,
+       s.total_vm, s.data_vm, s.exec_vm, s.stack_vm, s.locked_vm, s.hiwater_rss,
        s.hiwater_vm, s.rss, s.def_flags);
   }
 };

@@ -10,9 +10,11 @@
 #include "server/machine/mm/filemap.h"
 #include "server/machine/mm/gup.h"
 #include "server/machine/mm/memory.h"
+#include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/rmap.h"
 #include "server/machine/mm/shmem.h"
+#include "server/machine/mm/unmapped_area_2632.h"
 #include "server/machine/mm/util.h"
 #include "server/machine/mm/vma.h"
 #include "server/machine/mm/vma_tree.h"
@@ -80,7 +82,7 @@ std::optional<VirtAddr> Bottomup(Kernel& k, Mm& mm, uint64_t addr,
 std::optional<VirtAddr> ArchUnmappedArea(Kernel& k, Mm& mm, uint64_t addr,
                                          uint64_t length, uint64_t flags) {
   if (length > mm.task_size) return {};
-  bool legacy = k.sysctl.legacy_va_layout != 0 || (flags & mman::k32Bit);
+  bool legacy = !(mm.flags & mmf::kTopdown) || (flags & mman::k32Bit);
   if (legacy) return Bottomup(k, mm, addr, length, flags);
   if (addr != 0 && mm.task_size - length >= (addr & kPageMask)) {
     addr &= kPageMask;
@@ -108,7 +110,7 @@ std::optional<VirtAddr> ThpUnmappedArea(Kernel& k, Mm& mm, uint64_t addr,
   auto found = ArchUnmappedArea(k, mm, addr, padded, flags);
   if (!found || found->value() == addr) return found;
   uint64_t shift = (offset - found->value()) & (kHugePageSize - 1);
-  if (shift == 0 && k.sysctl.legacy_va_layout == 0) shift = kHugePageSize;
+  if (shift == 0 && (mm.flags & mmf::kTopdown)) shift = kHugePageSize;
   return *found + shift;
 }
 
@@ -116,6 +118,7 @@ std::optional<VirtAddr> ThpUnmappedArea(Kernel& k, Mm& mm, uint64_t addr,
 std::optional<VirtAddr> FindArea(Kernel& k, Mm& mm, Id<File> file,
                                  uint64_t addr, uint64_t length, uint64_t pgoff,
                                  uint64_t flags) {
+  if (PlacesAs2632(k)) return GetUnmappedArea2632(k, mm, addr, length, flags);
   bool aligns;
   if (file) {
     aligns = k.inodes[k.open_files[file].inode].fs == FsType::kExt4;
@@ -289,6 +292,9 @@ ErrnoOr<VirtAddr> GetUnmappedArea(Kernel& k, Mm& mm, Id<File> file,
       return Errno::kENOMEM;
     }
     at = *found;
+    if (!PlacesAs2632(k) && at.value() != addr) {
+      RememberArea(std::as_const(k), mm, at, length, flags);
+    }
     k.Emit(EventLevel::kAll, VmUnmappedArea{at.value(), 0, length});
   }
   // A fixed address in the last page is taken for an error: IS_ERR_VALUE().
@@ -303,6 +309,7 @@ ErrnoOr<VirtAddr> GetUnmappedArea(Kernel& k, Mm& mm, Id<File> file,
 }
 
 ErrnoOr<VirtAddr> DoMmap(Kernel& k, Mm& mm, MmapArgs args) {
+  MmapWriteLock(mm);
   if (args.length == 0) return Errno::kEINVAL;
   uint64_t flags = args.flags;
   if (flags & mman::kFixedNoReplace) flags |= mman::kFixed;
@@ -344,6 +351,7 @@ ErrnoOr<VirtAddr> DoMmap(Kernel& k, Mm& mm, MmapArgs args) {
 }
 
 Errno VmMunmap(Kernel& k, Mm& mm, uint64_t addr, uint64_t length) {
+  MmapWriteLock(mm);
   if ((addr & ~kPageMask) != 0 || addr > mm.task_size ||
       length > mm.task_size - addr) {
     return Errno::kEINVAL;
@@ -392,6 +400,7 @@ Errno DoBrkFlags(Kernel& k, Mm& mm, Id<Vma> below, VirtAddr addr,
 }
 
 VirtAddr DoBrk(Kernel& k, Mm& mm, VirtAddr brk) {
+  MmapWriteLock(mm);
   if (brk < mm.start_brk) return mm.brk;
   uint64_t data_limit = k.Current().rlim[kRlimitData].soft;
   if (data_limit != kRlimInfinity &&

@@ -7,6 +7,7 @@
 
 #include "server/machine/mm/gup.h"
 #include "server/machine/mm/mmap.h"
+#include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/util.h"
 #include "server/machine/mm/vma.h"
@@ -108,6 +109,7 @@ Errno DoMprotect(Kernel& k, Mm& mm, uint64_t addr, uint64_t length,
   if (end <= start) return Errno::kENOMEM;
   // arch_validate_prot()
   if (prot & ~(vm::kAccessFlags | mman::kProtSem)) return Errno::kEINVAL;
+  MmapWriteLock(mm);
   Id<Vma> at = FindVmaIntersection(k, mm, start, end);
   if (!at) return Errno::kENOMEM;
   if (grows == mman::kProtGrowsDown) {

@@ -11,6 +11,7 @@
 #include "server/machine/mm/gup.h"
 #include "server/machine/mm/memory.h"
 #include "server/machine/mm/mmap.h"
+#include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/rmap.h"
 #include "server/machine/mm/util.h"
@@ -416,6 +417,7 @@ ErrnoOr<VirtAddr> DoMremap(Kernel& k, Mm& mm, const Mremap& call) {
           .vma = {}};
   const bool checks_first = k.quirks.mremap_checks_first;
   FL_TRY(checks_first ? CheckParams(k, r) : CheckParams61(r, call));
+  MmapWriteLock(mm);
   if (checks_first && (r.flags & kFixed) && r.old_len == r.new_len) {
     return RemapMove(k, r);
   }

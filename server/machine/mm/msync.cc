@@ -7,6 +7,7 @@
 
 #include "server/machine/mm/filemap.h"
 #include "server/machine/mm/mmap.h"
+#include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/vma_tree.h"
 
@@ -41,6 +42,7 @@ Errno DoMsync(Kernel& k, Mm& mm, uint64_t addr, uint64_t length,
   VirtAddr start(addr), end(addr + PageAlign(length));
   if (end < start) return Errno::kENOMEM;
   if (end == start) return Errno::kOk;
+  MmapReadLock(mm);
   Errno unmapped = Errno::kOk;
   Id<Vma> at = FindVma(k, mm, start);
   while (true) {
@@ -73,13 +75,23 @@ Errno DoMincore(Kernel& k, Mm& mm, uint64_t addr, uint64_t length,
   }
   VirtAddr at(addr), end(addr + PageAlign(length));
   const Kernel& ck = std::as_const(k);
+  // do_mincore() fills one page of the vector at a time.
+  constexpr uint64_t kChunkBytes = kPageSize * kPageSize;
+  VirtAddr chunk = at;
+  auto lock_chunk = [&] {
+    if (at < chunk) return;
+    MmapReadLock(mm);
+    chunk = chunk + kChunkBytes;
+  };
   while (at < end) {
+    lock_chunk();
     Id<Vma> id = LookupVma(ck, mm, at);
     if (!id || ck.vmas[id].start > at) return Errno::kENOMEM;
     const Vma& vma = ck.vmas[id];
     bool may_see = CanDoMincore(ck, vma);
     for (VirtAddr stop = std::min(vma.end, end); at < stop;
          at = at + kPageSize) {
+      lock_chunk();
       vec->push_back(may_see ? PageInCore(ck, vma, at) : 1);
     }
   }

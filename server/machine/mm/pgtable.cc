@@ -4,6 +4,7 @@
 
 #include "server/machine/hw/cost.h"
 #include "server/machine/mm/gfp.h"
+#include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/page_alloc.h"
 
 namespace faultline {
@@ -56,6 +57,7 @@ void FreeBelow(Kernel& k, Mm& mm, Pfn table, int level, uint64_t base,
     if (from >= r.floor && to <= r.ceiling) {
       k.frames.MutTable(table)[i] = 0;
       mm.pgtables_bytes -= kPageSize;
+      if (level == 2) mm.nr_ptes--;
       FreeTable(k, level - 1, entry.pfn());
     }
   }
@@ -119,6 +121,8 @@ Pfn AllocTable(Kernel& k, Mm& mm, VirtAddr addr, int to_level) {
       entry = Pte::Make(fresh, kTableFlags);
       k.frames.MutTable(table)[index] = entry.value();
       mm.pgtables_bytes += kPageSize;
+      if (level == 2) mm.nr_ptes++;
+      PageTableLock(mm);
     }
     table = entry.pfn();
   }

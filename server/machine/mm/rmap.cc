@@ -6,6 +6,7 @@
 
 #include <utility>
 
+#include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/page_alloc.h"
 
 namespace faultline {
@@ -84,6 +85,7 @@ void AnonVmaPrepare(Kernel& k, Vma& vma) {
     anon_vma = NewAnonVma(k);
     k.anon_vmas[anon_vma].num_children++;  // a root counts itself
   }
+  PageTableLock(k.mms[vma.mm]);
   vma.anon_vma = anon_vma;
   ChainLink(k, vma, anon_vma);
   k.anon_vmas[anon_vma].num_active_vmas++;

@@ -11,6 +11,7 @@
 #include "server/machine/mm/memory.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/rmap.h"
+#include "server/machine/mm/unmapped_area_2632.h"
 #include "server/machine/mm/util.h"
 #include "server/machine/mm/vma_tree.h"
 
@@ -318,6 +319,7 @@ void CompleteMunmap(Kernel& k, Mm& mm, const MunmapSpan& span, VirtAddr start,
     RemoveVma(k, vma);
   }
   VM_BUG_ON(low < start || high > end);
+  UnmapArea2632(std::as_const(k), mm, span.prev, span.next);
   VirtAddr floor = span.prev ? k.vmas[span.prev].end : VirtAddr(0);
   VirtAddr ceiling = span.next ? k.vmas[span.next].start : VirtAddr(0);
   if (before > 0) FreePgtables(k, mm, low, high, floor, ceiling);

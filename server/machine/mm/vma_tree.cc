@@ -221,14 +221,17 @@ Id<Vma> LookupVma(const Kernel& k, const Mm& mm, VirtAddr addr) {
 
 Id<Vma> FindVma(Kernel& k, Mm& mm, VirtAddr addr) {
   const auto& vmas = std::as_const(k.vmas);
+  mm.last_lookup = addr;
   if (mm.mmap_cache && vmas[mm.mmap_cache].Contains(addr)) {
     mm.cache_hits++;
+    mm.last_lookup_nodes = 0;
     return mm.mmap_cache;
   }
   mm.cache_misses++;
   VmaId at = mm.mm_rb, found;
+  uint32_t nodes = 0;
   while (at) {
-    mm.nodes_visited++;
+    nodes++;
     const Vma& v = vmas[at];
     if (v.end > addr) {
       found = at;
@@ -238,6 +241,8 @@ Id<Vma> FindVma(Kernel& k, Mm& mm, VirtAddr addr) {
       at = v.rb_right;
     }
   }
+  mm.last_lookup_nodes = nodes;
+  mm.nodes_visited += nodes;
   if (found) mm.mmap_cache = found;
   return found;
 }
@@ -377,12 +382,36 @@ std::optional<Hole> LowestHole(const Kernel& k, const Mm& mm,
   return Clip(info, top, ~uint64_t{0}, VmaId());
 }
 
+// The larger of `best` and the largest hole below any VMA of a subtree, as far
+// as holes lie within [low, high). Enters only subtrees that can have a larger
+// one.
+uint64_t LargestHoleOf(const Kernel& k, VmaId at, uint64_t low, uint64_t high,
+                       uint64_t best) {
+  if (SubtreeGap(k, at) <= best) return best;
+  const Vma& v = k.vmas[at];
+  const uint64_t start = v.start.value();
+  const uint64_t from = std::max(low, v.prev ? k.vmas[v.prev].end.value() : 0);
+  const uint64_t to = std::min(high, start);
+  if (to > from) best = std::max(best, to - from);
+  if (start < high) best = LargestHoleOf(k, v.rb_right, low, high, best);
+  if (start > low) best = LargestHoleOf(k, v.rb_left, low, high, best);
+  return best;
+}
+
 // The start of the guard gap that the VMA above a hole needs.
 uint64_t GuardStart(const Kernel& k, const Hole& hole) {
   return hole.above ? VmStartGap(k, k.vmas[hole.above]).value() : ~uint64_t{0};
 }
 
 }  // namespace
+
+uint64_t LargestHole(const Kernel& k, const Mm& mm, VirtAddr low,
+                     VirtAddr high) {
+  VmaId last = LastVma(k, mm);
+  const VirtAddr top = std::max(low, last ? k.vmas[last].end : VirtAddr(0));
+  return LargestHoleOf(k, mm.mm_rb, low.value(), high.value(),
+                       high > top ? high - top : 0);
+}
 
 // Where the guard gap of a stack reaches into the highest hole, the search goes
 // on below the gap: smaller holes between its start and this one are passed

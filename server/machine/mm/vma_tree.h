@@ -52,6 +52,9 @@ std::optional<VirtAddr> UnmappedAreaTopdown(const Kernel& k, const Mm& mm,
                                             UnmappedAreaInfo info);
 std::optional<VirtAddr> UnmappedAreaBottomup(const Kernel& k, const Mm& mm,
                                              UnmappedAreaInfo info);
+// The largest stretch of free addresses within [low, high), in bytes.
+uint64_t LargestHole(const Kernel& k, const Mm& mm, VirtAddr low,
+                     VirtAddr high);
 // vm_start_gap(): the start less the guard gap of a stack.
 VirtAddr VmStartGap(const Kernel& k, const Vma& vma);
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "server/machine/fs/open.h"
+#include "server/machine/malloc/calls.h"
 #include "server/machine/mm/clear_refs.h"
 #include "server/machine/mm/filemap.h"
 #include "server/machine/mm/madvise.h"
@@ -98,6 +99,12 @@ class Dispatch {
   Result operator()(const Access& c) { return DoAccess(k_, c, out_); }
   Result operator()(const AccessMany& c) { return DoAccessMany(k_, c, out_); }
 
+  Result operator()(const Malloc& c) { return DoMalloc(k_, c, out_); }
+  Result operator()(const Calloc& c) { return DoMalloc(k_, c, out_); }
+  Result operator()(const Realloc& c) { return DoMalloc(k_, c, out_); }
+  Result operator()(const struct Free& c) { return DoMalloc(k_, c, out_); }
+  Result operator()(const Mallopt& c) { return DoMalloc(k_, c, out_); }
+
   Result operator()(const Fork&) {
     constexpr uint64_t kSigchld = 17;
     return DoClone(k_, kSigchld);
@@ -179,6 +186,7 @@ class Dispatch {
         value == &k_.sysctl.mem_soft_dirty) {
       return Errno::kENOENT;
     }
+    if (!SysctlAccepts(k_.sysctl, value, c.value)) return Errno::kEINVAL;
     *value = c.value;
     if (value == &k_.sysctl.min_free_kbytes ||
         value == &k_.sysctl.watermark_scale_factor) {

@@ -1,5 +1,5 @@
 // Models fs/binfmt_elf.c (v6.18): load_elf_binary(), load_elf_interp(),
-// elf_load(), create_elf_tables(); arch/x86/entry/vdso/vma.c: map_vdso().
+// elf_load(); arch/x86/entry/vdso/vma.c: map_vdso().
 #include "server/machine/task/binfmt_elf.h"
 
 #include <algorithm>
@@ -8,10 +8,12 @@
 #include "server/machine/mm/fault.h"
 #include "server/machine/mm/filemap.h"
 #include "server/machine/mm/mmap.h"
+#include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/util.h"
 #include "server/machine/mm/vma.h"
 #include "server/machine/mm/vma_tree.h"
+#include "server/machine/task/initial_stack.h"
 
 namespace faultline {
 namespace {
@@ -97,6 +99,7 @@ ErrnoOr<VirtAddr> ElfMap(Kernel& k, Mm& mm, Id<File> file, uint64_t addr,
 // vm_brk_flags(): anonymous memory for the tail of bss.
 Errno VmBrk(Kernel& k, Mm& mm, uint64_t addr, uint64_t length) {
   if (length == 0) return Errno::kOk;
+  MmapWriteLock(mm);
   FL_TRY(DoMunmap(k, mm, VirtAddr(addr), VirtAddr(addr + length)));
   Id<Vma> next;
   Id<Vma> below = FindVmaPrev(k, mm, VirtAddr(addr), &next);
@@ -175,8 +178,9 @@ Errno SpecialMapping(Kernel& k, Mm& mm, VirtAddr addr, uint64_t pages,
   return Errno::kOk;
 }
 
-// map_vdso(): [vvar], [vvar_vclock] and [vdso] in one hole.
-Errno MapVdso(Kernel& k, Mm& mm) {
+// map_vdso(): [vvar], [vvar_vclock] and [vdso] in one hole. Returns the last's.
+ErrnoOr<VirtAddr> MapVdso(Kernel& k, Mm& mm) {
+  MmapWriteLock(mm);
   constexpr uint64_t kVdsoPages = 2, kVvarPages = 4;
   // Where each stands in the machine's block of special frames.
   constexpr uint64_t kVdsoFirst = 0, kVvarFirst = 2, kClockFirst = 6;
@@ -192,56 +196,11 @@ Errno MapVdso(Kernel& k, Mm& mm) {
       vm::kRead | vm::kMayRead | vm::kIo | vm::kDontDump | vm::kPfnMap;
   FL_TRY(
       SpecialMapping(k, mm, at, kVvarPages, kVvarFlags, kVvarFirst, "[vvar]"));
-  if (clock_pages == 0) return Errno::kOk;
-  return SpecialMapping(k, mm, clock, clock_pages, kVvarFlags, kClockFirst,
-                        "[vvar_vclock]");
+  if (clock_pages == 0) return text;
+  FL_TRY(SpecialMapping(k, mm, clock, clock_pages, kVvarFlags, kClockFirst,
+                        "[vvar_vclock]"));
+  return text;
 }
-
-// The strings and tables that a new program finds on its stack.
-class InitialStack {
- public:
-  InitialStack(const Mm& mm, const Execve& call) : p_(mm.task_size - 8) {
-    Push(call.path);
-    for (auto it = call.envp.rbegin(); it != call.envp.rend(); ++it) Push(*it);
-    env_start_ = p_;
-    for (auto it = call.argv.rbegin(); it != call.argv.rend(); ++it) Push(*it);
-    arg_start_ = p_;
-    env_end_ = mm.task_size - 8 - call.path.size() - 1;
-    // create_elf_tables(): the platform's name, 16 random bytes, the
-    // auxiliary vector, the environment, the arguments and their count.
-    constexpr uint64_t kAuxEntries = 22, kPlatform = sizeof "x86_64";
-    uint64_t p = (p_ & ~uint64_t{15}) - kPlatform - 16;
-    uint64_t items = call.argv.size() + call.envp.size() + 3;
-    p -= (items + 2 * kAuxEntries) * 8;
-    sp_ = p & ~uint64_t{15};
-    argc_ = call.argv.size();
-  }
-
-  // Bytes from the stack pointer to the top.
-  uint64_t size(const Mm& mm) const { return mm.task_size - arg_start_; }
-
-  Errno Write(Kernel& k, Mm& mm) const {
-    mm.arg_start = VirtAddr(arg_start_);
-    mm.arg_end = mm.env_start = VirtAddr(env_start_);
-    mm.env_end = VirtAddr(env_end_);
-    mm.start_stack = VirtAddr(sp_);
-    for (const auto& [addr, text] : strings_) {
-      FL_TRY(CopyToUser(k, mm, VirtAddr(addr), text + '\0'));
-    }
-    std::string argc(8, '\0');
-    for (int i = 0; i < 8; i++) argc[i] = static_cast<char>(argc_ >> (8 * i));
-    return CopyToUser(k, mm, VirtAddr(sp_), argc);
-  }
-
- private:
-  void Push(const std::string& text) {
-    p_ -= text.size() + 1;
-    strings_.emplace_back(p_, text);
-  }
-  uint64_t p_;
-  uint64_t arg_start_ = 0, env_start_ = 0, env_end_ = 0, sp_ = 0, argc_ = 0;
-  std::vector<std::pair<uint64_t, std::string>> strings_;
-};
 
 // start_code and its siblings, from the segments.
 void SetCodeAndData(Mm& mm, const ElfImage& image, uint64_t bias,
@@ -262,6 +221,17 @@ void SetCodeAndData(Mm& mm, const ElfImage& image, uint64_t bias,
   mm.end_code = VirtAddr(end_code + bias);
   mm.start_data = VirtAddr(start_data + bias);
   mm.end_data = VirtAddr(end_data + bias);
+}
+
+// Where the program headers are in memory; 0: in no segment.
+uint64_t PhdrAddress(const ElfImage& image, uint64_t bias) {
+  for (const ElfSegment& s : image.segments) {
+    if (image.phdr_offset >= s.offset &&
+        image.phdr_offset < s.offset + s.filesz) {
+      return image.phdr_offset - s.offset + s.vaddr + bias;
+    }
+  }
+  return 0;
 }
 
 }  // namespace
@@ -287,6 +257,7 @@ ErrnoOr<ElfImage> ReadElf(Kernel& k, Id<Inode> inode) {
   image.entry = f.At(24, wide ? 8 : 4);
   uint64_t phoff = f.At(wide ? 32 : 28, wide ? 8 : 4);
   uint64_t phentsize = f.At(wide ? 54 : 42, 2);
+  image.phdr_offset = phoff;
   image.phdr_count = f.At(wide ? 56 : 44, 2);
   uint64_t want = wide ? kPhdr64 : kPhdr32;
   if (phentsize != want || image.phdr_count == 0 ||
@@ -333,8 +304,8 @@ ErrnoOr<std::optional<ElfImage>> ReadInterpreter(Kernel& k,
 Errno LoadElf(Kernel& k, Mm& mm, const ElfImage& image,
               const std::optional<ElfImage>& interpreter, const Execve& call,
               const std::function<Errno(uint64_t bytes)>& make_stack) {
-  InitialStack stack(mm, call);
-  FL_TRY(make_stack(stack.size(mm)));
+  InitialStack stack(std::as_const(k), mm, call);
+  FL_TRY(make_stack(stack.StringBytes(mm)));
   mm.exe_file = OpenImage(k, image.inode);
   // ELF_ET_DYN_BASE
   const uint64_t dyn_base = mm.task_size == 0xc0000000
@@ -357,6 +328,9 @@ Errno LoadElf(Kernel& k, Mm& mm, const ElfImage& image,
   uint64_t bias = FL_TRY_VALUE(MapImage(k, mm, image, file, base, flags));
   uint64_t elf_brk = 0;
   SetCodeAndData(mm, image, bias, &elf_brk);
+  LoadedImages loaded{.phdr = PhdrAddress(image, bias),
+                      .phdr_count = image.phdr_count,
+                      .entry = image.entry + bias};
   if (interpreter) {
     Id<File> interp_file = OpenImage(k, interpreter->inode);
     auto mapped =
@@ -364,9 +338,10 @@ Errno LoadElf(Kernel& k, Mm& mm, const ElfImage& image,
                  interpreter->position_independent ? 0 : mman::kFixedNoReplace);
     PutFile(k, interp_file);
     if (!mapped.ok()) return mapped.error();
+    loaded.base = mapped.value();
   }
-  FL_TRY(MapVdso(k, mm));
-  FL_TRY(stack.Write(k, mm));
+  loaded.vdso = FL_TRY_VALUE(MapVdso(k, mm)).value();
+  FL_TRY(stack.Write(k, mm, loaded));
   if (loader) elf_brk = dyn_base;
   mm.start_brk = mm.brk = VirtAddr(PageAlign(elf_brk));
   return Errno::kOk;

@@ -28,6 +28,7 @@ struct ElfImage {
   Id<Inode> inode;
   bool position_independent = false;  // ET_DYN
   uint64_t entry = 0;
+  uint64_t phdr_offset = 0;
   uint64_t phdr_count = 0;
   std::vector<ElfSegment> segments;
   std::string interpreter;  // PT_INTERP, "" when there is none

@@ -9,6 +9,7 @@
 
 #include "server/machine/mm/fault.h"
 #include "server/machine/mm/filemap.h"
+#include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/util.h"
 #include "server/machine/mm/vma.h"
 #include "server/machine/mm/vma_tree.h"
@@ -30,6 +31,7 @@ constexpr uint64_t kArgStrlenMax = 32 * kPageSize;
 // The stack VMA at the top of the address space: `args` bytes of strings,
 // then 128 KiB below their pages.
 ErrnoOr<Id<Vma>> MakeStack(Kernel& k, Mm& mm, uint64_t args) {
+  MmapWriteLock(mm);
   Vma& vma = NewVma(k, mm);
   vma.end = VirtAddr(mm.task_size);
   vma.start =
@@ -151,9 +153,11 @@ Errno DoExecve(Kernel& k, const Execve& asked) {
   DeThread(k, self);
   k.current = self;
   Task& task = k.tasks[self];
-  MmPut(k, std::exchange(task.mm, mm_id));
+  ExitMm(k, task);
+  task.mm = mm_id;
   Mm& mm = k.mms[mm_id];
   mm.mm_users = 1;
+  mm.owner = self;
   task.comm = Basename(asked.path);
   PickMmapLayout(k, mm, task);
   k.Emit(EventLevel::kFaults, SchedProcessExec{asked.path, task.pid});
@@ -182,6 +186,7 @@ void BootInit(Kernel& k) {
   task.mm = id;
   Mm& mm = k.mms[id];
   mm.mm_users = 1;
+  mm.owner = k.pids.at(task.pid);
   PickMmapLayout(k, mm, task);
   k.current = k.pids.at(task.pid);
   // fork_init(): as many processes as an eighth of memory has stacks for.
@@ -204,6 +209,7 @@ void BootInit(Kernel& k) {
   VM_BUG_ON(CopyToUser(k, mm, top + kPageSize - 9 - name.size(), name) !=
             Errno::kOk);
   task.min_flt = task.maj_flt = 0;
+  k.active_mm = id;
   k.current = Id<Task>();
 }
 

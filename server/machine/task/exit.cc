@@ -7,6 +7,7 @@
 
 #include "server/machine/mm/filemap.h"
 #include "server/machine/mm/mmap.h"
+#include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/oom_kill.h"
 
 namespace faultline {
@@ -74,7 +75,33 @@ void ReparentChildren(Kernel& k, Pid parent) {
   }
 }
 
+// mm_update_next_owner(): a child of the leaver, a sibling, anyone who shares
+// the address space.
+void UpdateNextOwner(Kernel& k, Mm& mm, const Task& leaver) {
+  const Id<Task> self = k.pids.at(leaver.pid);
+  if (mm.owner != self) return;
+  mm.owner = {};
+  if (mm.mm_users <= 1) return;
+  int best = 0;
+  for (auto [pid, id] : k.pids) {
+    const Task& t = std::as_const(k.tasks)[id];
+    if (id == self || t.mm != mm.id) continue;
+    const int rank = t.ppid == leaver.tgid ? 3 : t.ppid == leaver.ppid ? 2 : 1;
+    if (rank <= best) continue;
+    best = rank;
+    mm.owner = id;
+  }
+}
+
 }  // namespace
+
+void ExitMm(Kernel& k, Task& task) {
+  const Id<Mm> id = std::exchange(task.mm, {});
+  Mm& mm = k.mms[id];
+  MmapReadLock(mm);
+  UpdateNextOwner(k, mm, task);
+  MmPut(k, id);
+}
 
 void MmPut(Kernel& k, Id<Mm> id) {
   Mm& mm = k.mms[id];
@@ -82,6 +109,9 @@ void MmPut(Kernel& k, Id<Mm> id) {
   if (--mm.mm_users > 0) return;
   ExitMmap(k, mm);
   if (mm.exe_file) PutFile(k, mm.exe_file);
+  if (mm.heap) k.heaps.Delete(mm.heap);
+  if (k.active_mm == id) k.active_mm = {};
+  VM_BUG_ON(--mm.mm_count != 0);
   k.mms.Delete(id);
 }
 
@@ -97,7 +127,7 @@ void FilesPut(Kernel& k, Id<Files> id) {
 void DoExit(Kernel& k, Task& task, int32_t code) {
   VM_BUG_ON(task.state != TaskState::kRunning);
   k.Emit(EventLevel::kFaults, SchedProcessExit{task.pid, code});
-  MmPut(k, std::exchange(task.mm, {}));
+  ExitMm(k, task);
   FilesPut(k, std::exchange(task.files, {}));
   task.state = TaskState::kZombie;
   task.exit_code = code;

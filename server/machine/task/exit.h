@@ -26,6 +26,9 @@ Errno DoKill(Kernel& k, Pid target, int32_t signal);
 // has ended, or ECHILD; *status receives the 4 bytes of its status.
 ErrnoOr<uint64_t> DoWait(Kernel& k, int64_t pid, std::string* status);
 
+// exit_mm(): the task gives its address space up; somebody else who has it
+// becomes its owner.
+void ExitMm(Kernel& k, Task& task);
 // mmput(), put_files_struct()
 void MmPut(Kernel& k, Id<Mm> mm);
 void FilesPut(Kernel& k, Id<Files> files);

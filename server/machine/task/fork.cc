@@ -8,8 +8,10 @@
 #include "server/machine/mm/filemap.h"
 #include "server/machine/mm/memory.h"
 #include "server/machine/mm/mmap.h"
+#include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/rmap.h"
+#include "server/machine/mm/unmapped_area_2632.h"
 #include "server/machine/mm/util.h"
 #include "server/machine/mm/vma.h"
 #include "server/machine/mm/vma_tree.h"
@@ -53,7 +55,10 @@ ErrnoOr<Id<Mm>> DupMm(Kernel& k, Id<Mm> parent_id) {
   Id<Mm> id = MmAlloc(k);
   if (!id) return Errno::kENOMEM;
   Mm& mm = k.mms[id];
-  const Mm& old = k.mms[parent_id];
+  Mm& old = k.mms[parent_id];
+  MmapWriteLock(old);
+  MmapWriteLock(mm);
+  mm.flags = old.flags;
   mm.mmap_base = old.mmap_base;
   mm.mmap_legacy_base = old.mmap_legacy_base;
   mm.task_size = old.task_size;
@@ -70,7 +75,13 @@ ErrnoOr<Id<Mm>> DupMm(Kernel& k, Id<Mm> parent_id) {
   mm.env_end = old.env_end;
   mm.exe_file = old.exe_file;
   if (mm.exe_file) k.open_files[mm.exe_file].f_count++;
+  mm.saved_auxv = old.saved_auxv;
+  if (old.heap) {
+    mm.heap = k.heaps.New();
+    k.heaps[mm.heap] = std::as_const(k.heaps)[old.heap];
+  }
   mm.mm_users = 1;
+  ResetAreaCacheForFork(mm);
   for (Id<Vma> at = old.mmap; at; at = k.vmas[at].next) {
     Vma& vma = k.vmas[at];
     if (vma.Has(vm::kDontCopy)) continue;
@@ -128,6 +139,7 @@ Id<Mm> MmAlloc(Kernel& k) {
   Id<Mm> id = k.mms.New();
   Mm& mm = k.mms[id];
   mm.id = id;
+  mm.mm_count = 1;
   // A tag that an earlier address space had was flushed when that one ended.
   mm.asid = static_cast<Asid>(id.value());
   if (!PgdAlloc(k, mm)) {
@@ -148,6 +160,12 @@ void PickMmapLayout(Kernel& k, Mm& mm, const Task& task) {
   gap = std::clamp(gap, kMinGap, mm.task_size / 6 * 5);
   mm.mmap_base = VirtAddr(PageAlign(mm.task_size - gap));
   mm.mmap_legacy_base = VirtAddr(PageAlign(mm.task_size / 3));
+  if (k.sysctl.legacy_va_layout == 0) {
+    mm.flags |= mmf::kTopdown;
+  } else {
+    mm.mmap_base = mm.mmap_legacy_base;
+  }
+  ResetAreaCacheForExec(mm);
 }
 
 Task& NewTask(Kernel& k) {
@@ -183,6 +201,7 @@ ErrnoOr<uint64_t> DoClone(Kernel& k, uint64_t flags) {
     child.exit_signal = -1;
   }
   child.mm = mm;
+  if (!(flags & clone::kVm)) k.mms[mm].owner = k.pids.at(child.pid);
   if (flags & clone::kFiles) {
     child.files = parent.files;
     k.files[child.files].users++;

@@ -31,6 +31,25 @@ class Machine(unittest.TestCase):
         )
         self.assertIn("VmRSS:\t", self.lab.read_proc("/proc/1/status"))
 
+    def test_the_mm_struct_and_the_tree(self):
+        mm = self.lab.mm()
+        self.assertEqual(mm.map_count, 2)
+        self.assertEqual(mm.mmap, BASE)
+        self.assertEqual(mm.anon_rss, 2)
+        tree, nodes = self.lab.vma_tree()
+        self.assertEqual(tree.nodes, 2)
+        self.assertEqual([node.start for node in nodes][0], BASE)
+        self.assertEqual(nodes[0].next, nodes[1].start)
+        self.assertEqual(self.lab.at(0).mm().map_count, 1)
+
+    def test_the_heap(self):
+        heap, chunks = self.lab.chunks()
+        self.assertFalse(heap.initialized)
+        mem = self.lab.malloc(100).check().value
+        heap, chunks = self.lab.chunks()
+        self.assertEqual(heap.system_mem, 132 << 10)
+        self.assertIn(mem, [chunk.addr for chunk in chunks])
+
     def test_a_file_that_is_not_there_is_pythons_error(self):
         with self.assertRaises(FileNotFoundError) as raised:
             self.lab.read_proc("/proc/nothing")

@@ -36,6 +36,20 @@ describe("/proc of a real machine", () => {
     );
   });
 
+  it("has the mm_struct, the tree of VMAs and the heap beside it", async () => {
+    const lab = await client.createSession();
+    const { value } = await lab.malloc({ size: 100n });
+    const mm = await lab.mm();
+    assert.equal(mm.mapCount, 2);
+    assert.equal(mm.brk - mm.startBrk, 132n << 10n);
+    const { tree, nodes } = await lab.vmaTree();
+    assert.equal(tree.nodes, 2);
+    assert.equal(nodes[0]!.start, mm.startBrk);
+    const { heap, chunks } = await lab.chunks();
+    assert.equal(heap.systemMem, 132n << 10n);
+    assert.ok(chunks.some(({ addr }) => addr === value));
+  });
+
   it("may have several parts", async () => {
     const lab = await client.createSession();
     const flags = MAP_PRIVATE | MAP_ANONYMOUS;

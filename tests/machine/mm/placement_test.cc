@@ -104,8 +104,10 @@ TEST(Placement, Map32BitIsUpwardsBelowTwoGigabytes) {
 }
 
 TEST(Placement, TheLegacyLayoutIsUpwardsFromAThird) {
-  Sim s;
-  s.SetSysctl("vm.legacy_va_layout", 1);
+  MachineConfig config;
+  config.sysctls = {{"vm.legacy_va_layout", 1}};
+  Sim s(config);
+  s.SetSysctl("vm.legacy_va_layout", 0);  // for those that execve later
   EXPECT_EQ(Place(s, 0, 2), 0x2aaaaaaab000u);
   EXPECT_EQ(Place(s, 0, 2), 0x2aaaaaaad000u);
 }

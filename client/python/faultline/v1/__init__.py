@@ -12,10 +12,12 @@ from faultline.v1.event_pb2 import *
 from faultline.v1.exercise_pb2 import *
 from faultline.v1.grade_pb2 import *
 from faultline.v1.grading_pb2 import *
+from faultline.v1.heap_pb2 import *
 from faultline.v1.history_pb2 import *
 from faultline.v1.inspect_pb2 import *
 from faultline.v1.machine_calls_pb2 import *
 from faultline.v1.machine_pb2 import *
+from faultline.v1.mm_struct_pb2 import *
 from faultline.v1.outcome_pb2 import *
 from faultline.v1.participant_pb2 import *
 from faultline.v1.session_pb2 import *

@@ -1,0 +1,173 @@
+// Verifies that each frame has one owner, and the zones.
+#include <algorithm>
+#include <array>
+#include <utility>
+#include <vector>
+
+#include "server/machine/mm/page_alloc.h"
+#include "server/machine/verify/verifier.h"
+
+namespace faultline::verify {
+
+void Verifier::CheckFrames() {
+  std::sort(owned_.begin(), owned_.end());
+  std::sort(mapped_.begin(), mapped_.end());
+  for (size_t i = 1; i < owned_.size(); i++) {
+    if (owned_[i].first == owned_[i - 1].first) {
+      return Fail("frame %u has two owners", owned_[i].first.value());
+    }
+  }
+  size_t owned = 0, mapped = 0;
+  k_.mem_map.ForEach([&](size_t number, const Page& page) {
+    if (!ok()) return;
+    const Pfn pfn(static_cast<uint32_t>(number));
+    for (; owned < owned_.size() && owned_[owned].first < pfn; owned++) {
+    }
+    const bool has_owner = owned < owned_.size() && owned_[owned].first == pfn;
+    int32_t ptes = 0;
+    for (; mapped < mapped_.size() && mapped_[mapped] == pfn; mapped++) {
+      ptes++;
+    }
+    if (ptes != page.mapcount) {
+      return Fail(
+          "mapcount of frame %u: expected %d (PTEs that map it), "
+          "found %d",
+          pfn.value(), ptes, page.mapcount);
+    }
+    const bool cached = has_owner && owned_[owned].second == Owner::kCache;
+    const bool table = has_owner && owned_[owned].second == Owner::kTable;
+    CheckPage(pfn, page, cached, table);
+  });
+}
+
+void Verifier::CheckPage(Pfn pfn, const Page& page, bool cached, bool table) {
+  const bool anon = page.Is(page_flag::kAnon);
+  if (page.mapcount > 0) {
+    (anon ? anon_mapped_ : file_mapped_)++;
+  }
+  if (page.refcount == 0) {
+    if (page.mapcount != 0 || (page.flags & ~page_flag::kBuddy) != 0) {
+      Fail("frame %u has no references, but mapcount %d and flags %x",
+           pfn.value(), page.mapcount, page.flags);
+    }
+    return;
+  }
+  allocated_.push_back(pfn);
+  if (page.Is(page_flag::kBuddy)) {
+    return Fail("frame %u is free, but has refcount %d", pfn.value(),
+                page.refcount);
+  }
+  // What holds a reference besides the PTEs.
+  int32_t held = 0;
+  const char* use = nullptr;
+  auto used_as = [&](const char* name, int32_t references) {
+    if (use != nullptr) {
+      Fail("frame %u is used twice: as %s and as %s", pfn.value(), use, name);
+    }
+    use = name;
+    held = references;
+  };
+  if (page.Is(page_flag::kReserved)) used_as("a page kept by boot", 1);
+  if (cached) used_as("page cache", 1);
+  if (table) used_as("a page table", 1);
+  if (page.Is(page_flag::kKernel)) used_as("kernel memory", 1);
+  if (anon) used_as("an anonymous page", 0);
+  if (use == nullptr) {
+    return Fail("frame %u has refcount %d, but nobody owns it: it leaked",
+                pfn.value(), page.refcount);
+  }
+  if (page.refcount != held + page.mapcount) {
+    Fail("refcount of frame %u (%s): expected %d, found %d", pfn.value(), use,
+         held + page.mapcount, page.refcount);
+  }
+  if (anon && page.Is(page_flag::kAnonExclusive) && page.mapcount != 1) {
+    Fail("frame %u is PG_anon_exclusive, but mapped %d times", pfn.value(),
+         page.mapcount);
+  }
+  if (anon && !k_.anon_vmas.Has(Id<AnonVma>(page.mapping))) {
+    Fail("frame %u has anon_vma %u, which does not exist", pfn.value(),
+         page.mapping);
+  }
+}
+
+// Free memory and allocated memory make up the whole of each zone.
+void Verifier::CheckZones() {
+  if (std::string wrong = VerifyFreeAreas(k_); !wrong.empty()) {
+    return Fail("%s", wrong.c_str());
+  }
+  std::array<uint64_t, kMaxNrZones> pages{};
+  for (Pfn pfn : allocated_) {
+    const Page& page = k_.page(pfn);
+    // Boot's pages are counted one by one.
+    bool block = page.Is(page_flag::kHead) && !page.Is(page_flag::kReserved);
+    pages[static_cast<int>(ZoneOf(k_, pfn))] +=
+        block ? uint64_t{1} << page.order : 1;
+  }
+  uint64_t managed = 0;
+  for (const Zone& zone : k_.zones) {
+    const uint64_t used = pages[static_cast<int>(zone.type)];
+    if (zone.nr_free_pages + used != zone.managed.value()) {
+      Fail(
+          "zone %s: %llu free and %llu allocated pages are not the %llu "
+          "managed",
+          ZoneName(zone.type), ull{zone.nr_free_pages}, ull{used},
+          ull{zone.managed.value()});
+    }
+    managed += zone.managed.value();
+  }
+  Expect("totalram_pages", "the machine; managed pages:", managed, managed,
+         k_.totalram_pages);
+  CheckAllocatedNotFree();
+}
+
+// No allocated frame lies inside a free block.
+void Verifier::CheckAllocatedNotFree() {
+  std::vector<std::pair<uint32_t, uint32_t>> free;
+  for (const Zone& zone : k_.zones) {
+    for (int order = 0; order <= kMaxPageOrder; order++) {
+      for (Pfn p = zone.free_area[order].head; p.valid(); p = k_.page(p).next) {
+        free.push_back({p.value(), p.value() + (uint32_t{1} << order)});
+      }
+    }
+    for (const PfnRange& range : zone.pristine) {
+      free.push_back({range.begin.value(), range.end.value()});
+    }
+  }
+  std::sort(free.begin(), free.end());
+  for (size_t i = 1; i < free.size(); i++) {
+    if (free[i].first < free[i - 1].second) {
+      return Fail("frame %u is in two free blocks", free[i].first);
+    }
+  }
+  size_t at = 0;
+  for (Pfn pfn : allocated_) {
+    for (; at < free.size() && free[at].second <= pfn.value(); at++) {
+    }
+    if (at < free.size() && free[at].first <= pfn.value()) {
+      return Fail("frame %u is allocated, but lies in the free block at %u",
+                  pfn.value(), free[at].first);
+    }
+  }
+}
+
+void Verifier::CheckStatistics() {
+  uint64_t tables = 0;
+  for (const auto& [pfn, owner] : owned_) tables += owner == Owner::kTable;
+  const std::pair<NodeStat, std::pair<const char*, uint64_t>> rows[] = {
+      {kNrAnonMapped, {"nr_anon_pages", anon_mapped_}},
+      {kNrFileMapped, {"nr_mapped", file_mapped_}},
+      {kNrFilePages, {"nr_file_pages", file_pages_}},
+      {kNrShmem, {"nr_shmem", shmem_}},
+      {kNrFileDirty, {"nr_dirty", dirty_}},
+      {kNrPageTables, {"nr_page_table_pages", tables}},
+  };
+  for (const auto& [item, row] : rows) {
+    const int64_t found = k_.vmstat.node[item];
+    if (found != static_cast<int64_t>(row.second)) {
+      return Fail("%s: expected %llu, found %lld", row.first, ull{row.second},
+                  static_cast<long long>(found));
+    }
+  }
+}
+
+}  // namespace faultline::verify

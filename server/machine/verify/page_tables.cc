@@ -1,0 +1,162 @@
+// Verifies every table and every entry, and what the TLB knows of them.
+#include <map>
+
+#include "server/machine/mm/page_alloc.h"
+#include "server/machine/mm/pgtable.h"
+#include "server/machine/mm/rmap.h"
+#include "server/machine/verify/verifier.h"
+
+namespace faultline::verify {
+
+// Page tables: every table and every PTE of every address space.
+void Verifier::CheckPageTables() {
+  k_.mms.ForEach([&](Id<Mm>, const Mm& mm) {
+    if (!ok()) return;
+    rss_ = {};
+    tables_ = pte_tables_ = 0;
+    vma_ = mm.mmap;
+    WalkTable(mm, mm.pgd, k_.pgtable_levels, 0);
+    if (!ok()) return;
+    const uint64_t id = mm.id.value();
+    Expect("pgtables_bytes", "mm", id, (tables_ - 1) * kPageSize,
+           mm.pgtables_bytes);
+    Expect("nr_ptes", "mm", id, pte_tables_, mm.nr_ptes);
+    Expect("MM_FILEPAGES", "mm", id, rss_[kRssFile], mm.Rss(kRssFile));
+    Expect("MM_ANONPAGES", "mm", id, rss_[kRssAnon], mm.Rss(kRssAnon));
+    Expect("MM_SHMEMPAGES", "mm", id, rss_[kRssShmem], mm.Rss(kRssShmem));
+    Expect("MM_SWAPENTS", "mm", id, rss_[kRssSwap], mm.Rss(kRssSwap));
+  });
+}
+
+void Verifier::WalkTable(const Mm& mm, Pfn table, int level, uint64_t base) {
+  const Page& page = k_.page(table);
+  if (!PfnValid(k_, table.value()) || !page.Is(page_flag::kTable) ||
+      page.index != mm.id.value() || page.refcount != 1) {
+    return Fail(
+        "mm %u: the level-%d table for %llx is frame %u, which is no "
+        "table of it (flags %x, refcount %d, mm %llu)",
+        mm.id.value(), level, ull{base}, table.value(), page.flags,
+        page.refcount, ull{page.index});
+  }
+  tables_++;
+  if (level == 1) pte_tables_++;
+  Own(table, Owner::kTable);
+  const uint64_t* entries = k_.frames.Table(table);
+  if (entries == nullptr) return;
+  for (int i = 0; i < kPtrsPerTable && ok(); i++) {
+    if (entries[i] == 0) continue;
+    const uint64_t addr =
+        base + (static_cast<uint64_t>(i) << LevelShift(level));
+    const Pte entry(entries[i]);
+    if (level == 1) {
+      CheckPte(mm, VirtAddr(addr), entry);
+    } else if (!entry.hw_present() || !entry.writable()) {
+      Fail("mm %u: the level-%d entry for %llx is %llx, which is no table",
+           mm.id.value(), level, ull{addr}, ull{entry.value()});
+    } else {
+      WalkTable(mm, entry.pfn(), level - 1, addr);
+    }
+  }
+}
+
+void Verifier::CheckPte(const Mm& mm, VirtAddr addr, Pte pte) {
+  // Addresses only rise during the walk, and so do the VMAs.
+  while (vma_ && k_.vmas[vma_].end <= addr) vma_ = k_.vmas[vma_].next;
+  auto fail = [&](const char* why) {
+    Fail("mm %u: the PTE of %llx is %llx: %s", mm.id.value(), ull{addr.value()},
+         ull{pte.value()}, why);
+  };
+  if (!vma_ || k_.vmas[vma_].start > addr) return fail("no VMA is there");
+  const Vma& vma = k_.vmas[vma_];
+  if (pte.guard()) {
+    if (!vma.Has(vm::kMaybeGuard)) fail("the VMA knows of no guard");
+    return;
+  }
+  if (!pte.present()) return fail("it is neither none nor present");
+  if (pte.writable() && !vma.Has(vm::kWrite)) {
+    return fail("it is writable, but the VMA is not");
+  }
+  if (pte.hw_present() && !vma.Has(vm::kAccessFlags)) {
+    return fail("it is accessible, but the VMA is not");
+  }
+  if (!PfnValid(k_, pte.pfn().value())) return fail("there is no such frame");
+  const Page& page = k_.page(pte.pfn());
+  if (pte.special()) {
+    if (pte.writable()) return fail("a special page is writable");
+    if (!page.Is(page_flag::kReserved)) {
+      return fail("a special page is not reserved");
+    }
+    return;
+  }
+  if (!page.Is(page_flag::kAnon)) {
+    CheckFilePte(vma, addr, page, fail);
+  } else {
+    CheckAnonPte(vma, addr, page, pte, fail);
+  }
+  mapped_.push_back(pte.pfn());
+  rss_[RssKindOf(page)]++;
+}
+
+template <class F>
+void Verifier::CheckAnonPte(const Vma& vma, VirtAddr addr, const Page& page,
+                            Pte pte, F fail) {
+  if (pte.writable() && !page.Is(page_flag::kAnonExclusive)) {
+    return fail("it is writable, but the page is not exclusive");
+  }
+  if (page.index != vma.PageIndex(addr)) {
+    return fail("the page has another index");
+  }
+  // The reverse mapping must lead from the page to this VMA.
+  for (Id<AnonVmaChain> c = vma.anon_chain; c;
+       c = k_.anon_chains[c].same_vma_next) {
+    if (k_.anon_chains[c].anon_vma.value() == page.mapping) return;
+  }
+  fail("the page's anon_vma does not lead to the VMA");
+}
+
+template <class F>
+void Verifier::CheckFilePte(const Vma& vma, VirtAddr addr, const Page& page,
+                            F fail) {
+  if (vma.ops == VmOps::kSpecial) {
+    if (!page.Is(page_flag::kReserved)) fail("a vdso page is not reserved");
+    return;
+  }
+  if (!vma.file) return fail("a file page in an anonymous VMA");
+  if (page.mapping != k_.open_files[vma.file].inode.value() ||
+      page.index != vma.PageIndex(addr)) {
+    fail("the page is not the file's at this offset");
+  }
+}
+
+// The TLB may know less than the page tables, but nothing else.
+void Verifier::CheckTlb() {
+  std::map<Asid, const Mm*> by_asid;
+  k_.mms.ForEach([&](Id<Mm>, const Mm& mm) { by_asid[mm.asid] = &mm; });
+  for (const auto& set : k_.tlb.sets()) {
+    for (const TlbEntry& e : set) {
+      if (!e.valid) continue;
+      auto mm = by_asid.find(e.asid);
+      if (mm == by_asid.end()) {
+        return Fail(
+            "the TLB knows page %llx of address space %u, which is "
+            "gone",
+            ull{e.vpn}, e.asid);
+      }
+      PteRef ref = FindPte(k_, *mm->second, VirtAddr(e.vpn << kPageShift));
+      const Pte pte = ref.ok() ? ReadPte(k_, ref) : Pte();
+      const bool stale =
+          !pte.hw_present() || pte.pfn() != e.pfn ||
+          ((e.flags & TlbEntry::kWrite) && !pte.writable()) ||
+          ((e.flags & TlbEntry::kDirty) && !pte.dirty()) ||
+          (!(e.flags & TlbEntry::kNoExec) && (pte.value() & Pte::kNoExec));
+      if (!stale) continue;
+      return Fail(
+          "the TLB maps page %llx of mm %u to frame %u with flags "
+          "%x, but its PTE is %llx: it was not flushed",
+          ull{e.vpn}, mm->second->id.value(), e.pfn.value(), e.flags,
+          ull{pte.value()});
+    }
+  }
+}
+
+}  // namespace faultline::verify

@@ -1,0 +1,93 @@
+// One look at a whole machine: the checks, and what earlier ones leave for
+// later ones. Each stops at the first problem; later ones rely on what earlier
+// ones have proved.
+#ifndef FAULTLINE_SERVER_MACHINE_VERIFY_VERIFIER_H_
+#define FAULTLINE_SERVER_MACHINE_VERIFY_VERIFIER_H_
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "server/machine/kernel.h"
+
+namespace faultline::verify {
+
+using ull = unsigned long long;
+
+class Verifier {
+ public:
+  explicit Verifier(const Kernel& k) : k_(k) {}
+
+  // "" or the first problem.
+  std::string Run();
+
+ private:
+  enum class Owner : uint8_t { kCache, kTable };
+
+  bool ok() const { return problem_.empty(); }
+  [[gnu::format(printf, 2, 3)]] void Fail(const char* format, ...);
+  // "of what (which): expected …, found …"
+  void Expect(const char* what, const char* which, uint64_t id,
+              uint64_t expected, uint64_t found);
+
+  // tasks.cc: processes, threads and what they share.
+  void CheckTasks();
+  void CheckOwners();
+  // References to open files, and of those to inodes.
+  void CheckFiles();
+
+  // vmas.cc: the VMAs of each address space, and what is counted of them.
+  void CheckVmas();
+  void CheckAccounting(const Mm& mm, uint64_t* committed);
+  void CheckAreaCache(const Mm& mm);
+  static void VmStatAccountOf(Mm& mm, uint64_t flags, uint64_t pages);
+
+  // rmap.cc: anon_vmas and the chains that join them with VMAs, from both
+  // sides.
+  void CheckAnonVmas();
+  uint64_t CheckChainsOfVma(Id<Vma> id, const Vma& vma);
+  uint32_t CheckChainsOfAnonVma(Id<AnonVma> id, const AnonVma& av);
+
+  // page_cache.cc: page caches, and the VMAs that map files.
+  void CheckInodes();
+  uint64_t CountMappings(Id<Inode> id, const Inode& inode);
+  void CheckPageCache(Id<Inode> id, const Inode& inode);
+
+  // page_tables.cc: every table and every PTE of every address space.
+  void CheckPageTables();
+  void WalkTable(const Mm& mm, Pfn table, int level, uint64_t base);
+  void CheckPte(const Mm& mm, VirtAddr addr, Pte pte);
+  template <class F>
+  void CheckAnonPte(const Vma& vma, VirtAddr addr, const Page& page, Pte pte,
+                    F fail);
+  template <class F>
+  void CheckFilePte(const Vma& vma, VirtAddr addr, const Page& page, F fail);
+  void CheckTlb();
+
+  // frames.cc: at most one owner for each frame, zones, statistics.
+  void Own(Pfn pfn, Owner owner) { owned_.push_back({pfn, owner}); }
+  void CheckFrames();
+  void CheckPage(Pfn pfn, const Page& page, bool cached, bool table);
+  void CheckZones();
+  void CheckAllocatedNotFree();
+  void CheckStatistics();
+
+  const Kernel& k_;
+  std::string problem_;
+  // Of the walk in progress.
+  Id<Vma> vma_;
+  uint64_t tables_ = 0, pte_tables_ = 0;
+  std::array<uint64_t, 4> rss_{};
+  // Of all walks.
+  std::vector<Pfn> mapped_;  // one item for each PTE
+  std::vector<Pfn> allocated_;
+  std::vector<std::pair<Pfn, Owner>> owned_;
+  uint64_t anon_mapped_ = 0, file_mapped_ = 0;
+  uint64_t file_pages_ = 0, shmem_ = 0, dirty_ = 0;
+};
+
+}  // namespace faultline::verify
+
+#endif  // FAULTLINE_SERVER_MACHINE_VERIFY_VERIFIER_H_
