@@ -3,6 +3,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "server/scenario/image.h"
 #include "server/scenario/op_table.h"
 
 namespace faultline::scenario {
@@ -230,6 +232,48 @@ bool FillAccessOrTask(const Op& op, Values& values, v1::Command* command) {
   }
 }
 
+// M_* without its prefix; 0: no such parameter.
+int32_t MalloptParam(const std::string& name) {
+  static const struct {
+    const char* name;
+    int32_t param;
+  } kTable[] = {{"MXFAST", 1},
+                {"TRIM_THRESHOLD", -1},
+                {"TOP_PAD", -2},
+                {"MMAP_THRESHOLD", -3},
+                {"MMAP_MAX", -4}};
+  for (const auto& entry : kTable) {
+    if (name == entry.name) return entry.param;
+  }
+  return 0;
+}
+
+bool FillLibraryCall(const Op& op, Values& values, v1::Command* command) {
+  switch (op.kind) {
+    case OpKind::kMalloc:
+      command->mutable_malloc()->set_size(values.Of(op.length));
+      return true;
+    case OpKind::kCalloc:
+      command->mutable_calloc()->set_count(values.Of(op.count));
+      command->mutable_calloc()->set_size(values.Of(op.length));
+      return true;
+    case OpKind::kRealloc:
+      command->mutable_realloc()->set_addr(values.Of(op.addr));
+      command->mutable_realloc()->set_size(values.Of(op.length));
+      return true;
+    case OpKind::kFree:
+      command->mutable_free()->set_addr(values.Of(op.addr));
+      return true;
+    case OpKind::kMallopt:
+      command->mutable_mallopt()->set_param(MalloptParam(op.words.front()));
+      command->mutable_mallopt()->set_value(
+          static_cast<int32_t>(values.Of(op.length)));
+      return true;
+    default:
+      return false;
+  }
+}
+
 bool FillFileCall(const Op& op, Values& values, v1::Command* command) {
   const int fd = op.fd ? DescriptorOf(static_cast<uint64_t>(*op.fd)) : -1;
   switch (op.kind) {
@@ -284,10 +328,23 @@ std::string SysctlPath(const std::string& name) {
   return absl::StrContains(name, ".") ? name : absl::StrCat("vm.", name);
 }
 
+// "2.6.32" is KERNEL_VERSION(2, 6, 32).
+bool KernelVersion(const std::string& text, uint64_t* number) {
+  uint64_t version = 0;
+  int parts = 0;
+  for (absl::string_view part : absl::StrSplit(text, '.')) {
+    uint64_t n = 0;
+    if (!absl::SimpleAtoi(part, &n) || n > 255 || ++parts > 3) return false;
+    version = version << 8 | n;
+  }
+  *number = version;
+  return parts == 3;
+}
+
 absl::Status SetSysctl(const std::string& name, const std::string& value,
                        v1::Sysctl* sysctl) {
   uint64_t number = 0;
-  if (!absl::SimpleAtoi(value, &number)) {
+  if (!absl::SimpleAtoi(value, &number) && !KernelVersion(value, &number)) {
     return absl::InvalidArgumentError(absl::StrCat(
         "the value of ", SysctlPath(name), " is a number, not '", value, "'"));
   }
@@ -360,6 +417,28 @@ v1::Command CreateCommand(const FileDeclaration& file) {
   return command;
 }
 
+v1::Command CreateCommand(const ImageDeclaration& image) {
+  v1::Command command;
+  const ImageFile file = BuildImage(image);
+  v1::CreateFile* create = command.mutable_create_file();
+  create->set_path(image.path);
+  create->set_size(file.size_bytes);
+  create->set_content(v1::FILE_CONTENT_BYTES);
+  create->set_data(file.head);
+  create->set_fs(v1::FS_TYPE_RAMFS);
+  create->set_mode(0755);
+  create->set_dev_major(8);
+  create->set_dev_minor(1);
+  return command;
+}
+
+v1::Command OpenCommand(const ImageDeclaration& image) {
+  v1::Command command;
+  command.mutable_open()->set_path(image.path);
+  command.mutable_open()->set_at(DescriptorOf(image.number.value_or(0)));
+  return command;
+}
+
 v1::Command OpenCommand(const FileDeclaration& file) {
   v1::Command command;
   v1::Open* open = command.mutable_open();
@@ -393,9 +472,16 @@ absl::StatusOr<v1::Command> CommandOf(const Op& op,
   if (!FillMemoryCall(op, values, &command) &&
       !FillLockCall(op, values, &command) &&
       !FillAccessOrTask(op, values, &command) &&
+      !FillLibraryCall(op, values, &command) &&
       !FillFileCall(op, values, &command) &&
       !FillKernelCall(op, values, &command)) {
     return NotYet(WordOf(op.kind));
+  }
+  if (op.kind == OpKind::kMallopt && command.mallopt().param() == 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "mallopt has no parameter '", op.words.front(),
+        "': there are MXFAST, TRIM_THRESHOLD, TOP_PAD, MMAP_THRESHOLD and "
+        "MMAP_MAX"));
   }
   if (!values.status().ok()) return values.status();
   return command;

@@ -25,6 +25,9 @@ absl::StatusOr<v1::MachineConfig> ConfigOf(const Boot& boot);
 // caller fills in.
 v1::Command CreateCommand(const FileDeclaration& file);
 v1::Command OpenCommand(const FileDeclaration& file);
+// The same for an image; it is opened when it has a number.
+v1::Command CreateCommand(const ImageDeclaration& image);
+v1::Command OpenCommand(const ImageDeclaration& image);
 
 // The command of a numbered op (not cat), without its pid. NOT_FOUND when a
 // $name has no value; UNIMPLEMENTED for a call that machines do not have yet.

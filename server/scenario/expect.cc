@@ -8,6 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "server/scenario/names.h"
 #include "server/scenario/proc_text.h"
 
@@ -71,6 +72,10 @@ std::optional<uint64_t> ReturnValue(const OpResult& last) {
 // error, signal or death is 0.
 std::optional<uint64_t> OutcomeField(const OpResult& last,
                                      const std::string& subject) {
+  if (absl::string_view name = subject; absl::ConsumePrefix(&name, "event.")) {
+    const auto it = last.events.find(std::string(name));
+    return it == last.events.end() ? 0 : it->second;
+  }
   const OpResult::Signal signal = last.signal.value_or(OpResult::Signal{});
   if (subject == "ret") return ReturnValue(last);
   if (subject == "err") return last.error.value_or(0);
@@ -89,7 +94,8 @@ std::optional<uint64_t> OutcomeField(const OpResult& last,
 }
 
 bool IsState(const std::string& subject) {
-  return subject == "vmas" || absl::StrContains(subject, ".");
+  return subject == "vmas" || (absl::StrContains(subject, ".") &&
+                               !absl::StartsWith(subject, "event."));
 }
 
 bool IsOfVma(const Expectation& expect) { return !expect.addr.empty(); }

@@ -6,6 +6,7 @@
 #define FAULTLINE_SERVER_SCENARIO_JSON_LINES_H_
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -47,6 +48,7 @@ struct OpResult {
   std::optional<std::string> printed;  // The text of cat.
   uint64_t minor_faults = 0;
   uint64_t major_faults = 0;
+  std::map<std::string, uint64_t> events;  // By name; not printed.
 };
 
 struct MapsRow {

@@ -231,6 +231,7 @@ const std::vector<std::string>& SysctlNames() {
                                     "percpu_pagelist_high_fraction",
                                     "stat_interval",
                                     "swappiness",
+                                    "unmapped_area",
                                     "user_reserve_kbytes",
                                     "vfs_cache_pressure",
                                     "watermark_boost_factor",

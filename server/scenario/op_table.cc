@@ -99,6 +99,36 @@ std::vector<OpSpec> SystemCalls() {
   };
 }
 
+std::vector<OpSpec> LibraryCalls() {
+  return {
+      {"malloc",
+       K::kMalloc,
+       {P::kLength},
+       {},
+       "SIZE",
+       "Takes memory from the program's allocator, glibc's."},
+      {"calloc",
+       K::kCalloc,
+       {P::kCount, P::kLength},
+       {},
+       "COUNT SIZE",
+       "Takes zeroed memory."},
+      {"realloc",
+       K::kRealloc,
+       {P::kAddr, P::kLength},
+       {},
+       "ADDR SIZE",
+       "Changes the size of memory, and perhaps its place."},
+      {"free", K::kFree, {P::kAddr}, {}, "ADDR", "Gives memory back."},
+      {"mallopt",
+       K::kMallopt,
+       {P::kWord, P::kLength},
+       {},
+       "MXFAST|TRIM_THRESHOLD|TOP_PAD|MMAP_THRESHOLD|MMAP_MAX VALUE",
+       "Sets a parameter of the allocator."},
+  };
+}
+
 std::vector<OpSpec> Accesses() {
   return {
       {"read", K::kRead, {P::kAddr}, {}, "ADDR", "Loads one byte."},
@@ -298,6 +328,13 @@ std::vector<OpSpec> StageAndAdministration() {
        {},
        "N SIZE [r|w|h|c]",
        "Declares a file: r read-only, w write-only, h a hole, c cold."},
+      {"image",
+       K::kImage,
+       {P::kSpecial},
+       {},
+       "PATH [text=SIZE] [data=SIZE] [bss=SIZE] [interp=PATH] [type=exec|dyn] "
+       "[file=N]",
+       "Declares a program or a library; file=N opens it as well."},
       {"sysctl",
        K::kSysctl,
        {P::kSpecial},
@@ -347,8 +384,8 @@ std::vector<OpSpec> StageAndAdministration() {
 
 std::vector<OpSpec> BuildTable() {
   std::vector<OpSpec> table = StageAndAdministration();
-  for (auto part :
-       {SystemCalls(), Accesses(), PageCalls(), SlabAndModuleCalls()}) {
+  for (auto part : {SystemCalls(), LibraryCalls(), Accesses(), PageCalls(),
+                    SlabAndModuleCalls()}) {
     table.insert(table.end(), part.begin(), part.end());
   }
   return table;
@@ -375,7 +412,8 @@ std::vector<std::string> OpNames() {
 }
 
 bool IsDeclaration(OpKind kind) {
-  return kind == OpKind::kBoot || kind == OpKind::kFile;
+  return kind == OpKind::kBoot || kind == OpKind::kFile ||
+         kind == OpKind::kImage;
 }
 
 bool IsNumbered(OpKind kind) {

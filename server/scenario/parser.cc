@@ -201,6 +201,8 @@ MaybeError ParseArguments(const OpSpec& spec, const std::vector<Word>& words,
       return ParseBoot(words, op);
     case OpKind::kFile:
       return ParseFile(words, op);
+    case OpKind::kImage:
+      return ParseImage(words, op);
     case OpKind::kExec:
       return ParseExec(words, op);
     case OpKind::kAccesses:

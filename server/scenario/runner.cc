@@ -50,6 +50,13 @@ bool IsFileCall(OpKind kind) {
          kind == OpKind::kPread || kind == OpKind::kFsync;
 }
 
+// The events are the fields of v1::Event.
+bool IsEvent(absl::string_view name) {
+  const auto* field =
+      v1::Event::descriptor()->FindFieldByName(std::string(name));
+  return field != nullptr && field->containing_oneof() != nullptr;
+}
+
 // Acts of administration are nobody's.
 bool HasProcess(const v1::Command& command) {
   switch (command.op_case()) {
@@ -101,6 +108,12 @@ void Runner::StartCounting() {
 }
 
 absl::Status Runner::Run(const Script& script) {
+  // A script that counts events is to see all of them.
+  for (const Op& op : script.ops) {
+    if (absl::StartsWith(op.expect.subject, "event.")) {
+      options_.event_level = v1::EVENT_LEVEL_ALL;
+    }
+  }
   for (const Op& op : script.ops) {
     absl::Status status = Execute(op);
     if (!status.ok()) return status;
@@ -135,7 +148,11 @@ absl::Status Runner::ExecuteAny(const Op& op) {
   if (!started.ok()) return started;
   switch (op.kind) {
     case OpKind::kFile:
-      return Declare(op.file);
+      return Declare(CreateCommand(op.file), OpenCommand(op.file));
+    case OpKind::kImage:
+      return Declare(CreateCommand(op.image),
+                     op.image.number ? std::optional(OpenCommand(op.image))
+                                     : std::nullopt);
     case OpKind::kCat:
       return Print(op);
     case OpKind::kDump:
@@ -158,18 +175,19 @@ absl::Status Runner::Boot(const v1::MachineConfig& config) {
   return absl::OkStatus();
 }
 
-absl::Status Runner::Declare(const FileDeclaration& file) {
-  absl::StatusOr<v1::Outcome> created = target_->Apply(CreateCommand(file));
+absl::Status Runner::Declare(const v1::Command& create,
+                             std::optional<v1::Command> open) {
+  absl::StatusOr<v1::Outcome> created = target_->Apply(create);
   if (!created.ok()) return created.status();
-  v1::Command open = OpenCommand(file);
+  if (!open) return absl::OkStatus();
   for (const Process& process : processes_) {
     if (!process.live) continue;
-    open.set_pid(process.pid);
-    absl::StatusOr<v1::Outcome> opened = target_->Apply(open);
+    open->set_pid(process.pid);
+    absl::StatusOr<v1::Outcome> opened = target_->Apply(*open);
     if (!opened.ok()) return opened.status();
     if (opened->error() != v1::ERRNO_UNSPECIFIED) {
       return absl::FailedPreconditionError(
-          absl::StrCat("file ", file.number,
+          absl::StrCat(open->open().path(),
                        " cannot be opened: ", v1::Errno_Name(opened->error())));
     }
   }
@@ -217,6 +235,12 @@ OpResult Runner::ResultOf(const Op& op, const v1::Outcome& outcome) {
   }
   if (outcome.exited() && op.kind != OpKind::kExit) {
     result.died = outcome.signal().signal();
+  }
+  for (const v1::Event& event : outcome.events()) {
+    const auto* body = event.GetDescriptor()->FindOneofByName("body");
+    const auto* field =
+        event.GetReflection()->GetOneofFieldDescriptor(event, body);
+    if (field != nullptr) ++result.events[field->name()];
   }
   if (op.kind == OpKind::kExit) {
     result.exited = true;
@@ -301,6 +325,13 @@ absl::Status Runner::DumpLive(const DumpParts& parts) {
 absl::Status Runner::Check(const Op& op) {
   if (number_ == 0) {
     return absl::InvalidArgumentError("no operation ran before this line");
+  }
+  absl::string_view event = op.expect.subject;
+  if (absl::ConsumePrefix(&event, "event.") && !IsEvent(event)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("there is no event '", event,
+                     "'; proto/faultline/v1/event.proto has "
+                     "them"));
   }
   StateSource state;
   state.number = [this, &op](absl::string_view subject) {

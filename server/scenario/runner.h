@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -71,7 +72,8 @@ class Runner {
 
   absl::Status ExecuteAny(const Op& op);
   absl::Status Boot(const v1::MachineConfig& config);
-  absl::Status Declare(const FileDeclaration& file);
+  absl::Status Declare(const v1::Command& create,
+                       std::optional<v1::Command> open);
   absl::Status Perform(const Op& op);
   absl::Status Print(const Op& op);
   absl::Status DumpLive(const DumpParts& parts);

@@ -19,6 +19,7 @@ enum class OpKind {
   // Declarations: they set the stage and print nothing.
   kBoot,
   kFile,
+  kImage,
   // System calls.
   kMmap,
   kMunmap,
@@ -38,6 +39,12 @@ enum class OpKind {
   kExit,
   kSetrlimit,
   kExec,  // Of an image; `exec ADDR` is kFetch.
+  // Calls of the C library.
+  kMalloc,
+  kCalloc,
+  kRealloc,
+  kFree,
+  kMallopt,
   // Accesses.
   kRead,
   kWrite,
@@ -113,6 +120,18 @@ struct FileDeclaration {
   bool cold = false;  // Not in the page cache.
 };
 
+// `image PATH key=value ...`: an ELF file of two segments, text (with the
+// headers) and data with bss behind it. All sizes are bytes.
+struct ImageDeclaration {
+  std::string path;
+  std::optional<uint64_t> number;  // Also file N, opened read-only.
+  bool movable = false;            // type=dyn; else linked at 4 MiB.
+  uint64_t text_bytes = 4096;
+  uint64_t data_bytes = 0;
+  uint64_t bss_bytes = 0;
+  std::string interpreter;
+};
+
 // Which parts a dump shows.
 struct DumpParts {
   bool maps = false;
@@ -125,11 +144,12 @@ enum class Comparison { kEq, kNe, kLt, kLe, kGt, kGe, kContains, kLacks };
 
 // `expect SUBJECT [CMP] VALUE`. Subjects of the last outcome: ok, ret, err,
 // val, sig, code, addr, min, maj, child, exited, died, skip, fetchfault, and
-// `vec ==|!= DIGITS`, mincore's vector. Subjects of state: `vmas`,
-// `status.FIELD`, `meminfo.FIELD`, `vmstat.FIELD`; of the VMA that holds an
-// address, `smaps.FIELD@ADDR` and `flags@ADDR contains|lacks lo`; and
-// `cat PATH contains|lacks TEXT`. Names of errnos, signals and codes are
-// already numbers in `value`.
+// `vec ==|!= DIGITS`, mincore's vector; `event.NAME` counts the events of that
+// name that it made. Subjects of state: `vmas`, `status.FIELD`,
+// `meminfo.FIELD`, `vmstat.FIELD`; of the VMA that holds an address,
+// `smaps.FIELD@ADDR` and `flags@ADDR contains|lacks lo`; and `cat PATH
+// contains|lacks TEXT`. Names of errnos, signals and codes are already numbers
+// in `value`.
 struct Expectation {
   std::string subject;  // "ret", "status.VmRSS", "smaps.Rss", "flags", "cat".
   std::string path;     // Of cat.
@@ -168,6 +188,7 @@ struct Op {
 
   Boot boot;
   FileDeclaration file;
+  ImageDeclaration image;
   DumpParts dump;
   Expectation expect;
 };

@@ -125,7 +125,7 @@ const std::vector<std::string>& OutcomeSubjects() {
 }
 
 MaybeError CheckSubject(const Word& word) {
-  for (const char* family : {"status.", "meminfo.", "vmstat."}) {
+  for (const char* family : {"event.", "status.", "meminfo.", "vmstat."}) {
     if (absl::StartsWith(word.text, family) &&
         word.text.size() > std::string(family).size()) {
       return std::nullopt;
@@ -138,8 +138,8 @@ MaybeError CheckSubject(const Word& word) {
   return LineError{word.column,
                    absl::StrCat("unknown subject '", word.text, "' (",
                                 absl::StrJoin(known, ", "),
-                                ", status.FIELD, meminfo.FIELD, vmstat.FIELD, "
-                                "smaps.FIELD@ADDR, flags@ADDR)",
+                                ", event.NAME, status.FIELD, meminfo.FIELD, "
+                                "vmstat.FIELD, smaps.FIELD@ADDR, flags@ADDR)",
                                 DidYouMean(word.text, known))};
 }
 
@@ -260,6 +260,53 @@ MaybeError ParseFile(const std::vector<Word>& words, Op* op) {
                          "' is not letters of "
                          "r (read-only), w (write-only), h (hole), "
                          "c (not cached)")};
+    }
+  }
+  return std::nullopt;
+}
+
+MaybeError ParseImage(const std::vector<Word>& words, Op* op) {
+  if (words.empty() || words[0].text[0] != '/') {
+    return LineError{words.empty() ? op->column : words[0].column,
+                     "expected the absolute path of an image, such as "
+                     "/bin/gonzo"};
+  }
+  ImageDeclaration& image = op->image;
+  image.path = words[0].text;
+  for (size_t i = 1; i < words.size(); ++i) {
+    const std::vector<std::string> pair =
+        absl::StrSplit(words[i].text, absl::MaxSplits('=', 1));
+    const std::string& key = pair[0];
+    const Word value{pair.size() > 1 ? pair[1] : "",
+                     words[i].column + static_cast<int>(key.size()) + 1};
+    if (value.text.empty()) {
+      return LineError{
+          words[i].column,
+          absl::StrCat("expected key=value, found '", words[i].text, "'")};
+    }
+    std::string type;
+    std::optional<uint64_t> number;
+    MaybeError error;
+    if (key == "interp") {
+      image.interpreter = value.text;
+      continue;
+    }
+    if (key == "type") {
+      error = OneOf(value, "type", {"exec", "dyn"}, &type);
+      image.movable = type == "dyn";
+    } else {
+      error = OptionalNumber(value, &number);
+    }
+    if (error) return error;
+    if (key == "text") image.text_bytes = *number;
+    if (key == "data") image.data_bytes = *number;
+    if (key == "bss") image.bss_bytes = *number;
+    if (key == "file") image.number = *number;
+    const std::vector<std::string> known = {"text",   "data", "bss",
+                                            "interp", "type", "file"};
+    if (std::find(known.begin(), known.end(), key) == known.end()) {
+      return LineError{words[i].column, absl::StrCat("unknown key '", key, "'",
+                                                     DidYouMean(key, known))};
     }
   }
   return std::nullopt;

@@ -41,6 +41,7 @@ MaybeError ParseGfp(const Word& word, std::vector<std::string>* out);
 // kind and column.
 MaybeError ParseBoot(const std::vector<Word>& words, Op* op);
 MaybeError ParseFile(const std::vector<Word>& words, Op* op);
+MaybeError ParseImage(const std::vector<Word>& words, Op* op);
 MaybeError ParseExec(const std::vector<Word>& words, Op* op);
 MaybeError ParseSysctl(const std::vector<Word>& words, Op* op);
 MaybeError ParseDump(const std::vector<Word>& words, Op* op);

@@ -23,7 +23,7 @@ class VerifiedMachine final : public scenario::Target {
   absl::StatusOr<v1::Outcome> Apply(const v1::Command& command) override {
     FL_ASSIGN_OR_RETURN(const Command decoded, CommandFromProto(command));
     v1::Outcome outcome;
-    OutcomeToProto(machine_.Apply(decoded, EventLevel::kNone), &outcome);
+    OutcomeToProto(machine_.Apply(decoded, level_), &outcome);
     if (verification_ == Verification::kNone) return outcome;
     if (const std::string broken = machine_.Verify(); !broken.empty()) {
       return absl::InternalError(absl::StrCat("Verify: ", broken));
@@ -42,8 +42,11 @@ class VerifiedMachine final : public scenario::Target {
                 faultline::ReadProcAt(machine_.kernel(), path, offset, length));
   }
 
-  // Scenarios compare results, not events.
-  void set_event_level(v1::EventLevel) override {}
+  // All events, or none: of the levels between nobody makes use here.
+  void set_event_level(v1::EventLevel level) override {
+    level_ =
+        level == v1::EVENT_LEVEL_ALL ? EventLevel::kAll : EventLevel::kNone;
+  }
 
   std::string Describe() const override { return "a machine under test"; }
 
@@ -57,6 +60,7 @@ class VerifiedMachine final : public scenario::Target {
 
   Machine machine_;
   Verification verification_;
+  EventLevel level_ = EventLevel::kNone;
 };
 
 }  // namespace

@@ -229,7 +229,8 @@ TEST(UnmappedArea2632, FillsAnAddressSpaceLikeTheOther) {
         in_now.emplace_back(Map(now, pages), pages);
       } else {
         const size_t which = prng.Next() % in_old.size();
-        for (auto [s, list] : {std::pair(&old, &in_old), {&now, &in_now}}) {
+        for (auto [s, list] :
+             {std::pair(&old, &in_old), std::pair(&now, &in_now)}) {
           auto [addr, size] = (*list)[which];
           s->Do(Munmap{addr, size * kPageSize});
           list->erase(list->begin() + static_cast<long>(which));

@@ -1,0 +1,71 @@
+// The classic picture of a process's memory, as scenarios that explain
+// themselves: each line of picture/*.s that begins with `expect` must hold. The
+// machine is verified after every command.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <ostream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "server/scenario/parser.h"
+#include "server/scenario/report.h"
+#include "server/scenario/runner.h"
+#include "tests/scenarios/verified_machine.h"
+
+namespace faultline::scenarios {
+namespace {
+
+constexpr char kPictures[] = "tests/scenarios/picture";
+
+std::vector<std::string> Pictures() {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(kPictures, error)) {
+    if (entry.path().extension() == ".s") names.push_back(entry.path().stem());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+class Picture : public testing::TestWithParam<std::string> {};
+
+TEST_P(Picture, IsWhatTheMachineDoes) {
+  const auto script =
+      scenario::ReadScript(std::string(kPictures) + "/" + GetParam() + ".s");
+  ASSERT_TRUE(script.ok()) << script.status();
+  std::ostringstream text;
+  const auto printer = scenario::MakeTextPrinter(text, scenario::Style(false));
+  scenario::Runner runner(
+      [](const v1::MachineConfig& config) {
+        return MakeMachine(config, Verification::kAfterEveryCommand);
+      },
+      *printer, {}, script->file_name);
+  const absl::Status status = runner.Run(*script);
+  EXPECT_TRUE(status.ok()) << status << "\n" << text.str();
+  const auto expectations = std::count_if(
+      script->ops.begin(), script->ops.end(),
+      [](const auto& op) { return op.kind == scenario::OpKind::kExpect; });
+  EXPECT_GT(expectations, 3);
+}
+
+INSTANTIATE_TEST_SUITE_P(Scenarios, Picture, testing::ValuesIn(Pictures()),
+                         [](const auto& info) {
+                           std::string name = info.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
+TEST(Pictures, AreAllThere) {
+  EXPECT_EQ(Pictures(),
+            (std::vector<std::string>{"gonzo-maps", "heap-steps",
+                                      "merge-and-refusal", "roads-to-do-mmap",
+                                      "rss-of-vsz", "unmapped-area"}));
+}
+
+}  // namespace
+}  // namespace faultline::scenarios
