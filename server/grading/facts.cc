@@ -76,8 +76,7 @@ const Vma* VmaAt(const Kernel& k, const Mm& mm, int64_t address) {
 
 Pte PteAt(const Kernel& k, const Mm& mm, int64_t address) {
   const VirtAddr page(static_cast<uint64_t>(address) & ~uint64_t{kPageMask});
-  const PteRef ref = FindPte(k, mm, page);
-  return ref.ok() ? ReadPte(k, ref) : Pte();
+  return LookAtPte(k, mm, page);
 }
 
 std::string Permissions(const Kernel& k, const Vma& vma) {

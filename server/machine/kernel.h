@@ -47,6 +47,7 @@ struct Kernel {
   std::array<Zone, kMaxNrZones> zones;
   Vmstat vmstat;
   Pfn zero_page;
+  Pfn huge_zero_page;  // 512 pages, once there was need of them
   Pfn vdso_pages;  // an order-3 block: vdso at 0, vvar at 2, its clocks at 6
   uint64_t totalram_pages = 0;
   uint64_t vm_committed = 0;  // pages: vm_committed_as
@@ -57,6 +58,7 @@ struct Kernel {
   Pool<AnonVma> anon_vmas;
   Pool<AnonVmaChain> anon_chains;
   Pool<MallocState, 0> heaps;
+  Pool<LargeFolio, 2> folios;
   Pool<Inode, 2> inodes;
   Pool<File> open_files;
   Pool<Files, 2> files;
@@ -93,10 +95,10 @@ struct Kernel {
   static void Describe(Ar& ar, Self& s) {
     ar(s.config, s.quirks, s.sysctl, s.prng, s.clock_ns, s.frames, s.tlb,
        s.pgtable_levels, s.mem_map, s.zones, s.vmstat, s.zero_page,
-       s.vdso_pages, s.totalram_pages, s.vm_committed, s.mms, s.vmas,
-       s.anon_vmas, s.anon_chains, s.inodes, s.open_files, s.files, s.tasks,
-       s.pids, s.names, s.last_pid, s.last_ino, s.last_asid, s.active_mm,
-       s.heaps);
+       s.huge_zero_page, s.vdso_pages, s.totalram_pages, s.vm_committed, s.mms,
+       s.vmas, s.anon_vmas, s.anon_chains, s.folios, s.inodes, s.open_files,
+       s.files, s.tasks, s.pids, s.names, s.last_pid, s.last_ino, s.last_asid,
+       s.active_mm, s.heaps);
   }
 
   template <class Body>

@@ -131,6 +131,7 @@ Machine::Machine(const MachineConfig& config) {
   }
   k_.prng = Prng(config.seed);
   k_.pgtable_levels = config.profile == Profile::kX86_64 ? 4 : 3;
+  k_.sysctl.thp_enabled = static_cast<uint64_t>(config.thp);
   BootMemory(k_);
   for (const Sysctl& s : config.sysctls) {
     uint64_t* value = FindSysctl(k_.sysctl, s.name);
@@ -252,7 +253,7 @@ std::vector<Machine::SubsystemFingerprint> Machine::Fingerprints() const {
       {"vmstat", hash(k_.vmstat, k_.vm_committed)},
       {"mm", hash(k_.mms)},
       {"vma", hash(k_.vmas)},
-      {"rmap", hash(k_.anon_vmas, k_.anon_chains)},
+      {"rmap", hash(k_.anon_vmas, k_.anon_chains, k_.folios)},
       {"files", hash(k_.inodes, k_.open_files, k_.files, k_.names)},
       {"heaps", hash(k_.heaps)},
       {"tasks", hash(k_.tasks, k_.pids, k_.last_pid, k_.active_mm)},

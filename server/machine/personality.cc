@@ -17,6 +17,7 @@ Quirks QuirksOf(Personality personality) {
     q.last_page_makes_no_table = false;
     q.map_droppable = false;
     q.guard_regions = false;
+    q.dontneed_frees_tables = false;
     q.vvar_vclock_pages = 0;
   }
   return q;
@@ -41,6 +42,8 @@ uint64_t* FindSysctl(SysctlTable& t, std::string_view name) {
       {"vm.unmapped_area", &t.unmapped_area},
       {"stack_guard_gap", &t.stack_guard_gap},
       {"fault_around_bytes", &t.fault_around_bytes},
+      {"thp.enabled", &t.thp_enabled},
+      {"thp.use_zero_page", &t.thp_use_zero_page},
       {"config.mem_soft_dirty", &t.mem_soft_dirty},
   };
   for (const Row& row : rows) {

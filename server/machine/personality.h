@@ -25,6 +25,7 @@ struct Quirks {
   bool last_page_makes_no_table = true;  // 6.18: fault-around
   bool map_droppable = true;             // 6.11: MAP_DROPPABLE
   bool guard_regions = true;             // 6.13: MADV_GUARD_INSTALL
+  bool dontneed_frees_tables = true;     // 6.14: CONFIG_PT_RECLAIM
   uint32_t vvar_vclock_pages = 2;        // 6.13: a mapping of its own
 };
 Quirks QuirksOf(Personality personality);
@@ -43,6 +44,8 @@ struct SysctlTable {
   uint64_t unmapped_area = 0;      // KERNEL_VERSION(2, 6, 32), or 0: its own
   uint64_t stack_guard_gap = 256;  // pages; the boot parameter
   uint64_t fault_around_bytes = 65536;
+  uint64_t thp_enabled = 0;        // transparent_hugepage/enabled: ThpEnabled
+  uint64_t thp_use_zero_page = 1;  // transparent_hugepage/use_zero_page
   uint64_t mem_soft_dirty = 0;  // CONFIG_MEM_SOFT_DIRTY: how it was built
 };
 

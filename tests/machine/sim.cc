@@ -278,8 +278,7 @@ const Vma& Sim::VmaOf(uint64_t addr, Pid pid) const {
 }
 
 Pte Sim::PteOf(uint64_t addr, Pid pid) const {
-  PteRef ref = FindPte(kernel(), mm(pid), VirtAddr(addr));
-  return ref.ok() ? ReadPte(kernel(), ref) : Pte();
+  return LookAtPte(kernel(), mm(pid), VirtAddr(addr));
 }
 
 const Page& Sim::PageOf(uint64_t addr, Pid pid) const {

@@ -99,6 +99,29 @@ int64_t WriteFile(const std::string& path, const std::string& text) {
   return result < 0 ? result : 0;
 }
 
+constexpr char kThpEnabled[] = "/sys/kernel/mm/transparent_hugepage/enabled";
+
+bool WantsHugePages(const scenario::Script& script) {
+  for (const Op& op : script.ops) {
+    if (op.kind != OpKind::kBoot) continue;
+    return !op.boot.thp.empty() && op.boot.thp != "never";
+  }
+  return false;
+}
+
+// khugepaged looks at what is new at once when it had nothing to do, and only
+// every 10 s when it has: so it has something, for as long as this runs.
+void KeepKhugepagedWaiting() {
+  constexpr size_t kBytes = 4 << 20;
+  static void* const area = [] {
+    void* const at =
+        mmap(nullptr, kBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (at != MAP_FAILED) madvise(at, kBytes, MADV_HUGEPAGE);
+    return at;
+  }();
+  static_cast<void>(area);
+}
+
 // CONFIG_MEM_SOFT_DIRTY: a new mapping is then marked.
 bool KernelHasSoftDirty() {
   static const bool has =
@@ -108,6 +131,12 @@ bool KernelHasSoftDirty() {
 
 }  // namespace
 
+std::string NativeRunner::KernelThpMode() {
+  const std::string text = ReadWholeFile(kThpEnabled);
+  const size_t at = text.find('[') + 1;
+  return text.substr(at, text.find(']') - at);
+}
+
 std::string NativeRunner::FirstUnsupported(const scenario::Script& script) {
   for (const Op& op : script.ops) {
     const std::string where =
@@ -115,6 +144,11 @@ std::string NativeRunner::FirstUnsupported(const scenario::Script& script) {
     if (!IsSupported(op.kind)) {
       return absl::StrCat(where, "the native runner cannot do '", op.text,
                           "': only a simulated machine can");
+    }
+    const std::string thp = op.kind == OpKind::kBoot ? op.boot.thp : "";
+    if (!thp.empty() && thp != "never" && thp != KernelThpMode()) {
+      return absl::StrCat(where, "the script wants thp=", thp, ", and ",
+                          kThpEnabled, " has [", KernelThpMode(), "]");
     }
     if (op.kind == OpKind::kBoot && !op.boot.profile.empty() &&
         op.boot.profile != "x86_64") {
@@ -135,7 +169,13 @@ NativeRunner::NativeRunner(const scenario::Script& script,
   for (const Op& op : script_.ops) {
     if (op.kind == OpKind::kFile) files_.Create(op.file);
   }
-  processes_.push_back(Tracee::Launch(files_.directory(), files_.Inherited()));
+  auto huge_pages = Tracee::HugePages::kDisabled;
+  if (WantsHugePages(script_)) {
+    KeepKhugepagedWaiting();
+    huge_pages = Tracee::HugePages::kAsTheKernelSays;
+  }
+  processes_.push_back(
+      Tracee::Launch(files_.directory(), files_.Inherited(), huge_pages));
   start_brk_ = ReadStartBrk(processes_[0]->pid());
 }
 

@@ -29,6 +29,8 @@ struct RunnerOptions {
 
 class NativeRunner {
  public:
+  // transparent_hugepage/enabled: "always", "madvise" or "never".
+  static std::string KernelThpMode();
   // An error for the first op that the real kernel cannot be asked to do from
   // here, such as kmalloc; empty when there is none.
   static std::string FirstUnsupported(const scenario::Script& script);

@@ -16,6 +16,9 @@ constexpr uint64_t kDensePages = 64;
 constexpr uint64_t kLarge = 0x20000000;
 constexpr uint64_t kLargePages = 1100;
 constexpr uint64_t kPage = 4096;
+// Of profile huge: five times 2 MiB.
+constexpr uint64_t kHuge = 0x40000000;
+constexpr uint64_t kHugePages = 5 * 512;
 constexpr int kFiles = 4;
 constexpr int kProcessesMax = 4;
 
@@ -60,6 +63,9 @@ constexpr NamedProfile kProfiles[] = {
     {ScriptProfile::kFull,
      "full",
      {18, 6, 13, 9, 4, 8, 4, 2, 2, 9, 10, 4, 6, 1, 2, 3, 5}},
+    {ScriptProfile::kHuge,
+     "huge",
+     {5, 4, 10, 10, 0, 20, 3, 0, 2, 8, 16, 3, 8, 1, 0, 7, 0}},
 };
 
 const NamedProfile& Find(ScriptProfile profile) {
@@ -78,6 +84,13 @@ class Generator {
 
   std::vector<std::string> Lines() {
     lines_ = {"file 0 32p", "file 1 16p r", "file 2 7p+1000", "file 3 40p h"};
+    if (huge_) {
+      lines_ = {
+          "boot thp=madvise",
+          absl::StrFormat("mmap 0x%x %dp rw- PRIVATE|ANON|FIXED - 0", kHuge,
+                          kHugePages),
+          absl::StrFormat("madvise 0x%x %dp HUGEPAGE", kHuge, kHugePages)};
+    }
     for (int i = 0; i < options_.operations; ++i) {
       if (i > 0 && i % options_.dump_every == 0) lines_.push_back("dump all");
       Add();
@@ -167,6 +180,7 @@ class Generator {
 
   // Mostly whole pages of the dense window, or near what a label stands for.
   std::string Addr() {
+    if (huge_ && !OneIn(20)) return HugeAddr();
     if (OneIn(60))
       return Any({"0", "0x1000", "0x7fffffffd000", "0x10000800",
                   "0x7ffffffff000", "0xffff800000000000"});
@@ -179,6 +193,13 @@ class Generator {
       return absl::StrFormat("0x%x", kLarge + Below(kLargePages) * kPage);
     }
     return absl::StrFormat("0x%x", kDense + Below(kDensePages) * kPage);
+  }
+
+  // Mostly where 2 MiB begin, or near it.
+  std::string HugeAddr() {
+    uint64_t page = Below(kHugePages / 512) * 512;
+    if (OneIn(2)) page += OneIn(2) ? Below(512) : Below(4);
+    return absl::StrFormat("0x%x", kHuge + page * kPage);
   }
 
   std::string Shift() {
@@ -195,6 +216,10 @@ class Generator {
   std::string Length() { return OneIn(100) ? "0x700000000000" : Near(); }
 
   std::string Near() {
+    if (huge_ && !OneIn(3)) {
+      return absl::StrCat(OneIn(3) ? 1 + Below(1100) : 512 * (1 + Below(2)),
+                          "p");
+    }
     if (OneIn(50)) return Any({"0", "1", "0xfffffffffffff001"});
     if (OneIn(10)) return absl::StrCat(1 + Below(24), "p+", Below(kPage));
     return absl::StrCat(1 + Below(OneIn(4) ? 24 : 5), "p");
@@ -211,6 +236,11 @@ class Generator {
   }
 
   std::string MapText() {
+    if (huge_) {
+      return absl::StrCat("mmap ", HugeAddr(), " ", Near(),
+                          OneIn(4) ? " r-- " : " rw- ", "PRIVATE|ANON|FIXED",
+                          OneIn(8) ? "|POPULATE" : "", " - 0");
+    }
     const bool large = OneIn(14);
     const std::string length = large ? absl::StrCat(kLargePages, "p") : Near();
     const bool file = options_.profile == ScriptProfile::kFile   ? !OneIn(4)
@@ -250,6 +280,10 @@ class Generator {
   }
 
   std::string Advice() {
+    if (huge_ && OneIn(2)) {
+      return Any({"HUGEPAGE", "HUGEPAGE", "COLLAPSE", "COLLAPSE", "FREE",
+                  "COLD", "PAGEOUT", "NOHUGEPAGE"});
+    }
     if (OneIn(2)) return "DONTNEED";
     return Any({"NORMAL",
                 "RANDOM",
@@ -322,6 +356,7 @@ class Generator {
 
   const ScriptOptions& options_;
   const Weights weights_;
+  const bool huge_ = options_.profile == ScriptProfile::kHuge;
   Prng prng_;
   std::vector<std::string> lines_;
   uint64_t labels_ = 0;

@@ -18,9 +18,10 @@ enum class ScriptProfile {
   kAnon,  // faults of anonymous memory, and fork
   kFile,  // faults of file mappings, and calls on the files
   kFull,  // all of it
+  kHuge,  // transparent huge pages, on a kernel that gives them when advised
 };
 
-// "vma", "anon", "file", "full".
+// "vma", "anon", "file", "full", "huge".
 const char* NameOf(ScriptProfile profile);
 std::optional<ScriptProfile> ScriptProfileOf(const std::string& name);
 std::vector<ScriptProfile> AllScriptProfiles();

@@ -96,7 +96,8 @@ void Die(const std::string& what) {
 }
 
 std::unique_ptr<Tracee> Tracee::Launch(const std::string& directory,
-                                       const std::vector<InheritedFd>& fds) {
+                                       const std::vector<InheritedFd>& fds,
+                                       HugePages huge_pages) {
   const std::string path = directory + "/image";
   WriteImage(path);
   const pid_t pid = fork();
@@ -115,6 +116,9 @@ std::unique_ptr<Tracee> Tracee::Launch(const std::string& directory,
   auto tracee = std::unique_ptr<Tracee>(new Tracee(pid, GetRegs(pid)));
   tracee->MapHiddenPage(kElfBase);
   tracee->UnmapAllButStack();
+  if (huge_pages == HugePages::kDisabled) {
+    tracee->Syscall(SYS_prctl, {PR_SET_THP_DISABLE, 1, 0, 0, 0, 0});
+  }
   unlink(path.c_str());
   return tracee;
 }
@@ -145,7 +149,6 @@ void Tracee::UnmapAllButStack() {
     if (row.name == "[stack]" || row.start == kHiddenPage) continue;
     Syscall(SYS_munmap, {row.start, row.end - row.start, 0, 0, 0, 0});
   }
-  Syscall(SYS_prctl, {PR_SET_THP_DISABLE, 1, 0, 0, 0, 0});
 }
 
 Tracee::~Tracee() {

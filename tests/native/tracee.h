@@ -54,8 +54,10 @@ class Tracee {
 
   // Starts process 0. `directory` is where the ELF file may be written; it
   // must be gone from the process once it runs, so any file system will do.
-  static std::unique_ptr<Tracee> Launch(const std::string& directory,
-                                        const std::vector<InheritedFd>& fds);
+  enum class HugePages { kDisabled, kAsTheKernelSays };
+  static std::unique_ptr<Tracee> Launch(
+      const std::string& directory, const std::vector<InheritedFd>& fds,
+      HugePages huge_pages = HugePages::kDisabled);
   // Kills the process if it still lives.
   ~Tracee();
   Tracee(const Tracee&) = delete;

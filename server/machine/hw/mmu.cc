@@ -13,41 +13,45 @@ WalkStep WalkPageTable(const Frames& frames, const Cr3& cr3, VirtAddr addr) {
     const uint64_t* table = frames.Table(step.table);
     step.entry = Pte(table == nullptr ? 0 : table[step.index]);
     if (step.level == 1 || !step.entry.hw_present()) return step;
+    if (step.level == 2 && step.entry.huge()) return step;
     step.table = step.entry.pfn();
   }
 }
 
-// The PTE page for `addr`, from the paging-structure cache or by walking down.
-Pfn Mmu::FindTable(const Cr3& cr3, VirtAddr addr) {
+// From the paging-structure cache or by walking down.
+Mmu::Leaf Mmu::FindLeaf(const Cr3& cr3, VirtAddr addr) {
   Pfn table = tlb_.CachedTable(cr3.asid, addr.vpn());
   clock_ns_ += cost::kWalkCached;
-  if (table.valid()) return table;
+  if (table.valid()) return {table};
   clock_ns_ += cost::kWalkLevel * (cr3.levels - 1);
   table = cr3.root;
   for (int level = cr3.levels; level > 1; level--) {
     const uint64_t* entries = std::as_const(frames_).Table(table);
     int index = IndexAt(addr, level);
-    if (entries == nullptr) return Pfn();
+    if (entries == nullptr) return {};
     Pte entry(entries[index]);
-    if (!entry.hw_present()) return Pfn();
+    if (!entry.hw_present()) return {};
+    if (level == 2 && entry.huge()) return {table, 2};
     if (!entry.young()) {
       frames_.MutTable(table)[index] = entry.With(Pte::kAccessed).value();
     }
     table = entry.pfn();
   }
   tlb_.CacheTable(cr3.asid, addr.vpn(), table);
-  return table;
+  return {table};
 }
 
+// The TLB holds 4 KiB translations only: one of a huge page is filled in for
+// the page that was asked for.
 Translation Mmu::Walk(const Cr3& cr3, VirtAddr addr, MmuAccess access) {
   uint32_t code = kFaultUser;
   if (access == MmuAccess::kWrite) code |= kFaultWrite;
   if (access == MmuAccess::kFetch) code |= kFaultFetch;
-  Pfn table = FindTable(cr3, addr);
+  const auto [table, level] = FindLeaf(cr3, addr);
   if (!table.valid()) return {Pfn(), code};
   const uint64_t* entries = std::as_const(frames_).Table(table);
   if (entries == nullptr) return {Pfn(), code};
-  int index = IndexAt(addr, 1);
+  int index = IndexAt(addr, level);
   Pte pte(entries[index]);
   if (!pte.hw_present()) return {Pfn(), code};
   bool refused = (access == MmuAccess::kWrite && !pte.writable()) ||
@@ -67,8 +71,11 @@ Translation Mmu::Walk(const Cr3& cr3, VirtAddr addr, MmuAccess access) {
   if (pte.writable()) flags |= TlbEntry::kWrite;
   if (pte.dirty()) flags |= TlbEntry::kDirty;
   if (pte.value() & Pte::kNoExec) flags |= TlbEntry::kNoExec;
-  tlb_.Insert(cr3.asid, addr.vpn(), pte.pfn(), flags);
-  return {pte.pfn(), 0};
+  Pfn pfn = pte.pfn();
+  if (level == 2)
+    pfn = pfn + PageCount(static_cast<uint64_t>(IndexAt(addr, 1)));
+  tlb_.Insert(cr3.asid, addr.vpn(), pfn, flags);
+  return {pfn, 0};
 }
 
 }  // namespace faultline

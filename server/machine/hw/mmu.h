@@ -32,8 +32,9 @@ struct Translation {
 
 // Where a walk ended: the entry and the level it was found at.
 struct WalkStep {
-  int level = 0;  // 1: a PTE; higher: the entry there is not present
-  Pfn table;      // the table page that holds the entry
+  // 1: a PTE; higher: the entry there is not present, or maps 2 MiB.
+  int level = 0;
+  Pfn table;  // the table page that holds the entry
   int index = 0;
   Pte entry;
 };
@@ -72,7 +73,13 @@ class Mmu {
     const auto how = static_cast<size_t>(access);
     return (e.flags & kLooksAt[how]) == kMustBe[how];
   }
-  Pfn FindTable(const Cr3& cr3, VirtAddr addr);
+  // The table whose entry translates the address, and its level: 2 where that
+  // entry maps 2 MiB.
+  struct Leaf {
+    Pfn table;
+    int level = 1;
+  };
+  Leaf FindLeaf(const Cr3& cr3, VirtAddr addr);
 
   Frames& frames_;
   Tlb& tlb_;

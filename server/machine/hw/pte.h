@@ -48,6 +48,8 @@ class Pte {
   constexpr bool dirty() const { return v_ & kDirty; }
   constexpr bool soft_dirty() const { return v_ & kSoftDirty; }
   // Of a present entry.
+  // Of an entry of a level-2 table: it maps 2 MiB.
+  constexpr bool huge() const { return v_ & kPageSizeBit; }
   constexpr bool special() const { return v_ & kSpecial; }
   constexpr bool guard() const { return v_ == Guard().v_; }
   constexpr Pfn pfn() const {

@@ -4,6 +4,7 @@
 // succeeds.
 #include "server/machine/mm/clear_refs.h"
 
+#include "server/machine/mm/folio.h"
 #include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/pgtable.h"
 
@@ -37,7 +38,7 @@ void ClearReferenced(Kernel& k, uint64_t& entry) {
   Pte pte(entry);
   if (!pte.present() || pte.special()) return;
   entry = pte.Without(Pte::kAccessed).value();
-  k.page(pte.pfn()).flags &= ~page_flag::kReferenced;
+  FolioOf(k, pte.pfn()).flags &= ~page_flag::kReferenced;
 }
 
 }  // namespace
@@ -55,9 +56,14 @@ Errno DoClearRefs(Kernel& k, Mm& mm, uint32_t type) {
     Vma& vma = k.vmas[at];
     if (type == kSoftDirty) vma.flags &= ~vm::kSoftDirty;
     if (!Concerns(type, vma)) continue;
-    ForEachPte(k, mm, vma.start, vma.end, [&](VirtAddr, uint64_t& entry) {
+    auto clear = [&](VirtAddr, uint64_t& entry) {
       type == kSoftDirty ? ClearSoftDirty(entry) : ClearReferenced(k, entry);
-    });
+    };
+    ForEachPte(k, mm, vma.start, vma.end, clear,
+               [&](VirtAddr a, VirtAddr, PteRef pmd) {
+                 clear(a, k.frames.MutTable(pmd.table)[pmd.index]);
+                 return Huge::kDone;
+               });
   }
   // Linux flushes for the soft-dirty bits only. The referenced bits are cleared
   // by another process, and while that one ran this one's translations went.

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "server/machine/hw/cost.h"
+#include "server/machine/mm/folio.h"
 #include "server/machine/mm/gfp.h"
 #include "server/machine/mm/memory.h"
 #include "server/machine/mm/page_alloc.h"
@@ -161,7 +162,7 @@ Pfn FilemapGetOrRead(Kernel& k, Id<Inode> id, uint64_t index) {
 }
 
 void MarkPageDirty(Kernel& k, Pfn pfn) {
-  Page& page = k.page(pfn);
+  Page& page = FolioOf(k, pfn);
   if (page.Is(page_flag::kDirty) || page.Is(page_flag::kReserved)) return;
   page.flags |= page_flag::kDirty;
   if (page.Is(page_flag::kAnon) || page.mapping == 0) return;

@@ -20,14 +20,21 @@ namespace {
 // follow_page_pte() with FOLL_TOUCH: what is found there counts as accessed,
 // though its PTE does not become young. False: a fault must bring it first.
 bool FollowPage(Kernel& k, const Vma& vma, VirtAddr addr, bool write) {
-  PteRef ref = FindPte(std::as_const(k), k.mms[vma.mm], addr);
+  const auto [ref, huge] = FindLeaf(std::as_const(k), k.mms[vma.mm], addr);
   if (!ref.ok()) return false;
   Pte pte = ReadPte(std::as_const(k), ref);
   if (!pte.hw_present() || (write && !pte.writable())) return false;
+  if (huge) {  // touch_pmd()
+    SetPte(k, ref, pte.With(Pte::kAccessed | (write ? DirtyBits(k) : 0)));
+    return true;
+  }
   if (!pte.special()) {
     if (write && !pte.dirty()) MarkPageDirty(k, pte.pfn());
-    MarkPageAccessed(k, pte.pfn(),
-                     vma.Has(vm::kLocked) ? OnLru::kUnevictable : OnLru::kAny);
+    // allow_mlock_munlock(): a part of a large folio is not mlocked.
+    const bool mlocked =
+        vma.Has(vm::kLocked) &&
+        !std::as_const(k).page(pte.pfn()).Is(page_flag::kLarge);
+    MarkPageAccessed(k, pte.pfn(), mlocked ? OnLru::kUnevictable : OnLru::kAny);
   }
   return true;
 }

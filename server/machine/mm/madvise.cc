@@ -1,7 +1,6 @@
 // Models mm/madvise.c (v6.18): do_madvise(), madvise_walk_vmas(),
 // madvise_vma_behavior() and what it calls.
-// Departures: D10 (no KSM scan, no huge pages: their advice sets flags),
-// D4 (MADV_FREE and MADV_PAGEOUT age pages; nothing reclaims them).
+// Departure: D10 (no KSM scan: its advice sets flags).
 #include "server/machine/mm/madvise.h"
 
 #include <algorithm>
@@ -10,6 +9,8 @@
 
 #include "server/machine/mm/filemap.h"
 #include "server/machine/mm/gup.h"
+#include "server/machine/mm/huge_memory.h"
+#include "server/machine/mm/madvise_age.h"
 #include "server/machine/mm/memory.h"
 #include "server/machine/mm/mmap.h"
 #include "server/machine/mm/mmap_lock.h"
@@ -148,59 +149,9 @@ Errno Dontneed(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
   if (advice == kDontneed) forbidden |= vm::kLocked;
   if (vma.flags & forbidden) return Errno::kEINVAL;
   ZapPageRange(k, vma, start, end);
-  return Errno::kOk;
-}
-
-// madvise_free_single_vma(): pages become clean and may vanish, unless another
-// process locked them: folio_mark_lazyfree().
-Errno Free(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
-  if (vma.Has(vm::kLocked | vm::kPfnMap) || !vma.anonymous()) {
-    return Errno::kEINVAL;
+  if (k.quirks.dontneed_frees_tables) {
+    FreeEmptyTables(k, k.mms[vma.mm], start, end);
   }
-  const Mm& mm = k.mms[vma.mm];
-  bool flush = false;
-  ForEachPte(k, mm, start, end, [&](VirtAddr, uint64_t& entry) {
-    Pte pte(entry);
-    if (!pte.present() || pte.special()) return;
-    Page& page = k.page(pte.pfn());
-    // Only a page that is dirty by itself must be mapped here alone.
-    if (page.Is(page_flag::kDirty) && page.mapcount != 1) return;
-    page.flags &= ~page_flag::kDirty;
-    if (!PageUnevictable(k, pte.pfn())) {
-      page.flags &= ~(page_flag::kReferenced | page_flag::kSwapBacked);
-    }
-    if (pte.young() || pte.dirty()) {
-      entry = pte.Without(Pte::kAccessed | Pte::kDirty).value();
-      flush = true;
-    }
-  });
-  if (flush) FlushTlbRange(k, mm, start, end);
-  return Errno::kOk;
-}
-
-// madvise_cold_or_pageout_pte_range(): pages become old. From 6.10 on reclaim
-// ignores the accessed bits that MADV_PAGEOUT used to clear.
-Errno ColdOrPageout(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
-                    int32_t advice) {
-  if (vma.Has(vm::kLocked | vm::kPfnMap | vm::kHugeTlb)) return Errno::kEINVAL;
-  const Mm& mm = k.mms[vma.mm];
-  const bool clear_young = advice == kCold || k.quirks.pageout_clears_young;
-  bool flush = false;
-  std::vector<Pfn> out;
-  ForEachPte(k, mm, start, end, [&](VirtAddr, uint64_t& entry) {
-    Pte pte(entry);
-    if (!pte.present() || pte.special()) return;
-    Page& page = k.page(pte.pfn());
-    if (page.mapcount != 1) return;
-    if (pte.young() && clear_young) {
-      entry = pte.Without(Pte::kAccessed).value();
-      flush = true;
-    }
-    page.flags &= ~(page_flag::kReferenced | page_flag::kActive);
-    if (advice == kPageout) out.push_back(pte.pfn());
-  });
-  if (flush) FlushTlbRange(k, mm, start, end);
-  for (Pfn pfn : out) ReclaimFilePage(k, pfn);
   return Errno::kOk;
 }
 
@@ -282,12 +233,15 @@ Errno VmaBehavior(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
       return Remove(k, vma, start, end);
     case kCold:
     case kPageout:
-      return ColdOrPageout(k, vma, start, end, advice);
+      return MadviseAge(k, vma, start, end,
+                        advice == kCold ? Aging::kCold : Aging::kPageout);
     case kFree:
-      return Free(k, vma, start, end);
+      return MadviseFree(k, vma, start, end);
     case kDontneed:
     case kDontneedLocked:
       return Dontneed(k, vma, start, end, advice);
+    case kCollapse:
+      return MadviseCollapse(k, vma, start, end);
     case kGuardInstall:
       return GuardInstall(k, vma, start, end);
     case kGuardRemove:

@@ -2,7 +2,6 @@
 // Models mm/memory.c (v6.18): handle_mm_fault(), do_anonymous_page(),
 // do_wp_page(), do_read_fault(), do_cow_fault(), do_shared_fault(),
 // copy_page_range(), zap_page_range_single(), unmap_mapping_pages().
-// Departure: D7 (4 KiB pages only).
 #include "server/machine/mm/memory.h"
 
 #include <algorithm>
@@ -10,7 +9,9 @@
 
 #include "server/machine/hw/cost.h"
 #include "server/machine/mm/filemap.h"
+#include "server/machine/mm/folio.h"
 #include "server/machine/mm/gfp.h"
+#include "server/machine/mm/huge_memory.h"
 #include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/rmap.h"
@@ -84,7 +85,8 @@ uint32_t WpPageCopy(Kernel& k, VmFault& f, Pte old) {
     k.frames[fresh] = k.frames[old.pfn()];
     f.resolved.copied_pfn = old.pfn().value();
     f.mm.rss[RssKindOf(k.page(old.pfn()))].Add(-1);
-    RemoveRmap(k, old.pfn());
+    RemoveRmap(k, f.mm, old.pfn());
+    NotePartiallyMapped(k, old.pfn());
   }
   k.clock_ns += from_zero ? cost::kPageClear : cost::kPageCopy;
   AddNewAnonRmap(k, f.mm, f.vma, fresh, f.addr);
@@ -115,10 +117,15 @@ uint32_t DoWpPage(Kernel& k, VmFault& f, Pte old) {
   if (!old.special()) {
     Page& page = k.page(old.pfn());
     // wp_can_reuse_anon_folio(): nobody else holds the page.
-    bool mine = page.Is(page_flag::kAnon) &&
-                (page.Is(page_flag::kAnonExclusive) || page.refcount == 1);
+    const bool large = page.Is(page_flag::kLarge);
+    const bool mine = page.Is(page_flag::kAnon) &&
+                      (page.Is(page_flag::kAnonExclusive) ||
+                       (large ? CanReuseLarge(std::as_const(k), old.pfn())
+                              : page.refcount == 1));
     if (mine) {
-      if (!page.Is(page_flag::kAnonExclusive)) {
+      if (large) {
+        page.flags |= page_flag::kAnonExclusive;
+      } else if (!page.Is(page_flag::kAnonExclusive)) {
         // folio_move_anon_rmap()
         page.flags |= page_flag::kAnonExclusive;
         page.mapping = f.vma.anon_vma.value();
@@ -332,8 +339,13 @@ uint32_t HandleMmFault(Kernel& k, Vma& vma, VirtAddr addr, FaultAccess access,
             .pgoff = 0,
             .resolved = {}};
   f.resolved.address = addr.value();
-  const bool tables = FaultTables(k, f);
-  uint32_t status = tables ? HandlePteFault(k, f) : vm_fault::kOom;
+  uint32_t status = kFaultFallback;
+  if (vma.anonymous() && !FindPte(std::as_const(k), f.mm, f.addr).ok()) {
+    status = HugePmdFault(k, vma, f.addr, f.write, &f.resolved);
+  }
+  if (status == kFaultFallback) {
+    status = FaultTables(k, f) ? HandlePteFault(k, f) : vm_fault::kOom;
+  }
   AccountFault(k, status, retry);
   if (!(status & vm_fault::kError)) {
     f.resolved.major = status & vm_fault::kMajor;
@@ -349,7 +361,8 @@ void ZapPageRange(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
   bool flush = false;
   RssBatch rss(mm);
   uint64_t region = 0;
-  ForEachPte(k, mm, start, end, [&](VirtAddr a, uint64_t& entry) {
+  Pfn large;  // the last page of a large folio that went
+  auto zap_pte = [&](VirtAddr a, uint64_t& entry) {
     // zap_pte_range() works table by table.
     if (region != a.value() / kPmdSize) rss.Flush();
     region = a.value() / kPmdSize;
@@ -365,8 +378,22 @@ void ZapPageRange(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
       if (pte.young() && HasRecency(vma)) MarkPageAccessed(k, pte.pfn());
     }
     rss.Add(RssKindOf(page), -1);
-    RemoveRmap(k, pte.pfn());
-  });
+    if (page.Is(page_flag::kLarge)) [[unlikely]]
+      large = pte.pfn();
+    RemoveRmap(k, mm, pte.pfn());
+  };
+  // zap_pmd_range()
+  auto zap_huge = [&](VirtAddr from, VirtAddr to, PteRef pmd) {
+    rss.Flush();
+    if (to - from < kPmdSize) {
+      SplitHugePmd(k, vma, from);
+      return Huge::kSplit;
+    }
+    ZapHugePmd(k, mm, from, pmd);
+    return Huge::kDone;
+  };
+  ForEachPte(k, mm, start, end, zap_pte, zap_huge);
+  if (large.valid()) NotePartiallyMapped(k, large);
   if (flush) FlushTlbRange(k, mm, start, end);
 }
 
@@ -380,7 +407,7 @@ bool CopyPageRange(Kernel& k, Vma& dst, Vma& src) {
   uint64_t region = ~uint64_t{0};
   uint64_t* child_table = nullptr;
   RssBatch rss(to);
-  ForEachPte(k, from, src.start, src.end, [&](VirtAddr a, uint64_t& entry) {
+  auto copy_pte = [&](VirtAddr a, uint64_t& entry) {
     if (a.value() / kPmdSize != region) {
       rss.Flush();
       region = a.value() / kPmdSize;
@@ -393,9 +420,13 @@ bool CopyPageRange(Kernel& k, Vma& dst, Vma& src) {
     }
     if (!pte.special()) {
       Page& page = k.page(pte.pfn());
-      page.refcount++;
-      page.mapcount++;
-      if (page.Is(page_flag::kAnon)) page.flags &= ~page_flag::kAnonExclusive;
+      if (page.Is(page_flag::kLarge)) [[unlikely]] {
+        DupLargeRmapPte(k, to, pte.pfn());
+      } else {
+        page.refcount++;
+        page.mapcount++;
+        if (page.Is(page_flag::kAnon)) page.flags &= ~page_flag::kAnonExclusive;
+      }
       rss.Add(RssKindOf(page), 1);
     }
     if (cow && pte.writable()) {
@@ -406,9 +437,17 @@ bool CopyPageRange(Kernel& k, Vma& dst, Vma& src) {
     Pte child = pte.Without(Pte::kAccessed);
     if (src.Has(vm::kShared)) child = child.Without(Pte::kDirty);
     child_table[IndexAt(a, 1)] = child.value();
-  });
+  };
+  bool memory = true;
+  auto copy_huge = [&](VirtAddr a, VirtAddr, PteRef pmd) {
+    rss.Flush();
+    memory = memory && CopyHugePmd(k, to, a, pmd);
+    flush = true;
+    return Huge::kDone;
+  };
+  ForEachPte(k, from, src.start, src.end, copy_pte, copy_huge);
   if (flush) FlushTlbRange(k, from, src.start, src.end);
-  return true;
+  return memory;
 }
 
 void UnmapMappingPages(Kernel& k, Inode& inode, uint64_t first, uint64_t last,
@@ -437,7 +476,7 @@ void UnmapMappingPages(Kernel& k, Inode& inode, uint64_t first, uint64_t last,
       entry = 0;
       flush = true;
       rss.Add(RssKindOf(k.page(pte.pfn())), -1);
-      RemoveRmap(k, pte.pfn());
+      RemoveRmap(k, mm, pte.pfn());
     });
     if (flush) FlushTlbRange(k, mm, start, end);
   }

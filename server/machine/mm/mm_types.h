@@ -211,6 +211,7 @@ struct Mm {
   uint64_t hiwater_rss = 0, hiwater_vm = 0;
   std::array<RssCounter, 4> rss{};
   uint64_t def_flags = 0;
+  bool thp_disabled = false;  // PR_SET_THP_DISABLE
 
   uint64_t Rss(RssKind kind) const {
     return static_cast<uint64_t>(rss[kind].exact);
@@ -240,7 +241,8 @@ struct Mm {
        s.end_code, s.start_data, s.end_data, s.start_brk, s.brk, s.start_stack,
        s.arg_start, s.arg_end, s.env_start, s.env_end, s.exe_file, s.heap,
        s.total_vm, s.data_vm, s.exec_vm, s.stack_vm, s.locked_vm, s.hiwater_rss,
-       s.hiwater_vm, s.rss, s.def_flags);
+       s.hiwater_vm, s.rss, s.def_flags,
+       s.thp_disabled);
   }
 };
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "server/machine/base/pool.h"
 #include "server/machine/base/units.h"
 
 namespace faultline {
@@ -41,13 +42,17 @@ inline constexpr uint32_t kAnon = 1 << 11;  // mapping is an anon_vma
 inline constexpr uint32_t kHead = 1 << 12;  // allocated with an order > 0
 inline constexpr uint32_t kUnevictable = 1 << 13;
 inline constexpr uint32_t kKernel = 1 << 14;  // given out by alloc_pages
+inline constexpr uint32_t kLarge = 1 << 15;   // of a large anonymous folio
+inline constexpr uint32_t kTail = 1 << 16;    // … and not its first page
 }  // namespace page_flag
 
 // struct page. What the fields mean depends on the owner, as in Linux:
 //   free (kBuddy)  order, and next/prev in the zone's free list
 //   anonymous      mapping: anon_vma id; index: virtual page number at birth
 //   page cache     mapping: inode id; index: page offset in the file
-//   page table     index: mm id
+//   page table     index: mm id; of a level-2 table, next: the tables that are
+//                  deposited for its huge pages, threaded through their next
+//   large folio    of the head, prev: LargeFolio id
 struct Page {
   uint32_t flags = 0;
   int32_t refcount = 0;
@@ -59,10 +64,40 @@ struct Page {
   uint8_t order = 0;
 
   bool Is(uint32_t flag) const { return (flags & flag) != 0; }
+  uint32_t mapping_folio() const { return prev.value(); }
+  void set_mapping_folio(uint32_t id) { prev = Pfn(id); }
   template <class Ar, class Self>
   static void Describe(Ar& ar, Self& s) {
     ar(s.flags, s.refcount, s.mapcount, s.mapping, s.index, s.prev, s.next,
        s.order);
+  }
+};
+
+struct Mm;
+
+// What struct folio has for a large anonymous one (mm/folio.h).
+struct LargeFolio {
+  // An address space that maps it, and by how many entries.
+  struct Owner {
+    Id<Mm> mm;
+    int32_t mapcount = 0;
+    template <class Ar, class Self>
+    static void Describe(Ar& ar, Self& s) {
+      ar(s.mm, s.mapcount);
+    }
+  };
+  Pfn head;
+  int32_t entire_mapcount = 0;    // level-2 entries that map all of it
+  int32_t large_mapcount = 0;     // entries of both levels
+  int32_t nr_pages_mapped = 0;    // pages that have a PTE
+  std::array<Owner, 2> owners{};  // _mm_id[]
+  bool maybe_shared = false;      // FOLIO_MM_IDS_SHARED_BIT
+  bool partially_mapped = false;  // PG_partially_mapped
+
+  template <class Ar, class Self>
+  static void Describe(Ar& ar, Self& s) {
+    ar(s.head, s.entire_mapcount, s.large_mapcount, s.nr_pages_mapped, s.owners,
+       s.maybe_shared, s.partially_mapped);
   }
 };
 

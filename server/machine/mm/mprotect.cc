@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "server/machine/mm/gup.h"
+#include "server/machine/mm/huge_memory.h"
 #include "server/machine/mm/mmap.h"
 #include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/pgtable.h"
@@ -35,7 +36,7 @@ void ChangeProtection(Kernel& k, const Vma& vma, VirtAddr start, VirtAddr end) {
   // A TLB entry that permits more than its PTE must go; one that permits
   // less faults, and the fault finds nothing to do. Linux flushes both.
   bool flush = false;
-  ForEachPte(k, mm, start, end, [&](VirtAddr, uint64_t& entry) {
+  auto change_pte = [&](VirtAddr, uint64_t& entry) {
     Pte old(entry);
     if (!old.present()) return;
     Pte pte((old.value() & kKeep) | prot);
@@ -45,7 +46,18 @@ void ChangeProtection(Kernel& k, const Vma& vma, VirtAddr start, VirtAddr end) {
     }
     entry = pte.value();
     flush = true;
-  });
+  };
+  // change_pmd_range()
+  auto change_huge = [&](VirtAddr from, VirtAddr to, PteRef pmd) {
+    if (to - from < kPmdSize) {
+      SplitHugePmd(k, vma, from);
+      return Huge::kSplit;
+    }
+    ChangeHugePmd(k, vma, pmd);
+    flush = true;
+    return Huge::kDone;
+  };
+  ForEachPte(k, mm, start, end, change_pte, change_huge);
   if (flush) FlushTlbRange(k, mm, start, end);
 }
 

@@ -9,6 +9,7 @@
 
 #include "server/machine/hw/cost.h"
 #include "server/machine/mm/gup.h"
+#include "server/machine/mm/huge_memory.h"
 #include "server/machine/mm/memory.h"
 #include "server/machine/mm/mmap.h"
 #include "server/machine/mm/mmap_lock.h"
@@ -234,8 +235,8 @@ uint64_t Extent(VirtAddr at, VirtAddr dest, VirtAddr end, uint64_t size) {
 
 // move_page_tables(): false when a table could not be made; the entries moved
 // so far are moved back by the caller's second call.
-bool MovePageTables(Kernel& k, Mm& mm, VirtAddr from, VirtAddr to,
-                    uint64_t length) {
+bool MovePageTables(Kernel& k, Mm& mm, const Vma& source, VirtAddr from,
+                    VirtAddr to, uint64_t length) {
   bool moved = false;
   VirtAddr end = from + length, at = from;
   while (at < end) {
@@ -247,6 +248,17 @@ bool MovePageTables(Kernel& k, Mm& mm, VirtAddr from, VirtAddr to,
         !AllocTable(k, mm, dest, 3).valid()) {
       return false;  // alloc_new_pud(), though nothing may be there to move
     }
+    const Leaf leaf = FindLeaf(std::as_const(k), mm, at);
+    if (leaf.huge && extent == kPmdSize) {
+      if (!AllocTable(k, mm, dest, 2).valid()) return false;
+      if (!FindPte(std::as_const(k), mm, dest).ok()) {
+        MoveHugePmd(k, mm, dest, leaf.at);
+        moved = true;
+        at = at + extent;
+        continue;
+      }
+    }
+    if (leaf.huge) SplitHugePmd(k, source, at);
     if (FindPte(std::as_const(k), mm, at).ok()) {
       PteRef ref = AllocPte(k, mm, dest);
       if (!ref.ok()) return false;
@@ -307,10 +319,12 @@ ErrnoOr<VirtAddr> MoveVma(Kernel& k, Remap& r) {
   if (r.mm.map_count >= k.sysctl.max_map_count - 3) return Errno::kENOMEM;
   FL_TRY(Charge(k, r));
   Id<Vma> fresh = CopyVma(k, r);
-  bool ok = MovePageTables(k, r.mm, r.addr, r.new_addr, r.old_len);
+  bool ok =
+      MovePageTables(k, r.mm, k.vmas[r.vma], r.addr, r.new_addr, r.old_len);
   if (!ok) {
     // What did move goes back, and the new place becomes what is unmapped.
-    VM_BUG_ON(!MovePageTables(k, r.mm, r.new_addr, r.addr, r.old_len));
+    VM_BUG_ON(
+        !MovePageTables(k, r.mm, k.vmas[fresh], r.new_addr, r.addr, r.old_len));
     r.vma = fresh;
     r.old_len = r.new_len;
     std::swap(r.addr, r.new_addr);

@@ -16,8 +16,7 @@ namespace {
 
 // What mincore says of one page of a VMA.
 char PageInCore(const Kernel& k, const Vma& vma, VirtAddr addr) {
-  PteRef ref = FindPte(k, k.mms[vma.mm], addr);
-  if (ref.ok() && ReadPte(k, ref).present()) return 1;
+  if (LookAtPte(k, k.mms[vma.mm], addr).present()) return 1;
   if (!vma.file) return 0;
   const Inode& inode = k.inodes[k.open_files[vma.file].inode];
   return FilemapLookup(inode, vma.PageIndex(addr)).valid() ? 1 : 0;

@@ -2,6 +2,8 @@
 // free_pgd_range(); arch/x86/mm/{pgtable,pgprot,tlb}.c.
 #include "server/machine/mm/pgtable.h"
 
+#include <algorithm>
+
 #include "server/machine/hw/cost.h"
 #include "server/machine/mm/gfp.h"
 #include "server/machine/mm/mmap_lock.h"
@@ -97,6 +99,23 @@ PteRef AllocPte(Kernel& k, Mm& mm, VirtAddr addr) {
   return {AllocTable(k, mm, addr, 1), IndexAt(addr, 1)};
 }
 
+Leaf FindLeaf(const Kernel& k, const Mm& mm, VirtAddr addr) {
+  const PteRef pte = FindPte(k, mm, addr);
+  if (pte.ok()) [[likely]]
+    return {pte};
+  const PteRef pmd{FindTable(k, mm, addr, 2), IndexAt(addr, 2)};
+  if (!pmd.ok() || !ReadPte(k, pmd).huge()) return {};
+  return {pmd, true};
+}
+
+Pfn PteAllocOne(Kernel& k, Mm& mm, VirtAddr addr) {
+  return NewTable(k, mm, 1, addr);
+}
+
+void PteFree(Kernel& k, Pfn table) { FreeTable(k, 1, table); }
+
+Pte TableEntry(Pfn table) { return Pte::Make(table, kTableFlags); }
+
 Pfn FindTable(const Kernel& k, const Mm& mm, VirtAddr addr, int to_level) {
   Pfn table = mm.pgd;
   for (int level = k.pgtable_levels; level > to_level; level--) {
@@ -104,6 +123,7 @@ Pfn FindTable(const Kernel& k, const Mm& mm, VirtAddr addr, int to_level) {
     if (entries == nullptr) return {};
     Pte entry(entries[IndexAt(addr, level)]);
     if (!entry.hw_present()) return {};
+    if (level == 2 && entry.huge()) return {};
     table = entry.pfn();
   }
   return table;
@@ -115,6 +135,7 @@ Pfn AllocTable(Kernel& k, Mm& mm, VirtAddr addr, int to_level) {
     int index = IndexAt(addr, level);
     const uint64_t* entries = std::as_const(k.frames).Table(table);
     Pte entry(entries == nullptr ? 0 : entries[index]);
+    VM_BUG_ON(level == 2 && entry.huge());
     if (!entry.hw_present()) {
       Pfn fresh = NewTable(k, mm, level - 1, addr);
       if (!fresh.valid()) return {};
@@ -136,6 +157,28 @@ void FreePgtables(Kernel& k, Mm& mm, VirtAddr start, VirtAddr end,
   FreeBelow(k, mm, mm.pgd, k.pgtable_levels, 0, r);
   // The paging-structure cache may point at what is free now.
   if (mm.pgtables_bytes != before) k.tlb.FlushAsid(mm.asid);
+}
+
+void FreeEmptyTables(Kernel& k, Mm& mm, VirtAddr start, VirtAddr end) {
+  uint64_t at = (start.value() + kPmdSize - 1) & ~(kPmdSize - 1);
+  for (; at < end.value() && end.value() - at >= kPmdSize; at += kPmdSize) {
+    const Pfn table = FindTable(std::as_const(k), mm, VirtAddr(at), 1);
+    if (!table.valid()) continue;
+    const uint64_t* words = std::as_const(k.frames).Table(table);
+    if (words != nullptr &&
+        !std::all_of(words, words + kPtrsPerTable,
+                     [](uint64_t word) { return word == 0; })) {
+      continue;
+    }
+    SetPte(k,
+           {FindTable(std::as_const(k), mm, VirtAddr(at), 2),
+            IndexAt(VirtAddr(at), 2)},
+           Pte());
+    mm.pgtables_bytes -= kPageSize;
+    mm.nr_ptes--;
+    FreeTable(k, 1, table);
+    k.tlb.FlushAsid(mm.asid);  // the paging-structure cache
+  }
 }
 
 bool HasPageMkwrite(const Kernel& k, const Vma& vma) {

@@ -24,6 +24,21 @@ void PgdFree(Kernel& k, Mm& mm);
 PteRef FindPte(const Kernel& k, const Mm& mm, VirtAddr addr);
 PteRef AllocPte(Kernel& k, Mm& mm, VirtAddr addr);
 
+// The entry that translates `addr`: a PTE, or the entry of a level-2 table that
+// maps 2 MiB (pmd_trans_huge()). !at.ok(): there is no level-1 table either.
+struct Leaf {
+  PteRef at;
+  bool huge = false;
+};
+Leaf FindLeaf(const Kernel& k, const Mm& mm, VirtAddr addr);
+
+// pte_alloc_one(), pte_free(): a level-1 table that is in no address space yet;
+// the caller counts it in pgtables_bytes when it is.
+Pfn PteAllocOne(Kernel& k, Mm& mm, VirtAddr addr);
+void PteFree(Kernel& k, Pfn table);
+// pmd_populate(): the entry that points to a table.
+Pte TableEntry(Pfn table);
+
 // The table of `level` that translates `addr`; not valid when there is none,
 // or no memory for one. REQUIRES: 1 <= level <= k.pgtable_levels.
 Pfn FindTable(const Kernel& k, const Mm& mm, VirtAddr addr, int level);
@@ -42,15 +57,32 @@ inline void SetPte(Kernel& k, PteRef ref, Pte pte) {
 void FreePgtables(Kernel& k, Mm& mm, VirtAddr start, VirtAddr end,
                   VirtAddr floor, VirtAddr ceiling);
 
+// try_to_free_pte(): frees the level-1 tables that [start, end) has for itself
+// and that hold nothing.
+void FreeEmptyTables(Kernel& k, Mm& mm, VirtAddr start, VirtAddr end);
+
+// Whether a huge page is done with, or has become PTEs.
+enum class Huge : uint8_t { kDone, kSplit };
+
 // Calls f(address, entry) for the entries of [start, end) that are not none;
-// `entry` is a uint64_t& into the table. Skips what has no table.
-template <class F>
-void ForEachPte(Kernel& k, const Mm& mm, VirtAddr start, VirtAddr end, F f) {
+// `entry` is a uint64_t& into the table. For a huge page, calls huge(from, to,
+// PteRef) first, where [from, to) is what lies in the range. Skips what has no
+// table.
+template <class F, class OnHuge>
+void ForEachPte(Kernel& k, const Mm& mm, VirtAddr start, VirtAddr end, F f,
+                OnHuge huge) {
   uint64_t a = start.value();
   while (a < end.value()) {
     uint64_t region_end = (a & ~(kPmdSize - 1)) + kPmdSize;
     if (region_end == 0 || region_end > end.value()) region_end = end.value();
-    PteRef ref = FindPte(std::as_const(k), mm, VirtAddr(a));
+    Leaf leaf = FindLeaf(std::as_const(k), mm, VirtAddr(a));
+    PteRef ref = leaf.at;
+    if (leaf.huge) {
+      ref = {};
+      if (huge(VirtAddr(a), VirtAddr(region_end), leaf.at) == Huge::kSplit) {
+        ref = FindPte(std::as_const(k), mm, VirtAddr(a));
+      }
+    }
     if (ref.ok() && std::as_const(k.frames).Table(ref.table) != nullptr) {
       uint64_t* table = k.frames.MutTable(ref.table);
       for (int i = ref.index; a < region_end; a += kPageSize, i++) {
@@ -60,6 +92,18 @@ void ForEachPte(Kernel& k, const Mm& mm, VirtAddr start, VirtAddr end, F f) {
     a = region_end;
   }
 }
+// The same where huge pages do not matter.
+template <class F>
+void ForEachPte(Kernel& k, const Mm& mm, VirtAddr start, VirtAddr end, F f) {
+  ForEachPte(k, mm, start, end, f,
+             [](VirtAddr, VirtAddr, PteRef) { return Huge::kDone; });
+}
+// The PTE that page `i` of a huge page would have if it were split.
+inline Pte PteOfHuge(Pte pmd, int i) {
+  return Pte::Make(pmd.pfn() + PageCount(static_cast<uint64_t>(i)),
+                   pmd.Without(Pte::kPageSizeBit).value() & Pte::kFlagsMask);
+}
+// To look, f(address, Pte): a huge page is shown as its 512 PTEs.
 template <class F>
 void ForEachPte(const Kernel& k, const Mm& mm, VirtAddr start, VirtAddr end,
                 F f) {
@@ -67,7 +111,15 @@ void ForEachPte(const Kernel& k, const Mm& mm, VirtAddr start, VirtAddr end,
   while (a < end.value()) {
     uint64_t region_end = (a & ~(kPmdSize - 1)) + kPmdSize;
     if (region_end == 0 || region_end > end.value()) region_end = end.value();
-    PteRef ref = FindPte(k, mm, VirtAddr(a));
+    const Leaf leaf = FindLeaf(k, mm, VirtAddr(a));
+    if (leaf.huge) {
+      const Pte pmd = ReadPte(k, leaf.at);
+      for (; a < region_end; a += kPageSize) {
+        f(VirtAddr(a), PteOfHuge(pmd, IndexAt(VirtAddr(a), 1)));
+      }
+      continue;
+    }
+    const PteRef ref = leaf.at;
     const uint64_t* table = ref.ok() ? k.frames.Table(ref.table) : nullptr;
     for (int i = ref.index; table != nullptr && a < region_end;
          a += kPageSize, i++) {
@@ -75,6 +127,14 @@ void ForEachPte(const Kernel& k, const Mm& mm, VirtAddr start, VirtAddr end,
     }
     a = region_end;
   }
+}
+
+// The PTE of the address, or of its part of a huge page; none without a table.
+inline Pte LookAtPte(const Kernel& k, const Mm& mm, VirtAddr addr) {
+  const Leaf leaf = FindLeaf(k, mm, addr);
+  if (!leaf.at.ok()) return Pte();
+  const Pte entry = ReadPte(k, leaf.at);
+  return leaf.huge ? PteOfHuge(entry, IndexAt(addr, 1)) : entry;
 }
 
 // vma->vm_page_prot: the bits of an entry that maps a page of this VMA for

@@ -6,6 +6,7 @@
 
 #include <utility>
 
+#include "server/machine/mm/folio.h"
 #include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/page_alloc.h"
 
@@ -195,8 +196,10 @@ void AddFileRmap(Kernel& k, Pfn pfn) {
   if (page.mapcount++ == 0) k.vmstat.node[kNrFileMapped]++;
 }
 
-void RemoveRmap(Kernel& k, Pfn pfn) {
+void RemoveRmap(Kernel& k, const Mm& mm, Pfn pfn) {
   Page& page = k.page(pfn);
+  if (page.Is(page_flag::kLarge)) [[unlikely]]
+    return RemoveLargeRmapPte(k, mm, pfn);
   VM_BUG_ON(page.mapcount <= 0);
   if (--page.mapcount == 0) {
     bool anon = page.Is(page_flag::kAnon);

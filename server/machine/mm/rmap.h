@@ -37,7 +37,7 @@ void AddNewAnonRmap(Kernel& k, Mm& mm, const Vma& vma, Pfn pfn, VirtAddr addr);
 void AddFileRmap(Kernel& k, Pfn pfn);
 // A PTE that mapped it is gone; drops the PTE's reference as well. The caller
 // counts it in rss.
-void RemoveRmap(Kernel& k, Pfn pfn);
+void RemoveRmap(Kernel& k, const Mm& mm, Pfn pfn);
 
 // struct rss counts of one batch of entries: zap_pte_range(), copy_pte_range()
 // and fault-around add them to the mm at their end.

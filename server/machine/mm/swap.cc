@@ -1,6 +1,7 @@
 // Models mm/swap.c (v6.18): folio_mark_accessed().
 #include "server/machine/mm/swap.h"
 
+#include "server/machine/mm/folio.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/rmap.h"
 
@@ -29,7 +30,7 @@ bool PageUnevictable(const Kernel& k, Pfn pfn) {
 }
 
 void MarkPageAccessed(Kernel& k, Pfn pfn, OnLru where) {
-  Page& page = k.page(pfn);
+  Page& page = FolioOf(k, pfn);
   if (page.Is(page_flag::kReserved | page_flag::kKernel)) return;
   if (!page.Is(page_flag::kReferenced)) {
     page.flags |= page_flag::kReferenced;

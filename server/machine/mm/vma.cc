@@ -8,6 +8,7 @@
 
 #include "server/machine/hw/cost.h"
 #include "server/machine/mm/filemap.h"
+#include "server/machine/mm/huge_memory.h"
 #include "server/machine/mm/memory.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/rmap.h"
@@ -133,6 +134,7 @@ Id<Vma> MergeExisting(Kernel& k, const MergeRange& r) {
     if (whole) {
       Absorb(k, middle);
     } else {
+      SplitHugePmdAt(k, middle, r.end);
       middle.pgoff += pages;
       SetVmaRange(k, middle, r.end, middle.end);
     }
@@ -145,6 +147,7 @@ Id<Vma> MergeExisting(Kernel& k, const MergeRange& r) {
   if (whole) {
     Absorb(k, middle);
   } else {
+    SplitHugePmdAt(k, middle, r.start);
     SetVmaRange(k, middle, middle.start, r.start);
   }
   next.pgoff -= pages;
@@ -246,6 +249,7 @@ Id<Vma> SplitVmaUnchecked(Kernel& k, Vma& vma, VirtAddr at, bool new_below) {
   VM_BUG_ON(at <= vma.start || at >= vma.end);
   k.Emit(EventLevel::kAll,
          VmaSplit{vma.start.value(), at.value(), vma.end.value()});
+  SplitHugePmdAt(k, vma, at);  // vma_adjust_trans_huge()
   Vma& fresh = NewVma(k, k.mms[vma.mm]);
   fresh.start = new_below ? vma.start : at;
   fresh.end = new_below ? at : vma.end;

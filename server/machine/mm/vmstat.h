@@ -17,6 +17,15 @@ enum VmEvent : int {
   kPgFault,
   kPgMajFault,
   kOomKill,
+  kThpFaultAlloc,
+  kThpFaultFallback,
+  kThpCollapseAlloc,
+  kThpCollapseAllocFailed,
+  kThpSplitPage,
+  kThpDeferredSplitPage,
+  kThpSplitPmd,
+  kThpZeroPageAlloc,
+  kThpZeroPageAllocFailed,
   kVmEventCount,
 };
 
@@ -28,6 +37,7 @@ enum NodeStat : int {
   kNrShmem,
   kNrFileDirty,
   kNrPageTables,
+  kNrAnonThps,  // large folios that a level-2 entry maps
   kNodeStatCount,
 };
 

@@ -83,8 +83,7 @@ void ShowMem(const Kernel& k, SeqFile& m, const Mm& mm) {
   pages("VmSwap:\t", mm.Rss(kRssSwap));
   m.Kilobytes("HugetlbPages:\t", 0);
   m << "CoreDumping:\t0\n";
-  // The bare process of boot has PR_SET_THP_DISABLE.
-  m << "THP_enabled:\t" << (mm.exe_file ? "1" : "0") << "\n";
+  m << "THP_enabled:\t" << (mm.thp_disabled ? "0" : "1") << "\n";
   if (Is618(k)) {
     m << "untag_mask:\t" << (Is64Bit(k) ? "0xffffffffffffffff" : "0xffffffff")
       << "\n";

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "server/machine/mm/folio.h"
 #include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/pgtable.h"
 
@@ -54,6 +55,7 @@ FrameUse FrameUseOf(const Kernel& k, uint64_t number) {
   Pfn pfn(static_cast<uint32_t>(number));
   const Page& page = k.page(pfn);
   if (page.Is(page_flag::kReserved)) return FrameUse::kReserved;
+  if (page.Is(page_flag::kLarge)) return FrameUse::kAnon;
   if (page.refcount > 0) {
     if (page.Is(page_flag::kTable)) return FrameUse::kPageTable;
     if (page.Is(page_flag::kAnon)) return FrameUse::kAnon;
@@ -99,10 +101,12 @@ ZoneLruCounts CountLru(const Kernel& k) {
   ZoneLruCounts zones;
   const std::vector<Pfn> mlocked = MlockedPages(k);
   k.mem_map.ForEach([&](size_t number, const Page& page) {
-    if (page.refcount <= 0 || page.Is(page_flag::kReserved)) return;
+    if (page.refcount <= 0 && !page.Is(page_flag::kLarge)) return;
+    if (page.Is(page_flag::kReserved)) return;
     const bool anon = page.Is(page_flag::kAnon);
     if (!anon && !InPageCache(page)) return;
     Pfn pfn(static_cast<uint32_t>(number));
+    const Page& folio = FolioOf(k, pfn);
     LruCounts& c = zones[static_cast<int>(ZoneOf(k, pfn))];
     const bool locked = std::binary_search(mlocked.begin(), mlocked.end(), pfn);
     if (locked) c.mlock++;
@@ -112,8 +116,8 @@ ZoneLruCounts CountLru(const Kernel& k) {
       return;
     }
     // A lazily freed anonymous page waits among the file pages.
-    const bool file_list = !page.Is(page_flag::kSwapBacked);
-    const bool active = page.Is(page_flag::kActive);
+    const bool file_list = !folio.Is(page_flag::kSwapBacked);
+    const bool active = folio.Is(page_flag::kActive);
     c.lru[(file_list ? kInactiveFile : kInactiveAnon) + (active ? 1 : 0)]++;
   });
   return zones;

@@ -1,5 +1,6 @@
 // /proc/meminfo. Models fs/proc/meminfo.c (v6.18): meminfo_proc_show(), as
 // configured on the recorded kernels. What the machine does not have is 0.
+#include "server/machine/mm/folio.h"
 #include "server/machine/mm/util.h"
 #include "server/machine/proc/mem_counts.h"
 #include "server/machine/proc/proc_files.h"
@@ -100,9 +101,9 @@ class Meminfo {
   }
 
   void Huge() {
-    for (std::string_view label :
-         {"AnonHugePages:  ", "ShmemHugePages: ", "ShmemPmdMapped: ",
-          "FileHugePages:  ", "FilePmdMapped:  "}) {
+    Pages("AnonHugePages:  ", Stat(k_, kNrAnonThps) * kHugePmdNr);
+    for (std::string_view label : {"ShmemHugePages: ", "ShmemPmdMapped: ",
+                                   "FileHugePages:  ", "FilePmdMapped:  "}) {
       Pages(label, 0);
     }
     if (Is618(k_)) Pages("Balloon:        ", 0);

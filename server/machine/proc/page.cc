@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "server/machine/mm/folio.h"
 #include "server/machine/proc/mem_counts.h"
 #include "server/machine/proc/proc_files.h"
 
@@ -20,8 +21,11 @@ enum Kpf : int {
   kKpfMmap = 11,
   kKpfAnon = 12,
   kKpfSwapBacked = 14,
+  kKpfCompoundHead = 15,
+  kKpfCompoundTail = 16,
   kKpfUnevictable = 18,
   kKpfNoPage = 20,
+  kKpfThp = 22,
   kKpfZeroPage = 24,
   kKpfPgtable = 26,
   kKpfReserved = 32,
@@ -46,7 +50,8 @@ bool SectionPresent(const Kernel& k, uint64_t pfn) {
   return false;
 }
 
-uint64_t LruPageFlags(const Kernel& k, const Page& page, bool mlocked) {
+uint64_t LruPageFlags(const Kernel& k, Pfn pfn, bool mlocked) {
+  const Page& page = FolioOf(k, pfn);
   uint64_t u = 0;
   auto copy = [&](uint32_t flag, Kpf bit) {
     if (page.Is(flag)) u |= Bit(bit);
@@ -58,7 +63,12 @@ uint64_t LruPageFlags(const Kernel& k, const Page& page, bool mlocked) {
   copy(page_flag::kActive, kKpfActive);
   copy(page_flag::kSwapBacked, kKpfSwapBacked);
   copy(page_flag::kAnon, kKpfAnon);
+  // stable_page_flags() looks at the flags of the folio, even here.
   copy(page_flag::kAnonExclusive, kKpfMappedToDisk);
+  if (page.Is(page_flag::kLarge)) {
+    const bool tail = k.page(pfn).Is(page_flag::kTail);
+    u |= Bit(kKpfThp) | Bit(tail ? kKpfCompoundTail : kKpfCompoundHead);
+  }
   if (mlocked) u |= Bit(kKpfMlocked);
   if (mlocked || page.Is(page_flag::kUnevictable) || PageOnRamfs(k, page)) {
     u |= Bit(kKpfUnevictable);
@@ -73,11 +83,15 @@ uint64_t StablePageFlags(const Kernel& k, uint64_t number,
     return Bit(SectionPresent(k, number) ? kKpfReserved : kKpfNoPage);
   }
   const Pfn pfn(static_cast<uint32_t>(number));
-  const Page& page = k.page(pfn);
-  uint64_t u = page.mapcount > 0 ? Bit(kKpfMmap) : 0;
+  uint64_t u = PageMapcount(k, pfn) > 0 ? Bit(kKpfMmap) : 0;
   switch (use) {
     case FrameUse::kReserved:
       if (pfn == k.zero_page) u |= Bit(kKpfZeroPage);
+      if (InHugeZero(k, pfn)) {
+        const bool tail = pfn != k.huge_zero_page;
+        return Bit(kKpfZeroPage) | Bit(kKpfThp) |
+               Bit(tail ? kKpfCompoundTail : kKpfCompoundHead);
+      }
       return u | Bit(kKpfReserved);
     case FrameUse::kFree:
       return Bit(kKpfBuddy);
@@ -87,7 +101,7 @@ uint64_t StablePageFlags(const Kernel& k, uint64_t number,
     case FrameUse::kFile:
     case FrameUse::kShmem:
       return u | LruPageFlags(
-                     k, page,
+                     k, pfn,
                      std::binary_search(mlocked.begin(), mlocked.end(), pfn));
     case FrameUse::kHole:
     case FrameUse::kKernel:
@@ -114,7 +128,7 @@ uint64_t ProcKpageWords(const Kernel& k) {
 std::string ProcKpagecount(const Kernel& k, uint64_t first, uint64_t count) {
   std::string out;
   ForEachFrame(k, first, count, [&](uint64_t pfn) {
-    int32_t mapcount = k.page(Pfn(static_cast<uint32_t>(pfn))).mapcount;
+    int32_t mapcount = PageMapcount(k, Pfn(static_cast<uint32_t>(pfn)));
     AppendWord(out, mapcount > 0 ? static_cast<uint64_t>(mapcount) : 0);
   });
   return out;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "server/machine/mm/folio.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/vma_tree.h"
 #include "server/machine/proc/proc_files.h"
@@ -18,7 +19,7 @@ constexpr uint64_t kPmFile = uint64_t{1} << 61;
 constexpr uint64_t kPmSwap = uint64_t{1} << 62;
 constexpr uint64_t kPmPresent = uint64_t{1} << 63;
 
-uint64_t EntryOf(const Kernel& k, Pte pte) {
+uint64_t EntryOf(const Kernel& k, Pte pte, bool huge) {
   if (pte.guard()) {
     constexpr int kMaxSwapfilesShift = 5;
     return kPmSwap | kPmGuardRegion | Pte::kSwpPteMarker |
@@ -27,10 +28,13 @@ uint64_t EntryOf(const Kernel& k, Pte pte) {
   if (!pte.present()) return 0;
   uint64_t word = kPmPresent | (pte.pfn().value() & kPmPfnMask);
   if (pte.soft_dirty()) word |= kPmSoftDirty;
-  if (pte.special()) return word;
+  // What is no anonymous page is one of a file; the huge zero page as well.
+  if (pte.special()) return InHugeZero(k, pte.pfn()) ? word | kPmFile : word;
   const Page& page = k.page(pte.pfn());
   if (!page.Is(page_flag::kAnon)) word |= kPmFile;
-  if (page.mapcount == 1) word |= kPmMmapExclusive;
+  // pagemap_pmd_range_thp() asks the first page, for all of a huge one.
+  const Pfn asked = huge ? FolioHead(page, pte.pfn()) : pte.pfn();
+  if (PageMapcount(k, asked) == 1) word |= kPmMmapExclusive;
   return word;
 }
 
@@ -56,7 +60,10 @@ ErrnoOr<std::string> ProcPidPagemap(const Kernel& k, const Task& task,
     if (vma.start >= end) break;
     VirtAddr from = std::max(vma.start, start), to = std::min(vma.end, end);
     ForEachPte(k, *mm, from, to, [&](VirtAddr a, Pte pte) {
-      words[(a - start) >> kPageShift] = EntryOf(k, pte);
+      const bool large = pte.present() && !pte.special() &&
+                         k.page(pte.pfn()).Is(page_flag::kLarge);
+      words[(a - start) >> kPageShift] =
+          EntryOf(k, pte, large && FindLeaf(k, *mm, a).huge);
     });
     if (!vma.Has(vm::kSoftDirty)) continue;
     for (uint64_t i = (from - start) >> kPageShift;

@@ -1,7 +1,7 @@
 // /proc/PID/smaps and smaps_rollup. Models fs/proc/task_mmu.c (v6.18):
 // smaps_account(), smaps_page_accumulate(), __show_smap(), show_smap(),
 // show_smap_vma_flags(), show_smaps_rollup().
-#include "server/machine/mm/pgtable.h"
+#include "server/machine/mm/huge_memory.h"
 #include "server/machine/proc/proc_files.h"
 
 namespace faultline {
@@ -15,18 +15,20 @@ struct MemSizeStats {
   uint64_t resident = 0;
   uint64_t shared_clean = 0, shared_dirty = 0;
   uint64_t private_clean = 0, private_dirty = 0;
-  uint64_t referenced = 0, anonymous = 0, lazyfree = 0;
+  uint64_t referenced = 0, anonymous = 0, lazyfree = 0, anonymous_thp = 0;
   uint64_t pss = 0, pss_anon = 0, pss_file = 0, pss_shmem = 0;
   uint64_t pss_locked = 0, pss_dirty = 0;
 };
 
-void SmapsAccount(const Page& page, Pte pte, bool locked, MemSizeStats& s) {
+void SmapsAccount(const Kernel& k, Pte pte, bool locked, MemSizeStats& s) {
+  const Page& page = FolioOf(k, pte.pfn());
+  const int32_t mapcount = PageMapcount(k, pte.pfn());
   const bool anon = page.Is(page_flag::kAnon);
   const bool swap_backed = page.Is(page_flag::kSwapBacked);
   const bool dirty = pte.dirty() || page.Is(page_flag::kDirty);
-  const bool shared = page.mapcount >= 2;
+  const bool shared = mapcount >= 2;
   uint64_t pss = kPageSize << kPssShift;
-  if (shared) pss /= static_cast<uint64_t>(page.mapcount);
+  if (shared) pss /= static_cast<uint64_t>(mapcount);
   s.resident += kPageSize;
   if (anon) s.anonymous += kPageSize;
   if (anon && !swap_backed && !dirty) s.lazyfree += kPageSize;
@@ -44,14 +46,27 @@ void SmapsAccount(const Page& page, Pte pte, bool locked, MemSizeStats& s) {
   }
 }
 
+// smaps_pmd_entry()
+void GatherHugePages(const Kernel& k, const Mm& mm, const Vma& vma,
+                     MemSizeStats& s) {
+  if (!vma.anonymous() || vma.size() < kPmdSize) return;
+  VirtAddr at((vma.start.value() + kPmdSize - 1) & ~(kPmdSize - 1));
+  for (; at < vma.end && vma.end - at >= kPmdSize; at = at + kPmdSize) {
+    const Leaf leaf = FindLeaf(k, mm, at);
+    if (!leaf.huge || ReadPte(k, leaf.at).special()) continue;
+    s.anonymous_thp += kPmdSize;
+  }
+}
+
 void SmapGatherStats(const Kernel& k, const Mm& mm, const Vma& vma,
                      MemSizeStats& s) {
   const bool locked = vma.Has(vm::kLocked);
   ForEachPte(k, mm, vma.start, vma.end, [&](VirtAddr, Pte pte) {
     // vm_normal_page(): special entries have no struct page.
     if (!pte.present() || pte.special()) return;
-    SmapsAccount(k.page(pte.pfn()), pte, locked, s);
+    SmapsAccount(k, pte, locked, s);
   });
+  GatherHugePages(k, mm, vma, s);
 }
 
 enum class Rollup : uint8_t { kNo, kYes };
@@ -80,7 +95,7 @@ void ShowSizes(const Kernel& k, SeqFile& m, const MemSizeStats& s,
   bytes("Anonymous:      ", s.anonymous);
   if (Is618(k)) bytes("KSM:            ", 0);
   bytes("LazyFree:       ", s.lazyfree);
-  bytes("AnonHugePages:  ", 0);
+  bytes("AnonHugePages:  ", s.anonymous_thp);
   bytes("ShmemPmdMapped: ", 0);
   bytes("FilePmdMapped:  ", 0);
   bytes("Shared_Hugetlb: ", 0);
@@ -125,15 +140,15 @@ void ShowVmFlags(const Kernel& k, SeqFile& m, uint64_t flags) {
 }
 
 void ShowSmap(const Kernel& k, SeqFile& m, uint64_t size, uint64_t flags,
-              const MemSizeStats& s) {
+              bool thp_eligible, const MemSizeStats& s) {
   m.Kilobytes("Size:           ", size >> 10);
   m.Kilobytes("KernelPageSize: ", kPageSize >> 10);
   m.Kilobytes("MMUPageSize:    ", kPageSize >> 10);
   ShowSizes(k, m, s, Rollup::kNo);
   if (Is618(k)) {
-    m << "THPeligible:           0\n";
+    m << "THPeligible:           " << (thp_eligible ? "1" : "0") << "\n";
   } else {
-    m << "THPeligible:    0\n";
+    m << "THPeligible:    " << (thp_eligible ? "1" : "0") << "\n";
     // The recorded 6.1 machine has protection keys.
     if (Is64Bit(k)) m << "ProtectionKey:         0\n";
   }
@@ -151,11 +166,12 @@ ErrnoOr<std::string> ProcPidSmaps(const Kernel& k, const Task& task) {
     MemSizeStats stats;
     SmapGatherStats(k, *mm, vma, stats);
     ShowMapVma(k, m, vma);
-    ShowSmap(k, m, vma.size(), vma.flags, stats);
+    ShowSmap(k, m, vma.size(), vma.flags, ThpAllowable(k, vma, ThpFor::kSmaps),
+             stats);
   }
   if (HasGateVma(k, *mm)) {
     ShowGateVma(k, m);
-    ShowSmap(k, m, kPageSize, vm::kExec, {});
+    ShowSmap(k, m, kPageSize, vm::kExec, false, {});
   }
   return m.Take();
 }

@@ -117,21 +117,32 @@ void AddMigrationEvents(Items& items) {
               "unevictable_pgs_stranded"});
 }
 
-void AddHugeAndSwapEvents(Items& items) {
-  items
-      .Zeros({"thp_fault_alloc", "thp_fault_fallback",
-              "thp_fault_fallback_charge", "thp_collapse_alloc",
-              "thp_collapse_alloc_failed", "thp_file_alloc",
-              "thp_file_fallback", "thp_file_fallback_charge",
-              "thp_file_mapped", "thp_split_page", "thp_split_page_failed",
-              "thp_deferred_split_page"})
+void AddHugeEvents(const Kernel& k, Items& items) {
+  const auto& events = k.vmstat.events;
+  items.Add("thp_fault_alloc", events[kThpFaultAlloc])
+      .Add("thp_fault_fallback", events[kThpFaultFallback])
+      .Add("thp_fault_fallback_charge", 0)
+      .Add("thp_collapse_alloc", events[kThpCollapseAlloc])
+      .Add("thp_collapse_alloc_failed", events[kThpCollapseAllocFailed])
+      .Zeros({"thp_file_alloc", "thp_file_fallback", "thp_file_fallback_charge",
+              "thp_file_mapped"})
+      .Add("thp_split_page", events[kThpSplitPage])
+      .Add("thp_split_page_failed", 0)
+      .Add("thp_deferred_split_page", events[kThpDeferredSplitPage])
       .Add("thp_underused_split_page", 0, In::k618)
-      .Zeros({"thp_split_pmd", "thp_scan_exceed_none_pte",
-              "thp_scan_exceed_swap_pte", "thp_scan_exceed_share_pte"})
+      .Add("thp_split_pmd", events[kThpSplitPmd])
+      .Zeros({"thp_scan_exceed_none_pte", "thp_scan_exceed_swap_pte",
+              "thp_scan_exceed_share_pte"})
       .Add("thp_split_pud", 0, In::k64Bit)
-      .Zeros({"thp_zero_page_alloc", "thp_zero_page_alloc_failed", "thp_swpout",
-              "thp_swpout_fallback", "balloon_inflate", "balloon_deflate",
-              "balloon_migrate", "swap_ra", "swap_ra_hit"})
+      .Add("thp_zero_page_alloc", events[kThpZeroPageAlloc])
+      .Add("thp_zero_page_alloc_failed", events[kThpZeroPageAllocFailed])
+      .Zeros({"thp_swpout", "thp_swpout_fallback"});
+}
+
+void AddSwapAndOtherEvents(Items& items) {
+  items
+      .Zeros({"balloon_inflate", "balloon_deflate", "balloon_migrate",
+              "swap_ra", "swap_ra_hit"})
       .Zeros({"swpin_zero", "swpout_zero"}, In::k618)
       .Zeros({"ksm_swpin_copy", "cow_ksm", "zswpin", "zswpout"})
       .Add("zswpwb", 0, In::k618)
@@ -201,8 +212,9 @@ std::vector<VmstatItem> NodeStatItems(const Kernel& k, const LruCounts& lru) {
       .Add("nr_writeback_temp", 0, In::k61)
       .Add("nr_shmem", Stat(k, kNrShmem))
       .Zeros({"nr_shmem_hugepages", "nr_shmem_pmdmapped", "nr_file_hugepages",
-              "nr_file_pmdmapped", "nr_anon_transparent_hugepages",
-              "nr_vmscan_write", "nr_vmscan_immediate_reclaim", "nr_dirtied",
+              "nr_file_pmdmapped"})
+      .Add("nr_anon_transparent_hugepages", Stat(k, kNrAnonThps))
+      .Zeros({"nr_vmscan_write", "nr_vmscan_immediate_reclaim", "nr_dirtied",
               "nr_written", "nr_throttled_written",
               "nr_kernel_misc_reclaimable", "nr_foll_pin_acquired",
               "nr_foll_pin_released", "nr_kernel_stack"})
@@ -256,7 +268,8 @@ std::vector<VmstatItem> VmEventItems(const Kernel& k) {
   AddReclaimEvents(items);
   items.Add("oom_kill", events[kOomKill]);
   AddMigrationEvents(items);
-  AddHugeAndSwapEvents(items);
+  AddHugeEvents(k, items);
+  AddSwapAndOtherEvents(items);
   return items.Take();
 }
 

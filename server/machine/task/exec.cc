@@ -187,6 +187,8 @@ void BootInit(Kernel& k) {
   Mm& mm = k.mms[id];
   mm.mm_users = 1;
   mm.owner = k.pids.at(task.pid);
+  // The bare process of a recording has PR_SET_THP_DISABLE.
+  mm.thp_disabled = k.config.thp == ThpMode::kNever;
   PickMmapLayout(k, mm, task);
   k.current = k.pids.at(task.pid);
   // fork_init(): as many processes as an eighth of memory has stacks for.

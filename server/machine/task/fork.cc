@@ -74,6 +74,7 @@ ErrnoOr<Id<Mm>> DupMm(Kernel& k, Id<Mm> parent_id) {
   mm.env_start = old.env_start;
   mm.env_end = old.env_end;
   mm.exe_file = old.exe_file;
+  mm.thp_disabled = old.thp_disabled;
   if (mm.exe_file) k.open_files[mm.exe_file].f_count++;
   mm.saved_auxv = old.saved_auxv;
   if (old.heap) {

@@ -49,7 +49,27 @@ std::string SayFault(const PageFaultUser& e) {
          " faulted: " + why + ".";
 }
 
+// A transparent huge page.
+std::string SayHuge(const FaultResolved& e) {
+  const std::string at = " at " + Hex(e.address);
+  const std::string page = "2 MiB at once, from " + Frame(e.pfn) + " on.";
+  switch (e.how) {
+    case FaultResolution::kAnonZeroPage:
+      return "Minor fault: a first read" + at + " got the huge zero page.";
+    case FaultResolution::kCowZeroPage:
+      return "Minor fault: a write" + at + " replaced the huge zero page by " +
+             page;
+    default:
+      return "Minor fault: a first write" + at + " got " + page;
+  }
+}
+
 std::string SayResolved(const FaultResolved& e) {
+  constexpr uint32_t kHugePages = 512;
+  const bool anonymous = e.how == FaultResolution::kAnonPage ||
+                         e.how == FaultResolution::kAnonZeroPage ||
+                         e.how == FaultResolution::kCowZeroPage;
+  if (anonymous && e.pages == kHugePages) return SayHuge(e);
   std::string kind = e.major ? "Major fault: " : "Minor fault: ";
   std::string at = " at " + Hex(e.address);
   switch (e.how) {

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/machine/mm/folio.h"
 #include "server/machine/mm/page_alloc.h"
 #include "server/machine/verify/verifier.h"
 
@@ -42,9 +43,10 @@ void Verifier::CheckFrames() {
 
 void Verifier::CheckPage(Pfn pfn, const Page& page, bool cached, bool table) {
   const bool anon = page.Is(page_flag::kAnon);
-  if (page.mapcount > 0) {
+  if (PageMapcount(k_, pfn) > 0) {
     (anon ? anon_mapped_ : file_mapped_)++;
   }
+  if (page.Is(page_flag::kLarge)) return CheckLargePage(pfn, page);
   if (page.refcount == 0) {
     if (page.mapcount != 0 || (page.flags & ~page_flag::kBuddy) != 0) {
       Fail("frame %u has no references, but mapcount %d and flags %x",
@@ -88,6 +90,50 @@ void Verifier::CheckPage(Pfn pfn, const Page& page, bool cached, bool table) {
     Fail("frame %u has anon_vma %u, which does not exist", pfn.value(),
          page.mapping);
   }
+}
+
+// One of a large folio's pages; its head stands for all of them.
+void Verifier::CheckLargePage(Pfn pfn, const Page& page) {
+  const Pfn head = FolioHead(page, pfn);
+  if (page.Is(page_flag::kTail) == (pfn == head) ||
+      !k_.page(head).Is(page_flag::kHead)) {
+    return Fail("frame %u of the large folio at %u: head and tail disagree",
+                pfn.value(), head.value());
+  }
+  if (page.Is(page_flag::kTail)) {
+    if (page.refcount != 0) {
+      Fail("frame %u is a tail, but has refcount %d", pfn.value(),
+           page.refcount);
+    }
+    return;
+  }
+  allocated_.push_back(pfn);
+  const Id<LargeFolio> id(page.mapping_folio());
+  if (!k_.folios.Has(id) || k_.folios[id].head != pfn) {
+    return Fail("frame %u has folio %u, which is not it", pfn.value(),
+                id.value());
+  }
+  const LargeFolio& folio = k_.folios[id];
+  const LargeFolio& found = folios_[id.value()];
+  int32_t mapped = 0, owned = 0;
+  for (uint64_t i = 0; i < kHugePmdNr; i++) {
+    mapped += k_.page(pfn + PageCount(i)).mapcount > 0;
+  }
+  for (const LargeFolio::Owner& owner : folio.owners) owned += owner.mapcount;
+  if (folio.entire_mapcount != found.entire_mapcount ||
+      folio.large_mapcount != found.large_mapcount ||
+      folio.nr_pages_mapped != mapped ||
+      page.refcount != folio.large_mapcount || owned > folio.large_mapcount ||
+      (owned < folio.large_mapcount && !folio.maybe_shared)) {
+    Fail(
+        "the large folio at %u: entire %d (%d found), mapcount %d (%d "
+        "found), "
+        "%d pages mapped (%d found), refcount %d, of known owners %d",
+        pfn.value(), folio.entire_mapcount, found.entire_mapcount,
+        folio.large_mapcount, found.large_mapcount, folio.nr_pages_mapped,
+        mapped, page.refcount, owned);
+  }
+  anon_thps_ += folio.entire_mapcount > 0;
 }
 
 // Free memory and allocated memory make up the whole of each zone.
@@ -160,6 +206,7 @@ void Verifier::CheckStatistics() {
       {kNrShmem, {"nr_shmem", shmem_}},
       {kNrFileDirty, {"nr_dirty", dirty_}},
       {kNrPageTables, {"nr_page_table_pages", tables}},
+      {kNrAnonThps, {"nr_anon_transparent_hugepages", anon_thps_}},
   };
   for (const auto& [item, row] : rows) {
     const int64_t found = k_.vmstat.node[item];

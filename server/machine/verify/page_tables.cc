@@ -1,6 +1,8 @@
 // Verifies every table and every entry, and what the TLB knows of them.
+#include <algorithm>
 #include <map>
 
+#include "server/machine/mm/folio.h"
 #include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/rmap.h"
@@ -42,6 +44,7 @@ void Verifier::WalkTable(const Mm& mm, Pfn table, int level, uint64_t base) {
   if (level == 1) pte_tables_++;
   Own(table, Owner::kTable);
   const uint64_t* entries = k_.frames.Table(table);
+  if (level == 2) CheckDeposit(mm, table, entries);
   if (entries == nullptr) return;
   for (int i = 0; i < kPtrsPerTable && ok(); i++) {
     if (entries[i] == 0) continue;
@@ -50,6 +53,8 @@ void Verifier::WalkTable(const Mm& mm, Pfn table, int level, uint64_t base) {
     const Pte entry(entries[i]);
     if (level == 1) {
       CheckPte(mm, VirtAddr(addr), entry);
+    } else if (level == 2 && entry.huge()) {
+      CheckHugePmd(mm, VirtAddr(addr), entry);
     } else if (!entry.hw_present() || !entry.writable()) {
       Fail("mm %u: the level-%d entry for %llx is %llx, which is no table",
            mm.id.value(), level, ull{addr}, ull{entry.value()});
@@ -91,25 +96,29 @@ void Verifier::CheckPte(const Mm& mm, VirtAddr addr, Pte pte) {
   if (!page.Is(page_flag::kAnon)) {
     CheckFilePte(vma, addr, page, fail);
   } else {
-    CheckAnonPte(vma, addr, page, pte, fail);
+    CheckAnonPte(vma, addr, pte.pfn(), pte, fail);
+    if (page.Is(page_flag::kLarge)) {
+      folios_[FolioOf(k_, pte.pfn()).mapping_folio()].large_mapcount++;
+    }
   }
   mapped_.push_back(pte.pfn());
   rss_[RssKindOf(page)]++;
 }
 
 template <class F>
-void Verifier::CheckAnonPte(const Vma& vma, VirtAddr addr, const Page& page,
-                            Pte pte, F fail) {
+void Verifier::CheckAnonPte(const Vma& vma, VirtAddr addr, Pfn pfn, Pte pte,
+                            F fail) {
+  const Page& page = k_.page(pfn);
   if (pte.writable() && !page.Is(page_flag::kAnonExclusive)) {
     return fail("it is writable, but the page is not exclusive");
   }
-  if (page.index != vma.PageIndex(addr)) {
+  if (PageIndexOf(k_, pfn) != vma.PageIndex(addr)) {
     return fail("the page has another index");
   }
   // The reverse mapping must lead from the page to this VMA.
   for (Id<AnonVmaChain> c = vma.anon_chain; c;
        c = k_.anon_chains[c].same_vma_next) {
-    if (k_.anon_chains[c].anon_vma.value() == page.mapping) return;
+    if (k_.anon_chains[c].anon_vma.value() == FolioOf(k_, pfn).mapping) return;
   }
   fail("the page's anon_vma does not lead to the VMA");
 }
@@ -128,6 +137,63 @@ void Verifier::CheckFilePte(const Vma& vma, VirtAddr addr, const Page& page,
   }
 }
 
+// A level-2 table keeps one empty table for each of its huge pages.
+void Verifier::CheckDeposit(const Mm& mm, Pfn table, const uint64_t* entries) {
+  uint64_t huge = 0, kept = 0;
+  for (int i = 0; entries != nullptr && i < kPtrsPerTable; i++) {
+    huge += Pte(entries[i]).huge();
+  }
+  for (Pfn at = k_.page(table).next; at.valid() && kept <= huge;
+       at = k_.page(at).next, kept++) {
+    const uint64_t* words = k_.frames.Table(at);
+    const bool empty = words == nullptr ||
+                       std::all_of(words, words + kPtrsPerTable,
+                                   [](uint64_t word) { return word == 0; });
+    if (!k_.page(at).Is(page_flag::kTable) || !empty) {
+      return Fail("mm %u: frame %u is deposited, but is no empty table",
+                  mm.id.value(), at.value());
+    }
+    tables_++;
+    pte_tables_++;
+    Own(at, Owner::kTable);
+  }
+  if (kept != huge) {
+    Fail("mm %u: table %u has %llu huge pages and %llu deposited tables",
+         mm.id.value(), table.value(), ull{huge}, ull{kept});
+  }
+}
+
+void Verifier::CheckHugePmd(const Mm& mm, VirtAddr addr, Pte pmd) {
+  while (vma_ && k_.vmas[vma_].end <= addr) vma_ = k_.vmas[vma_].next;
+  auto fail = [&](const char* why) {
+    Fail("mm %u: the huge entry of %llx is %llx: %s", mm.id.value(),
+         ull{addr.value()}, ull{pmd.value()}, why);
+  };
+  if (!vma_ || k_.vmas[vma_].start > addr) return fail("no VMA is there");
+  const Vma& vma = k_.vmas[vma_];
+  if (!vma.anonymous() || vma.end - addr < kPmdSize) {
+    return fail("no anonymous VMA holds all of it");
+  }
+  if (!pmd.present()) return fail("it is not present");
+  if (pmd.writable() && !vma.Has(vm::kWrite)) {
+    return fail("it is writable, but the VMA is not");
+  }
+  const Page& head = k_.page(pmd.pfn());
+  if (pmd.special()) {
+    if (pmd.pfn() != k_.huge_zero_page) return fail("it is not of zeros");
+    if (pmd.writable()) return fail("the huge zero page is writable");
+    return;
+  }
+  if (!head.Is(page_flag::kLarge) || head.Is(page_flag::kTail)) {
+    return fail("no large folio begins there");
+  }
+  CheckAnonPte(vma, addr, pmd.pfn(), pmd, fail);
+  LargeFolio& found = folios_[head.mapping_folio()];
+  found.entire_mapcount++;
+  found.large_mapcount++;
+  rss_[kRssAnon] += kHugePmdNr;
+}
+
 // The TLB may know less than the page tables, but nothing else.
 void Verifier::CheckTlb() {
   std::map<Asid, const Mm*> by_asid;
@@ -142,8 +208,7 @@ void Verifier::CheckTlb() {
             "gone",
             ull{e.vpn}, e.asid);
       }
-      PteRef ref = FindPte(k_, *mm->second, VirtAddr(e.vpn << kPageShift));
-      const Pte pte = ref.ok() ? ReadPte(k_, ref) : Pte();
+      const Pte pte = LookAtPte(k_, *mm->second, VirtAddr(e.vpn << kPageShift));
       const bool stale =
           !pte.hw_present() || pte.pfn() != e.pfn ||
           ((e.flags & TlbEntry::kWrite) && !pte.writable()) ||

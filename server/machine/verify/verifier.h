@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -59,9 +60,11 @@ class Verifier {
   void CheckPageTables();
   void WalkTable(const Mm& mm, Pfn table, int level, uint64_t base);
   void CheckPte(const Mm& mm, VirtAddr addr, Pte pte);
+  // The tables kept for a level-2 table's huge pages, and each of those.
+  void CheckDeposit(const Mm& mm, Pfn table, const uint64_t* entries);
+  void CheckHugePmd(const Mm& mm, VirtAddr addr, Pte pmd);
   template <class F>
-  void CheckAnonPte(const Vma& vma, VirtAddr addr, const Page& page, Pte pte,
-                    F fail);
+  void CheckAnonPte(const Vma& vma, VirtAddr addr, Pfn pfn, Pte pte, F fail);
   template <class F>
   void CheckFilePte(const Vma& vma, VirtAddr addr, const Page& page, F fail);
   void CheckTlb();
@@ -70,6 +73,7 @@ class Verifier {
   void Own(Pfn pfn, Owner owner) { owned_.push_back({pfn, owner}); }
   void CheckFrames();
   void CheckPage(Pfn pfn, const Page& page, bool cached, bool table);
+  void CheckLargePage(Pfn pfn, const Page& page);
   void CheckZones();
   void CheckAllocatedNotFree();
   void CheckStatistics();
@@ -84,7 +88,8 @@ class Verifier {
   std::vector<Pfn> mapped_;  // one item for each PTE
   std::vector<Pfn> allocated_;
   std::vector<std::pair<Pfn, Owner>> owned_;
-  uint64_t anon_mapped_ = 0, file_mapped_ = 0;
+  std::map<uint32_t, LargeFolio> folios_;  // by id: what the tables say
+  uint64_t anon_mapped_ = 0, file_mapped_ = 0, anon_thps_ = 0;
   uint64_t file_pages_ = 0, shmem_ = 0, dirty_ = 0;
 };
 

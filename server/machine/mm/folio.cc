@@ -1,0 +1,192 @@
+// Models mm/rmap.c (v6.18): __folio_add_anon_rmap(), __folio_remove_rmap();
+// include/linux/rmap.h: folio_add_return_large_mapcount() and its counterpart;
+// mm/memory.c: __wp_can_reuse_large_anon_folio().
+#include "server/machine/mm/folio.h"
+
+#include <utility>
+
+#include "server/machine/mm/gfp.h"
+#include "server/machine/mm/page_alloc.h"
+
+namespace faultline {
+namespace {
+
+// The folio remembers two address spaces that map it; of a third it only knows
+// that it is shared.
+void AddLargeMapcount(LargeFolio& folio, Id<Mm> mm, int32_t n) {
+  folio.large_mapcount += n;
+  for (LargeFolio::Owner& owner : folio.owners) {
+    if (owner.mm != mm) continue;
+    owner.mapcount += n;
+    return;
+  }
+  for (LargeFolio::Owner& owner : folio.owners) {
+    if (owner.mm) continue;
+    owner = {mm, n};
+    if (folio.large_mapcount != n) folio.maybe_shared = true;
+    return;
+  }
+}
+
+void SubLargeMapcount(LargeFolio& folio, Id<Mm> mm, int32_t n) {
+  folio.large_mapcount -= n;
+  for (LargeFolio::Owner& owner : folio.owners) {
+    if (owner.mm != mm) continue;
+    owner.mapcount -= n;
+    if (owner.mapcount == 0) owner = {};
+    break;
+  }
+  for (const LargeFolio::Owner& owner : folio.owners) {
+    if (owner.mapcount == folio.large_mapcount) folio.maybe_shared = false;
+  }
+}
+
+int64_t MappedPages(const LargeFolio& folio) {
+  return folio.entire_mapcount > 0 ? static_cast<int64_t>(kHugePmdNr)
+                                   : folio.nr_pages_mapped;
+}
+
+// Drops `n` references of the head; the last frees all 512 pages.
+void PutLarge(Kernel& k, Pfn head, int32_t n) {
+  Page& page = k.page(head);
+  page.refcount -= n;
+  VM_BUG_ON(page.refcount !=
+            LargeFolioOf(std::as_const(k), head).large_mapcount);
+  if (page.refcount > 0) return;
+  k.folios.Delete(Id<LargeFolio>(page.mapping_folio()));
+  FreePages(k, head, kHugePmdOrder);
+}
+
+}  // namespace
+
+LargeFolio& LargeFolioOf(Kernel& k, Pfn pfn) {
+  return k.folios[Id<LargeFolio>(FolioOf(k, pfn).mapping_folio())];
+}
+const LargeFolio& LargeFolioOf(const Kernel& k, Pfn pfn) {
+  return k.folios[Id<LargeFolio>(FolioOf(k, pfn).mapping_folio())];
+}
+
+int32_t PageMapcount(const Kernel& k, Pfn pfn) {
+  const Page& page = k.page(pfn);
+  if (!page.Is(page_flag::kLarge)) return page.mapcount;
+  return page.mapcount + LargeFolioOf(k, pfn).entire_mapcount;
+}
+
+bool MaybeMappedShared(const Kernel& k, Pfn pfn) {
+  const Page& page = k.page(pfn);
+  if (!page.Is(page_flag::kLarge)) return page.mapcount > 1;
+  const LargeFolio& folio = LargeFolioOf(k, pfn);
+  return folio.large_mapcount > 1 && folio.maybe_shared;
+}
+
+uint64_t PageIndexOf(const Kernel& k, Pfn pfn) {
+  const Pfn head = FolioHead(k.page(pfn), pfn);
+  return k.page(head).index + (pfn - head).value();
+}
+
+Pfn AllocLargeFolio(Kernel& k) {
+  Pfn head = AllocPages(k, gfp::kHighUserMovable, kHugePmdOrder);
+  if (!head.valid()) return head;
+  Id<LargeFolio> id = k.folios.New();
+  k.folios[id].head = head;
+  k.page(head).flags |= page_flag::kLarge;
+  k.page(head).set_mapping_folio(id.value());
+  for (uint64_t i = 1; i < kHugePmdNr; i++) {
+    k.page(head + PageCount(i)).flags = page_flag::kLarge | page_flag::kTail;
+  }
+  return head;
+}
+
+void AddNewLargeRmap(Kernel& k, const Mm& mm, const Vma& vma, Pfn head,
+                     VirtAddr addr) {
+  constexpr uint32_t kEach = page_flag::kAnon | page_flag::kSwapBacked;
+  for (uint64_t i = 0; i < kHugePmdNr; i++) {
+    k.page(head + PageCount(i)).flags |= kEach;
+  }
+  Page& page = k.page(head);
+  page.flags |=
+      page_flag::kAnonExclusive | page_flag::kUptodate | page_flag::kLru;
+  page.mapping = vma.anon_vma.value();
+  page.index = vma.PageIndex(addr);
+  LargeFolio& folio = LargeFolioOf(k, head);
+  folio.entire_mapcount = 1;
+  AddLargeMapcount(folio, mm.id, 1);
+  k.vmstat.node[kNrAnonMapped] += kHugePmdNr;
+  k.vmstat.node[kNrAnonThps]++;
+}
+
+void DupLargeRmapPmd(Kernel& k, const Mm& to, Pfn head) {
+  Page& page = k.page(head);
+  page.flags &= ~page_flag::kAnonExclusive;
+  page.refcount++;
+  LargeFolio& folio = LargeFolioOf(k, head);
+  folio.entire_mapcount++;
+  AddLargeMapcount(folio, to.id, 1);
+}
+
+void DupLargeRmapPte(Kernel& k, const Mm& to, Pfn pfn) {
+  Page& page = k.page(pfn);
+  page.flags &= ~page_flag::kAnonExclusive;
+  page.mapcount++;
+  FolioOf(k, pfn).refcount++;
+  AddLargeMapcount(LargeFolioOf(k, pfn), to.id, 1);
+}
+
+void SplitLargeRmap(Kernel& k, const Mm& mm, Pfn head) {
+  LargeFolio& folio = LargeFolioOf(k, head);
+  const bool exclusive =
+      std::as_const(k).page(head).Is(page_flag::kAnonExclusive);
+  for (uint64_t i = 0; i < kHugePmdNr; i++) {
+    Page& page = k.page(head + PageCount(i));
+    if (page.mapcount++ == 0) folio.nr_pages_mapped++;
+    if (exclusive) page.flags |= page_flag::kAnonExclusive;
+  }
+  constexpr auto kMore = static_cast<int32_t>(kHugePmdNr) - 1;
+  AddLargeMapcount(folio, mm.id, kMore);
+  k.page(head).refcount += kMore;
+  if (--folio.entire_mapcount == 0) k.vmstat.node[kNrAnonThps]--;
+}
+
+void RemoveLargeRmapPmd(Kernel& k, const Mm& mm, Pfn head) {
+  LargeFolio& folio = LargeFolioOf(k, head);
+  const int64_t before = MappedPages(folio);
+  VM_BUG_ON(folio.entire_mapcount <= 0);
+  if (--folio.entire_mapcount == 0) k.vmstat.node[kNrAnonThps]--;
+  SubLargeMapcount(folio, mm.id, 1);
+  const int64_t after = MappedPages(folio);
+  k.vmstat.node[kNrAnonMapped] -= before - after;
+  if (after > 0 && after < before) NotePartiallyMapped(k, head);
+  PutLarge(k, head, 1);
+}
+
+void RemoveLargeRmapPte(Kernel& k, const Mm& mm, Pfn pfn) {
+  Page& page = k.page(pfn);
+  const Pfn head = FolioHead(page, pfn);
+  LargeFolio& folio = LargeFolioOf(k, pfn);
+  const int64_t before = MappedPages(folio);
+  VM_BUG_ON(page.mapcount <= 0);
+  if (--page.mapcount == 0) folio.nr_pages_mapped--;
+  k.vmstat.node[kNrAnonMapped] -= before - MappedPages(folio);
+  SubLargeMapcount(folio, mm.id, 1);
+  PutLarge(k, head, 1);
+}
+
+void NotePartiallyMapped(Kernel& k, Pfn pfn) {
+  if (!std::as_const(k).page(pfn).Is(page_flag::kLarge)) return;
+  LargeFolio& folio = LargeFolioOf(k, pfn);
+  const int64_t mapped = MappedPages(folio);
+  if (folio.partially_mapped || mapped == 0 ||
+      mapped == static_cast<int64_t>(kHugePmdNr)) {
+    return;
+  }
+  folio.partially_mapped = true;
+  k.vmstat.events[kThpDeferredSplitPage]++;
+}
+
+bool CanReuseLarge(const Kernel& k, Pfn pfn) {
+  const LargeFolio& folio = LargeFolioOf(k, pfn);
+  // The last page of a folio is copied, so that the folio can be freed.
+  return folio.large_mapcount > 1 && !folio.maybe_shared;
+}
+
+}  // namespace faultline

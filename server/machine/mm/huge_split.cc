@@ -1,0 +1,121 @@
+// Splitting a large folio into its 512 pages. Models mm/huge_memory.c (v6.18):
+// __folio_split(), unmap_folio(), remap_page(); mm/migrate.c:
+// remove_migration_pte(), try_to_map_unused_to_zeropage(); mm/rmap.c:
+// try_to_migrate_one().
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "server/machine/mm/huge_memory.h"
+#include "server/machine/mm/page_alloc.h"
+#include "server/machine/mm/rmap.h"
+
+namespace faultline {
+namespace {
+
+// Where a VMA may map pages [first, last) of the folio.
+struct Place {
+  Id<Vma> vma;
+  VirtAddr addr;  // of page `first`
+  uint64_t first, last;
+};
+
+// rmap_walk_anon()
+std::vector<Place> PlacesOf(const Kernel& k, const Page& head) {
+  std::vector<Place> places;
+  const uint64_t from = head.index, to = from + kHugePmdNr;
+  for (Id<AnonVmaChain> c = k.anon_vmas[Id<AnonVma>(head.mapping)].chains; c;
+       c = k.anon_chains[c].same_anon_next) {
+    const Vma& vma = k.vmas[k.anon_chains[c].vma];
+    const uint64_t lo = std::max(from, vma.pgoff);
+    const uint64_t hi = std::min(to, vma.pgoff + vma.pages().value());
+    if (lo >= hi) continue;
+    places.push_back({vma.id, vma.start + ((lo - vma.pgoff) << kPageShift),
+                      lo - from, hi - from});
+  }
+  return places;
+}
+
+// Calls f(vma, entry, page) for each PTE that maps a page of the folio.
+template <class F>
+void ForEachMapping(Kernel& k, const std::vector<Place>& places, Pfn head,
+                    F f) {
+  for (const Place& place : places) {
+    const Vma& vma = k.vmas[place.vma];
+    const VirtAddr end =
+        place.addr + ((place.last - place.first) << kPageShift);
+    ForEachPte(
+        k, k.mms[vma.mm], place.addr, end, [&](VirtAddr a, uint64_t& entry) {
+          const Pte pte(entry);
+          const Pfn pfn =
+              head + PageCount(place.first + ((a - place.addr) >> kPageShift));
+          if (!pte.present() || pte.special() || pte.pfn() != pfn) return;
+          f(vma, entry, pfn);
+        });
+  }
+}
+
+// unmap_folio(): no entry maps the folio whole, and what PTEs know of its being
+// dirty is known of the folio.
+void Unmap(Kernel& k, const std::vector<Place>& places, Pfn head) {
+  for (const Place& place : places) {
+    const Vma& vma = k.vmas[place.vma];
+    const Mm& mm = k.mms[vma.mm];
+    const Leaf leaf = FindLeaf(std::as_const(k), mm, place.addr);
+    if (leaf.huge && ReadPte(std::as_const(k), leaf.at).pfn() == head) {
+      SplitHugePmd(k, vma, place.addr);
+    }
+    FlushTlbRange(k, mm, place.addr,
+                  place.addr + ((place.last - place.first) << kPageShift));
+  }
+  ForEachMapping(k, places, head, [&](const Vma&, uint64_t& entry, Pfn) {
+    if (Pte(entry).dirty()) k.page(head).flags |= page_flag::kDirty;
+  });
+}
+
+// __split_folio_to_order(): each page speaks for itself, with what the folio
+// said. Its references are its PTEs.
+void MakeSmall(Kernel& k, Pfn head) {
+  constexpr uint32_t kOfTheFolio = page_flag::kReferenced |
+                                   page_flag::kUptodate | page_flag::kDirty |
+                                   page_flag::kLru | page_flag::kActive |
+                                   page_flag::kSwapBacked | page_flag::kAnon;
+  const Page folio = std::as_const(k).page(head);
+  k.folios.Delete(Id<LargeFolio>(folio.mapping_folio()));
+  for (uint64_t i = 0; i < kHugePmdNr; i++) {
+    Page& page = k.page(head + PageCount(i));
+    Page small{};
+    small.flags =
+        (folio.flags & kOfTheFolio) | (page.flags & page_flag::kAnonExclusive);
+    small.refcount = small.mapcount = page.mapcount;
+    small.mapping = folio.mapping;
+    small.index = folio.index + i;
+    page = small;
+  }
+}
+
+}  // namespace
+
+void SplitFolio(Kernel& k, Pfn pfn) {
+  const Pfn head = FolioHead(std::as_const(k).page(pfn), pfn);
+  VM_BUG_ON(!std::as_const(k).page(head).Is(page_flag::kLarge));
+  const std::vector<Place> places = PlacesOf(k, k.page(head));
+  Unmap(k, places, head);
+  MakeSmall(k, head);
+  k.vmstat.events[kThpSplitPage]++;
+  ForEachMapping(k, places, head, [&](const Vma& vma, uint64_t& entry, Pfn p) {
+    if (vma.Has(vm::kLocked) || !std::as_const(k.frames)[p].IsZero()) return;
+    entry = Pte::Make(k.zero_page, VmPageProt(k, vma) | Pte::kSpecial).value();
+    Mm& mm = k.mms[vma.mm];
+    mm.rss[kRssAnon].Add(-1);
+    Page& page = k.page(p);
+    page.refcount--;
+    if (--page.mapcount == 0) k.vmstat.node[kNrAnonMapped]--;
+  });
+  for (uint64_t i = 0; i < kHugePmdNr; i++) {
+    const Pfn p = head + PageCount(i);
+    if (std::as_const(k).page(p).refcount == 0) FreePages(k, p, 0);
+  }
+}
+
+}  // namespace faultline

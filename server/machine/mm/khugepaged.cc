@@ -1,0 +1,83 @@
+// Models mm/khugepaged.c (v6.18): madvise_collapse(),
+// hpage_collapse_scan_pmd(), collapse_huge_page(). The daemon itself does not
+// run (departure D7).
+#include <utility>
+
+#include "server/machine/hw/cost.h"
+#include "server/machine/mm/huge_memory.h"
+#include "server/machine/mm/rmap.h"
+
+namespace faultline {
+namespace {
+
+// What the scan of one 2 MiB range came to: enum scan_result, as far as they
+// lead to different answers.
+enum class Scan : uint8_t {
+  kSucceed,     // SCAN_SUCCEED, SCAN_PMD_MAPPED
+  kNoTable,     // SCAN_PMD_NULL: the others are still tried
+  kNotPresent,  // a marker, no page: the end
+  kNoMemory,    // SCAN_ALLOC_HUGE_PAGE_FAIL: the end
+};
+
+// __collapse_huge_page_copy(): the pages move into the folio, holes as zeros.
+void CopyInto(Kernel& k, Mm& mm, Pfn table, Pfn head) {
+  uint64_t* entries = k.frames.MutTable(table);
+  for (uint64_t i = 0; i < kHugePmdNr; i++) {
+    const Pte pte(std::exchange(entries[i], 0));
+    if (pte.none() || pte.special()) {
+      mm.rss[kRssAnon].Add(1);
+      continue;
+    }
+    k.frames[head + PageCount(i)] = std::as_const(k.frames)[pte.pfn()];
+    k.clock_ns += cost::kPageCopy;
+    RemoveRmap(k, mm, pte.pfn());
+  }
+}
+
+Scan CollapsePmd(Kernel& k, Vma& vma, VirtAddr addr) {
+  Mm& mm = k.mms[vma.mm];
+  const Leaf leaf = FindLeaf(std::as_const(k), mm, addr);
+  if (leaf.huge) return Scan::kSucceed;
+  if (!leaf.at.ok()) return Scan::kNoTable;
+  bool absent = false;
+  ForEachPte(std::as_const(k), mm, addr, addr + kPmdSize,
+             [&](VirtAddr, Pte pte) { absent |= !pte.present(); });
+  if (absent) return Scan::kNotPresent;
+  const Pfn head = AllocLargeFolio(k);
+  if (!head.valid()) {
+    k.vmstat.events[kThpCollapseAllocFailed]++;
+    return Scan::kNoMemory;
+  }
+  k.vmstat.events[kThpCollapseAlloc]++;
+  const PteRef pmd{FindTable(std::as_const(k), mm, addr, 2), IndexAt(addr, 2)};
+  FlushTlbRange(k, mm, addr, addr + kPmdSize);
+  CopyInto(k, mm, leaf.at.table, head);
+  k.table_memo = {};
+  DepositTable(k, pmd.table, leaf.at.table);
+  MapAnonFolioPmd(k, vma, addr, pmd, head);
+  return Scan::kSucceed;
+}
+
+}  // namespace
+
+Errno MadviseCollapse(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
+  if (!ThpAllowable(k, vma, ThpFor::kForcedCollapse)) return Errno::kEINVAL;
+  const VirtAddr first((start.value() + kPmdSize - 1) & ~(kPmdSize - 1));
+  const VirtAddr last(end.value() & ~(kPmdSize - 1));
+  uint64_t mapped = 0;
+  for (VirtAddr addr = first; addr < last; addr = addr + kPmdSize) {
+    const Scan result = CollapsePmd(k, vma, addr);
+    if (result == Scan::kSucceed) {
+      mapped++;
+    } else if (result == Scan::kNoMemory) {
+      return Errno::kENOMEM;
+    } else if (result != Scan::kNoTable) {
+      return Errno::kEINVAL;
+    }
+  }
+  // A range without a whole 2 MiB in it is a number that nothing reaches.
+  return mapped == (last - first) >> LevelShift(2) ? Errno::kOk
+                                                   : Errno::kEINVAL;
+}
+
+}  // namespace faultline

@@ -1,0 +1,175 @@
+// Models mm/madvise.c (v6.18): madvise_free_single_vma(),
+// madvise_free_huge_pmd(), madvise_cold_or_pageout_pte_range().
+// Departure: D4 (nothing reclaims what MADV_FREE and MADV_PAGEOUT age, but
+// pages of files; a huge page is split on its way to a swap area that is not
+// there).
+#include "server/machine/mm/madvise_age.h"
+
+#include <utility>
+#include <vector>
+
+#include "server/machine/mm/filemap.h"
+#include "server/machine/mm/folio.h"
+#include "server/machine/mm/huge_memory.h"
+#include "server/machine/mm/memory.h"
+#include "server/machine/mm/pgtable.h"
+#include "server/machine/mm/swap.h"
+#include "server/machine/mm/util.h"
+
+namespace faultline {
+namespace {
+
+// The entries of a range with what they map, folio by folio: f(addr, entry,
+// pfn) for each PTE of a page, or of a folio that the range maps as a whole,
+// and huge() the same for each huge page. A folio that the range maps in part
+// is split first, and left alone when others may map it too.
+template <class F, class OnHuge>
+void ForEachOwn(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end, F f,
+                OnHuge huge) {
+  const Mm& mm = k.mms[vma.mm];
+  VirtAddr whole_until;  // of a large folio that need not be split
+  // madvise_folio_pte_batch(): is all of the folio mapped here in one piece?
+  auto is_whole = [&](VirtAddr addr, Pfn pfn) {
+    const Pfn head = FolioHead(std::as_const(k).page(pfn), pfn);
+    if (pfn != head || addr.value() % kPmdSize != 0 || end - addr < kPmdSize) {
+      return false;
+    }
+    uint64_t mapped = 0;
+    ForEachPte(std::as_const(k), mm, addr, addr + kPmdSize,
+               [&](VirtAddr a, Pte pte) {
+                 const Pfn here = head + PagesOf(a - addr);
+                 mapped += pte.present() && pte.pfn() == here;
+               });
+    return mapped == kHugePmdNr;
+  };
+  auto on_pte = [&](VirtAddr a, uint64_t& entry) {
+    const Pte pte(entry);
+    if (!pte.present() || pte.special()) return;
+    const Pfn pfn = pte.pfn();
+    if (std::as_const(k).page(pfn).Is(page_flag::kLarge) && a >= whole_until) {
+      if (is_whole(a, pfn)) {
+        whole_until = a + kPmdSize;
+      } else if (MaybeMappedShared(std::as_const(k), pfn)) {
+        return;
+      } else {
+        SplitFolio(k, pfn);
+      }
+    }
+    if (!Pte(entry).special()) f(a, entry, pfn);
+  };
+  auto on_huge = [&](VirtAddr from, VirtAddr to, PteRef at) {
+    const Pte pmd = ReadPte(std::as_const(k), at);
+    if (pmd.special() || MaybeMappedShared(std::as_const(k), pmd.pfn())) {
+      return Huge::kDone;
+    }
+    if (to - from < kPmdSize) {
+      SplitFolio(k, pmd.pfn());
+      return Huge::kSplit;
+    }
+    huge(from, k.frames.MutTable(at.table)[at.index], pmd.pfn());
+    return Huge::kDone;
+  };
+  ForEachPte(k, mm, start, end, on_pte, on_huge);
+}
+
+// Every entry that maps the page, or the folio it belongs to, is in this range.
+bool MappedHereOnly(const Kernel& k, Pfn pfn) {
+  const Page& page = k.page(pfn);
+  if (!page.Is(page_flag::kLarge)) return page.mapcount == 1;
+  return LargeFolioOf(k, pfn).large_mapcount == int32_t{kHugePmdNr};
+}
+
+struct Candidate {
+  VirtAddr addr;
+  Pfn pfn;  // of a page, or the head of a folio
+};
+
+// shrink_folio_list() and try_to_unmap_one() of an anonymous folio that only
+// this VMA maps. There is no swap area, for which a large folio is split before
+// that is known; what MADV_FREE marked goes, if it was not written since.
+void ReclaimAnon(Kernel& k, Vma& vma, const Candidate& c) {
+  Page& folio = k.page(c.pfn);
+  if (folio.Is(page_flag::kSwapBacked)) {
+    if (folio.Is(page_flag::kLarge)) SplitFolio(k, c.pfn);
+    return;
+  }
+  const VirtAddr end =
+      c.addr + (folio.Is(page_flag::kLarge) ? kPmdSize : kPageSize);
+  const Mm& mm = k.mms[vma.mm];
+  bool dirty = folio.Is(page_flag::kDirty);
+  ForEachPte(std::as_const(k), mm, c.addr, end,
+             [&](VirtAddr, Pte pte) { dirty |= pte.dirty(); });
+  if (dirty && !vma.Has(vm::kDroppable)) {
+    folio.flags |= page_flag::kDirty | page_flag::kSwapBacked;
+    return;
+  }
+  ZapPageRange(k, vma, c.addr, end);
+}
+
+}  // namespace
+
+Errno MadviseFree(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
+  if (vma.Has(vm::kLocked | vm::kPfnMap) || !vma.anonymous()) {
+    return Errno::kEINVAL;
+  }
+  UpdateHiwaterRss(k.mms[vma.mm]);
+  bool flush = false;
+  auto lazy_free = [&](VirtAddr, uint64_t& entry, Pfn pfn) {
+    Page& folio = FolioOf(k, pfn);
+    folio.flags &= ~page_flag::kDirty;
+    // folio_mark_lazyfree()
+    if (!PageUnevictable(std::as_const(k), pfn)) {
+      folio.flags &= ~(page_flag::kReferenced | page_flag::kSwapBacked);
+    }
+    const Pte pte(entry);
+    if (!pte.young() && !pte.dirty()) return;
+    entry = pte.Without(Pte::kAccessed | Pte::kDirty).value();
+    flush = true;
+  };
+  ForEachOwn(
+      k, vma, start, end,
+      [&](VirtAddr addr, uint64_t& entry, Pfn pfn) {
+        // Only a page that is dirty by itself must be mapped here alone.
+        const bool dirty = FolioOf(std::as_const(k), pfn).Is(page_flag::kDirty);
+        if (dirty && !MappedHereOnly(std::as_const(k), pfn)) return;
+        lazy_free(addr, entry, pfn);
+      },
+      lazy_free);
+  if (flush) FlushTlbRange(k, k.mms[vma.mm], start, end);
+  return Errno::kOk;
+}
+
+Errno MadviseAge(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end, Aging how) {
+  if (vma.Has(vm::kLocked | vm::kPfnMap | vm::kHugeTlb)) return Errno::kEINVAL;
+  // From 6.10 on reclaim ignores the accessed bits, so nobody clears them.
+  const bool clear_young = how == Aging::kCold || k.quirks.pageout_clears_young;
+  bool flush = false;
+  std::vector<Candidate> out;
+  auto age = [&](VirtAddr addr, uint64_t& entry, Pfn pfn) {
+    const Pte pte(entry);
+    if (pte.young() && clear_young) {
+      entry = pte.Without(Pte::kAccessed).value();
+      flush = true;
+    }
+    FolioOf(k, pfn).flags &= ~(page_flag::kReferenced | page_flag::kActive);
+    const bool tail = std::as_const(k).page(pfn).Is(page_flag::kTail);
+    if (how == Aging::kPageout && !tail) out.push_back({addr, pfn});
+  };
+  ForEachOwn(
+      k, vma, start, end,
+      [&](VirtAddr addr, uint64_t& entry, Pfn pfn) {
+        if (MappedHereOnly(std::as_const(k), pfn)) age(addr, entry, pfn);
+      },
+      age);
+  if (flush) FlushTlbRange(k, k.mms[vma.mm], start, end);
+  for (const Candidate& c : out) {
+    if (std::as_const(k).page(c.pfn).Is(page_flag::kAnon)) {
+      ReclaimAnon(k, vma, c);
+    } else {
+      ReclaimFilePage(k, c.pfn);
+    }
+  }
+  return Errno::kOk;
+}
+
+}  // namespace faultline
