@@ -35,6 +35,8 @@ inline constexpr size_t kManyEntriesMax = size_t{1} << 16;  // of AccessMany
 inline constexpr size_t kPathBytesMax = 4095;      // PATH_MAX with its NUL
 inline constexpr size_t kNameBytesMax = 255;       // sysctls, names of VMAs
 inline constexpr size_t kDataBytesMax = 2 * kMiB;  // CreateFile, Write, Read
+// UIO_MAXIOV is 1024; more is EINVAL, as long as it is not absurd.
+inline constexpr size_t kMadviseRangesMax = 4096;
 // mincore answers one byte per page.
 inline constexpr uint64_t kMincoreBytesMax = kDataBytesMax * 4096;
 inline constexpr uint64_t kUserBytesMax = uint64_t{1} << 47;

@@ -108,6 +108,15 @@ absl::StatusOr<v1::Outcome> Session::Call(const v1::Command& command,
     FAULTLINE_CALL(Realloc, realloc);
     FAULTLINE_CALL(Free, free);
     FAULTLINE_CALL(Mallopt, mallopt);
+    FAULTLINE_CALL(Mseal, mseal);
+    FAULTLINE_CALL(RemapFilePages, remap_file_pages);
+    FAULTLINE_CALL(MemfdCreate, memfd_create);
+    FAULTLINE_CALL(Fallocate, fallocate);
+    FAULTLINE_CALL(ProcessMadvise, process_madvise);
+    FAULTLINE_CALL(Getrlimit, getrlimit);
+    FAULTLINE_CALL(Setuid, setuid);
+    FAULTLINE_CALL(Prctl, prctl);
+    FAULTLINE_CALL(Userfaultfd, userfaultfd);
     case v1::Command::OP_NOT_SET:
       break;
   }

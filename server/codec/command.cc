@@ -196,6 +196,43 @@ FL_FIELDS(Mallopt) {
   FL_FIELD(value);
 }
 FL_FIELDS(Tick) { FL_FIELD(nanoseconds); }
+FL_FIELDS(Mseal) {
+  FL_FIELD(addr);
+  FL_FIELD(length);
+  FL_FIELD(flags);
+}
+FL_FIELDS(RemapFilePages) {
+  FL_FIELD(addr);
+  FL_FIELD(length);
+  FL_FIELD(prot);
+  FL_FIELD(pgoff);
+  FL_FIELD(flags);
+}
+FL_FIELDS(MemfdCreate) {
+  FL_FIELD(name, MaxBytes{kNameBytesMax});
+  FL_FIELD(flags);
+  FL_FIELD(at);
+}
+FL_FIELDS(Fallocate) {
+  FL_FIELD(fd);
+  FL_FIELD(mode);
+  FL_FIELD(offset);
+  FL_FIELD(length);
+}
+FL_FIELDS(ProcessMadvise) {
+  FL_FIELD(target);
+  FL_NUMBERS(addr);
+  FL_NUMBERS(length);
+  FL_FIELD(advice);
+  FL_FIELD(flags);
+}
+FL_FIELDS(Getrlimit) { FL_FIELD(resource); }
+FL_FIELDS(Setuid) { FL_FIELD(uid); }
+FL_FIELDS(Prctl) {
+  FL_FIELD(option);
+  FL_FIELD(arg);
+}
+FL_FIELDS(Userfaultfd) { FL_FIELD(flags); }
 
 #undef FL_FIELDS
 #undef FL_NO_FIELDS
@@ -255,6 +292,19 @@ void Complete(Decoder& c, AccessMany& s, const v1::AccessMany&) {
                                    kManyEntriesMax, "; send several commands"));
   }
   CheckAccesses(c, s);
+}
+
+// As in AccessMany, the machine relies on it.
+void Complete(Decoder& c, ProcessMadvise& s, const v1::ProcessMadvise&) {
+  if (s.addr.size() != s.length.size()) {
+    c.Violate("length",
+              absl::StrCat("has ", s.length.size(), " values and addr ",
+                           s.addr.size(), ": give one for each"));
+  }
+  if (c.checks() && s.addr.size() > limits::kMadviseRangesMax) {
+    c.Violate("addr", absl::StrCat("has ", s.addr.size(), " ranges: at most ",
+                                   limits::kMadviseRangesMax));
+  }
 }
 
 void Complete(Decoder&, CreateFile& s, const v1::CreateFile& p) {

@@ -74,6 +74,33 @@ struct Mincore {
   uint64_t addr = 0;
   uint64_t length = 0;
 };
+// mseal(2).
+struct Mseal {
+  uint64_t addr = 0;
+  uint64_t length = 0;
+  uint64_t flags = 0;
+};
+// remap_file_pages(2).
+struct RemapFilePages {
+  uint64_t addr = 0;
+  uint64_t length = 0;
+  uint64_t prot = 0;
+  uint64_t pgoff = 0;  // pages
+  uint64_t flags = 0;
+};
+// process_madvise(2) of `target` (a pid; Linux takes a pidfd). Range i is
+// [addr[i], addr[i] + length[i]).
+struct ProcessMadvise {
+  Pid target = 0;
+  std::vector<uint64_t> addr{};
+  std::vector<uint64_t> length{};
+  int32_t advice = 0;
+  uint32_t flags = 0;
+};
+// userfaultfd(2): refused in any case (departure D10).
+struct Userfaultfd {
+  uint32_t flags = 0;
+};
 // prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME); an empty name removes it.
 struct SetVmaName {
   uint64_t addr = 0;
@@ -188,11 +215,38 @@ struct Truncate {
 struct Fsync {
   int32_t fd = -1;
 };
+// fallocate(2): mode is FALLOC_FL_*.
+struct Fallocate {
+  int32_t fd = -1;
+  uint32_t mode = 0;
+  int64_t offset = 0;
+  int64_t length = 0;
+};
+// memfd_create(2): a file of tmpfs without a name. `at` is as for Open.
+struct MemfdCreate {
+  std::string name;
+  uint32_t flags = 0;
+  int32_t at = -1;
+};
 // setrlimit(2): resource is RLIMIT_*; ~0 is RLIM_INFINITY.
 struct Setrlimit {
   uint32_t resource = 0;
   uint64_t soft = 0;
   uint64_t hard = 0;
+};
+// getrlimit(2): the soft limit; both limits are in data (two times 8 LE).
+struct Getrlimit {
+  uint32_t resource = 0;
+};
+// setuid(2). Whoever is not 0 has no capability.
+struct Setuid {
+  uint32_t uid = 0;
+};
+// prctl(2): PR_SET_MDWE, PR_GET_MDWE, PR_SET_DUMPABLE, PR_GET_DUMPABLE; any
+// other option is EINVAL.
+struct Prctl {
+  int32_t option = 0;
+  uint64_t arg = 0;
 };
 // alloc_pages(gfp, order): returns the pfn. gfp is Linux's bit mask.
 struct AllocPages {
@@ -245,13 +299,13 @@ struct Tick {
   uint64_t nanoseconds = 0;
 };
 
-using Operation =
-    std::variant<Mmap, Munmap, Mprotect, Mremap, Brk, Madvise, Mlock, Munlock,
-                 Mlockall, Munlockall, Msync, Mincore, SetVmaName, Access, Fork,
-                 Clone, Execve, Exit, Wait, Kill, CreateFile, Open, Close, Read,
-                 Write, Truncate, Fsync, Setrlimit, AllocPages, FreePages,
-                 Sysctl, Tick, AccessMany, ClearRefs, Malloc, Calloc, Realloc,
-                 Free, Mallopt>;
+using Operation = std::variant<
+    Mmap, Munmap, Mprotect, Mremap, Brk, Madvise, Mlock, Munlock, Mlockall,
+    Munlockall, Msync, Mincore, SetVmaName, Access, Fork, Clone, Execve, Exit,
+    Wait, Kill, CreateFile, Open, Close, Read, Write, Truncate, Fsync,
+    Setrlimit, AllocPages, FreePages, Sysctl, Tick, AccessMany, Mseal,
+    RemapFilePages, MemfdCreate, Fallocate, ProcessMadvise, Getrlimit, Setuid,
+    Prctl, Userfaultfd, ClearRefs, Malloc, Calloc, Realloc, Free, Mallopt>;
 
 struct Command {
   Pid pid = 1;  // who calls; 0: nobody (administration)

@@ -16,6 +16,10 @@ Quirks QuirksOf(Personality personality) {
     q.pageout_clears_young = true;
     q.last_page_makes_no_table = false;
     q.map_droppable = false;
+    q.mseal = false;
+    q.mdwe = false;
+    q.memfd_exec_flags = false;
+    q.madvise_own_process = false;
     q.guard_regions = false;
     q.dontneed_frees_tables = false;
     q.vvar_vclock_pages = 0;
@@ -41,6 +45,7 @@ uint64_t* FindSysctl(SysctlTable& t, std::string_view name) {
       {"vm.legacy_va_layout", &t.legacy_va_layout},
       {"vm.unmapped_area", &t.unmapped_area},
       {"stack_guard_gap", &t.stack_guard_gap},
+      {"kernel.randomize_va_space", &t.randomize_va_space},
       {"fault_around_bytes", &t.fault_around_bytes},
       {"thp.enabled", &t.thp_enabled},
       {"thp.use_zero_page", &t.thp_use_zero_page},

@@ -24,9 +24,23 @@ struct Quirks {
   bool pageout_clears_young = false;     // 6.10: MADV_PAGEOUT
   bool last_page_makes_no_table = true;  // 6.18: fault-around
   bool map_droppable = true;             // 6.11: MAP_DROPPABLE
+  bool mseal = true;                     // 6.10
+  bool mdwe = true;                      // 6.3: prctl(PR_SET_MDWE)
+  bool memfd_exec_flags = true;          // 6.3: MFD_NOEXEC_SEAL, MFD_EXEC
+  bool madvise_own_process = true;       // 6.13: process_madvise, any advice
   bool guard_regions = true;             // 6.13: MADV_GUARD_INSTALL
   bool dontneed_frees_tables = true;     // 6.14: CONFIG_PT_RECLAIM
   uint32_t vvar_vclock_pages = 2;        // 6.13: a mapping of its own
+
+  template <class Ar, class Self>
+  static void Describe(Ar& ar, Self& s) {
+    ar(s.mprotect_drops_account, s.mremap_checks_first,
+       s.untouched_takes_touched, s.populate_stops_at_hole,
+       s.merge_prefers_prev, s.heap_needs_overlap, s.stack_flag_is_nohuge,
+       s.thp_aligned_mmap, s.pageout_clears_young, s.last_page_makes_no_table,
+       s.map_droppable, s.mseal, s.mdwe, s.memfd_exec_flags,
+       s.madvise_own_process, s.guard_regions, s.vvar_vclock_pages);
+  }
 };
 Quirks QuirksOf(Personality personality);
 
@@ -46,7 +60,8 @@ struct SysctlTable {
   uint64_t fault_around_bytes = 65536;
   uint64_t thp_enabled = 0;        // transparent_hugepage/enabled: ThpEnabled
   uint64_t thp_use_zero_page = 1;  // transparent_hugepage/use_zero_page
-  uint64_t mem_soft_dirty = 0;  // CONFIG_MEM_SOFT_DIRTY: how it was built
+  uint64_t randomize_va_space = 0;  // kernel.randomize_va_space
+  uint64_t mem_soft_dirty = 0;      // CONFIG_MEM_SOFT_DIRTY: how it was built
 };
 
 // A name the machine knows ("vm.overcommit_memory"), or nullptr.

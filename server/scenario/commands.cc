@@ -1,5 +1,7 @@
 #include "server/scenario/commands.h"
 
+#include <algorithm>
+
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -170,6 +172,75 @@ bool FillMemoryCall(const Op& op, Values& values, v1::Command* command) {
   }
 }
 
+// The calls that Linux has got since.
+bool FillNewerMemoryCall(const Op& op, Values& values, v1::Command* command) {
+  switch (op.kind) {
+    case OpKind::kMseal:
+      FillRange(op, values, command->mutable_mseal());
+      command->mutable_mseal()->set_flags(op.flags);
+      return true;
+    case OpKind::kRemapFilePages:
+      FillRange(op, values, command->mutable_remap_file_pages());
+      command->mutable_remap_file_pages()->set_prot(op.prot);
+      command->mutable_remap_file_pages()->set_pgoff(values.Of(op.offset));
+      command->mutable_remap_file_pages()->set_flags(op.flags);
+      return true;
+    case OpKind::kProcessMadvise: {
+      v1::ProcessMadvise* call = command->mutable_process_madvise();
+      call->set_target(static_cast<uint32_t>(values.Of(op.count)));
+      call->add_addr(values.Of(op.addr));
+      call->add_length(values.Of(op.length));
+      call->set_advice(static_cast<int32_t>(op.flags));
+      call->set_flags(static_cast<uint32_t>(values.Of(op.stride)));
+      return true;
+    }
+    case OpKind::kUserfaultfd:
+      command->mutable_userfaultfd()->set_flags(
+          static_cast<uint32_t>(op.flags));
+      return true;
+    case OpKind::kSetVmaName:
+      FillRange(op, values, command->mutable_set_vma_name());
+      command->mutable_set_vma_name()->set_name(op.name);
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool FillTaskCall(const Op& op, Values& values, v1::Command* command) {
+  constexpr uint64_t kVfork = 0x4000 | 0x100 | 17;  // with CLONE_VM, SIGCHLD
+  switch (op.kind) {
+    case OpKind::kVfork:
+      command->mutable_clone()->set_flags(kVfork);
+      return true;
+    case OpKind::kClone:
+      command->mutable_clone()->set_flags(op.flags);
+      return true;
+    case OpKind::kKill:
+      command->mutable_kill()->set_target(
+          static_cast<uint32_t>(values.Of(op.count)));
+      command->mutable_kill()->set_signal(static_cast<int32_t>(op.flags));
+      return true;
+    case OpKind::kWait:
+      command->mutable_wait();
+      return true;
+    case OpKind::kSetuid:
+      command->mutable_setuid()->set_uid(
+          static_cast<uint32_t>(values.Of(op.length)));
+      return true;
+    case OpKind::kPrctl:
+      command->mutable_prctl()->set_option(static_cast<int32_t>(op.flags));
+      command->mutable_prctl()->set_arg(values.Of(op.length));
+      return true;
+    case OpKind::kGetrlimit:
+      command->mutable_getrlimit()->set_resource(
+          static_cast<uint32_t>(op.flags));
+      return true;
+    default:
+      return false;
+  }
+}
+
 bool FillLockCall(const Op& op, Values& values, v1::Command* command) {
   switch (op.kind) {
     case OpKind::kMlock:
@@ -296,6 +367,14 @@ bool FillFileCall(const Op& op, Values& values, v1::Command* command) {
     case OpKind::kFsync:
       command->mutable_fsync()->set_fd(fd);
       return true;
+    case OpKind::kFallocate: {
+      v1::Fallocate* call = command->mutable_fallocate();
+      call->set_fd(fd);
+      call->set_mode(static_cast<uint32_t>(op.flags));
+      call->set_offset(static_cast<int64_t>(values.Of(op.offset)));
+      call->set_length(static_cast<int64_t>(values.Of(op.length)));
+      return true;
+    }
     default:
       return false;
   }
@@ -404,6 +483,26 @@ absl::StatusOr<v1::MachineConfig> ConfigOf(const Boot& boot) {
   return config;
 }
 
+std::vector<v1::Command> MemfdCommands(const FileDeclaration& file) {
+  const int fd = DescriptorOf(file.number);
+  std::vector<v1::Command> commands(2);
+  commands[0].mutable_memfd_create()->set_name(absl::StrCat("f", file.number));
+  commands[0].mutable_memfd_create()->set_at(fd);
+  commands[1].mutable_truncate()->set_fd(fd);
+  commands[1].mutable_truncate()->set_size(
+      static_cast<int64_t>(file.size_bytes));
+  if (file.hole) return commands;
+  for (uint64_t at = 0; at < file.size_bytes; at += kPageSize) {
+    v1::Write* write = commands.emplace_back().mutable_write();
+    write->set_fd(fd);
+    write->set_offset(at);
+    write->set_data(std::string(
+        std::min(kPageSize, file.size_bytes - at),
+        static_cast<char>(file.number * 37 + at / kPageSize * 7 + 1)));
+  }
+  return commands;
+}
+
 v1::Command CreateCommand(const FileDeclaration& file) {
   v1::Command command;
   v1::CreateFile* create = command.mutable_create_file();
@@ -470,6 +569,8 @@ absl::StatusOr<v1::Command> CommandOf(const Op& op,
     return command;
   }
   if (!FillMemoryCall(op, values, &command) &&
+      !FillNewerMemoryCall(op, values, &command) &&
+      !FillTaskCall(op, values, &command) &&
       !FillLockCall(op, values, &command) &&
       !FillAccessOrTask(op, values, &command) &&
       !FillLibraryCall(op, values, &command) &&

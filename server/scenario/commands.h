@@ -23,6 +23,8 @@ absl::StatusOr<v1::MachineConfig> ConfigOf(const Boot& boot);
 
 // The creation of a declared file, and its opening by the process that the
 // caller fills in.
+// Those that make it one of memfd_create, with its size and its contents.
+std::vector<v1::Command> MemfdCommands(const FileDeclaration& file);
 v1::Command CreateCommand(const FileDeclaration& file);
 v1::Command OpenCommand(const FileDeclaration& file);
 // The same for an image; it is opened when it has a number.

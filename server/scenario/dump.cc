@@ -86,6 +86,7 @@ std::string ShortName(const std::string& name) {
   absl::string_view shorter = name;
   absl::ConsumeSuffix(&shorter, " (deleted)");
   if (!absl::StartsWith(shorter, "/")) return name;
+  absl::ConsumePrefix(&shorter, "/memfd:");
   return std::string(shorter.substr(shorter.rfind('/') + 1));
 }
 

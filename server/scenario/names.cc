@@ -87,6 +87,37 @@ const NameTable& MlockallFlags() {
   return table;
 }
 
+const NameTable& FallocateModes() {
+  static const auto& table =
+      *new NameTable("fallocate mode", {{"KEEP_SIZE", 0x1},
+                                        {"PUNCH_HOLE", 0x2},
+                                        {"COLLAPSE_RANGE", 0x8},
+                                        {"ZERO_RANGE", 0x10},
+                                        {"INSERT_RANGE", 0x20},
+                                        {"UNSHARE_RANGE", 0x40},
+                                        {"WRITE_ZEROES", 0x80}});
+  return table;
+}
+
+const NameTable& CloneFlags() {
+  static const auto& table = *new NameTable("clone flag", {{"VM", 0x100},
+                                                           {"FS", 0x200},
+                                                           {"FILES", 0x400},
+                                                           {"SIGHAND", 0x800},
+                                                           {"VFORK", 0x4000},
+                                                           {"PARENT", 0x8000},
+                                                           {"THREAD", 0x10000},
+                                                           {"NEWNS", 0x20000}});
+  return table;
+}
+
+const NameTable& PrctlOptions() {
+  static const auto& table = *new NameTable(
+      "prctl option",
+      {{"GET_DUMPABLE", 3}, {"DUMPABLE", 4}, {"MDWE", 65}, {"GET_MDWE", 66}});
+  return table;
+}
+
 const NameTable& ResourceNames() {
   static const auto& table = *new NameTable("resource", {{"CPU", 0},
                                                          {"FSIZE", 1},

@@ -45,6 +45,9 @@ const NameTable& MadviseAdvice();
 const NameTable& MsyncFlags();
 const NameTable& Mlock2Flags();
 const NameTable& MlockallFlags();
+const NameTable& FallocateModes();
+const NameTable& CloneFlags();
+const NameTable& PrctlOptions();   // without PR_ and PR_SET_
 const NameTable& ResourceNames();  // of setrlimit, without RLIMIT_
 // Errno values ("ENOMEM") and signals ("SIGSEGV").
 const NameTable& ErrnoNames();

@@ -28,6 +28,11 @@ enum class Param {
   kMsyncFlags,
   kMlock2Flags,
   kMlockallFlags,
+  kFallocateMode,
+  kCloneFlags,
+  kPrctlOption,
+  kSignal,
+  kNumber,  // Op::flags
   kResource,
   kFile,
   kFileOrNone,

@@ -75,6 +75,14 @@ const NameTable* FlagTable(Param param) {
       return &Mlock2Flags();
     case Param::kMlockallFlags:
       return &MlockallFlags();
+    case Param::kFallocateMode:
+      return &FallocateModes();
+    case Param::kCloneFlags:
+      return &CloneFlags();
+    case Param::kPrctlOption:
+      return &PrctlOptions();
+    case Param::kSignal:
+      return &SignalNames();
     case Param::kResource:
       return &ResourceNames();
     default:
@@ -113,6 +121,8 @@ MaybeError ParseArgument(Param param, const Word& word, Op* op) {
       return ParseProt(word, &op->prot);
     case Param::kAdvice:
       return ParseOneName(word, MadviseAdvice(), &op->flags);
+    case Param::kNumber:
+      return ParseNumberWord(word, &op->flags);
     case Param::kFile:
       return ParseFd(word, false, op);
     case Param::kFileOrNone:

@@ -46,8 +46,7 @@ std::string VectorText(const std::string& vector) {
 }
 
 bool IsFileCall(OpKind kind) {
-  return kind == OpKind::kFtruncate || kind == OpKind::kPwrite ||
-         kind == OpKind::kPread || kind == OpKind::kFsync;
+  return kind >= OpKind::kFtruncate && kind <= OpKind::kFsync;
 }
 
 // The events are the fields of v1::Event.
@@ -148,6 +147,7 @@ absl::Status Runner::ExecuteAny(const Op& op) {
   if (!started.ok()) return started;
   switch (op.kind) {
     case OpKind::kFile:
+      if (op.file.memfd) return DeclareMemfd(op.file);
       return Declare(CreateCommand(op.file), OpenCommand(op.file));
     case OpKind::kImage:
       return Declare(CreateCommand(op.image),
@@ -172,6 +172,26 @@ absl::Status Runner::Boot(const v1::MachineConfig& config) {
   target_->set_event_level(options_.event_level);
   dumper_ = std::make_unique<Dumper>(*target_);
   processes_.push_back({.pid = 1});
+  return absl::OkStatus();
+}
+
+// Its descriptor is all that there is of it, so whoever is to have it must be
+// a child of who makes it.
+absl::Status Runner::DeclareMemfd(const FileDeclaration& file) {
+  if (processes_.size() != 1) {
+    return absl::FailedPreconditionError(
+        "a file of memfd_create (m) is declared before the first fork");
+  }
+  for (v1::Command& command : MemfdCommands(file)) {
+    command.set_pid(processes_[0].pid);
+    const auto outcome = target_->Apply(command);
+    if (!outcome.ok()) return outcome.status();
+    if (outcome->error() != v1::ERRNO_UNSPECIFIED) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("file ", file.number,
+                       " cannot be made: ", v1::Errno_Name(outcome->error())));
+    }
+  }
   return absl::OkStatus();
 }
 
@@ -203,6 +223,14 @@ absl::Status Runner::Perform(const Op& op) {
     absl::StatusOr<v1::Command> command = CommandOf(op, LookupFor(op.process));
     if (!command.ok()) return command.status();
     if (HasProcess(*command)) command->set_pid(processes_[index].pid);
+    // The line names a process by its number.
+    if (command->has_kill()) {
+      command->mutable_kill()->set_target(
+          PidOf(static_cast<int>(command->kill().target())));
+    } else if (command->has_process_madvise()) {
+      v1::ProcessMadvise* call = command->mutable_process_madvise();
+      call->set_target(PidOf(static_cast<int>(call->target())));
+    }
     absl::StatusOr<v1::Outcome> applied = target_->Apply(*command);
     if (!applied.ok()) return applied.status();
     outcome = *std::move(applied);
@@ -234,7 +262,8 @@ OpResult Runner::ResultOf(const Op& op, const v1::Outcome& outcome) {
                          outcome.signal().addr()};
   }
   if (outcome.exited() && op.kind != OpKind::kExit) {
-    result.died = outcome.signal().signal();
+    result.died = op.kind == OpKind::kKill ? static_cast<int>(op.flags)
+                                           : outcome.signal().signal();
   }
   for (const v1::Event& event : outcome.events()) {
     const auto* body = event.GetDescriptor()->FindOneofByName("body");
@@ -268,7 +297,10 @@ void Runner::AddCall(const Op& op, const v1::Outcome& outcome,
     result->file_ret = value;
   } else if (failed) {
     result->error = static_cast<int>(outcome.error());
-  } else if (op.kind == OpKind::kFork) {
+  } else if (op.kind == OpKind::kWait) {
+    result->ret = NumberOf(static_cast<uint32_t>(outcome.value()));
+  } else if (op.kind == OpKind::kFork || op.kind == OpKind::kVfork ||
+             op.kind == OpKind::kClone) {
     const int child = static_cast<int>(processes_.size());
     processes_.push_back({.pid = static_cast<uint32_t>(outcome.value())});
     result->child = OpResult::Child{.process = child};
@@ -277,6 +309,19 @@ void Runner::AddCall(const Op& op, const v1::Outcome& outcome,
     result->ret = static_cast<uint64_t>(outcome.value());
     if (op.kind == OpKind::kMincore) result->vec = VectorText(outcome.data());
   }
+  constexpr uint64_t kSigkill = 9;
+  if (op.kind == OpKind::kKill && !failed && op.flags == kSigkill) {
+    const auto target = static_cast<size_t>(
+        Evaluate(op.count, LookupFor(op.process)).value_or(processes_.size()));
+    if (target < processes_.size()) processes_[target].live = false;
+  }
+}
+
+uint64_t Runner::NumberOf(uint32_t pid) const {
+  for (size_t i = 0; i < processes_.size(); ++i) {
+    if (processes_[i].pid == pid) return i;
+  }
+  return 0;
 }
 
 void Runner::Remember(const Op& op, const OpResult& result,

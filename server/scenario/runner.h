@@ -62,6 +62,8 @@ class Runner {
   const std::map<std::string, uint64_t>& labels() const { return labels_; }
   // The pid of a scenario process; 0 when there is none.
   uint32_t PidOf(int process) const;
+  // The process of this pid; 0 when there is none.
+  uint64_t NumberOf(uint32_t pid) const;
   int process_count() const { return static_cast<int>(processes_.size()); }
 
  private:
@@ -74,6 +76,7 @@ class Runner {
   absl::Status Boot(const v1::MachineConfig& config);
   absl::Status Declare(const v1::Command& create,
                        std::optional<v1::Command> open);
+  absl::Status DeclareMemfd(const FileDeclaration& file);
   absl::Status Perform(const Op& op);
   absl::Status Print(const Op& op);
   absl::Status DumpLive(const DumpParts& parts);

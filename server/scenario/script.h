@@ -35,7 +35,19 @@ enum class OpKind {
   kClearRefs,
   kMsync,
   kMincore,
+  kMseal,
+  kRemapFilePages,
+  kProcessMadvise,
+  kUserfaultfd,
+  kSetVmaName,
   kFork,
+  kVfork,
+  kClone,
+  kKill,
+  kWait,
+  kSetuid,
+  kPrctl,
+  kGetrlimit,
   kExit,
   kSetrlimit,
   kExec,  // Of an image; `exec ADDR` is kFetch.
@@ -57,6 +69,7 @@ enum class OpKind {
   kFtruncate,
   kPwrite,
   kPread,
+  kFallocate,
   kFsync,
   // The kernel's own calls.
   kAllocPages,
@@ -116,8 +129,9 @@ struct FileDeclaration {
   uint64_t number = 0;
   uint64_t size_bytes = 0;
   enum class Mode { kReadWrite, kReadOnly, kWriteOnly } mode = Mode::kReadWrite;
-  bool hole = false;  // All zeros, no block or page allocated.
-  bool cold = false;  // Not in the page cache.
+  bool hole = false;   // All zeros, no block or page allocated.
+  bool cold = false;   // Not in the page cache.
+  bool memfd = false;  // Of memfd_create, not in the file system.
 };
 
 // `image PATH key=value ...`: an ELF file of two segments, text (with the
@@ -176,14 +190,16 @@ struct Op {
   Expr offset;      // Pages for mmap, bytes for pread and pwrite, the minor
                     // number for mknod. Empty: 0.
   Expr byte;        // Empty: 1, where it is optional.
-  Expr count;       // Accesses; order; ticks; priority; device major number.
+  Expr count;       // Accesses; order; ticks; priority; device major number;
+                    // the process that kill and process_madvise are about.
   Expr stride;      // Bytes. Empty: one page.
   uint64_t prot = 0;
   uint64_t flags = 0;         // Or an advice, or a resource limit's number.
   std::optional<int64_t> fd;  // N of a file; empty for "-".
   std::vector<std::string> words;  // exec: path and arguments. cat: the path.
                                    // gfp: its names. sysctl: name, value.
-  std::string name;                // A slab cache, a module, a device node.
+  std::string name;                // A slab cache, a module, a device node; of
+                                   // a VMA.
   std::vector<Op> accesses;        // Of kAccesses.
 
   Boot boot;

@@ -253,14 +253,23 @@ MaybeError ParseFile(const std::vector<Word>& words, Op* op) {
       case 'c':
         file.cold = true;
         break;
+      case 'm':
+        file.memfd = true;
+        break;
       default:
         return LineError{
             words[2].column + static_cast<int>(i),
             absl::StrCat("'", words[2].text,
                          "' is not letters of "
                          "r (read-only), w (write-only), h (hole), "
-                         "c (not cached)")};
+                         "c (not cached), m (memfd)")};
     }
+  }
+  if (file.memfd &&
+      (file.cold || file.mode != FileDeclaration::Mode::kReadWrite)) {
+    return LineError{words[2].column,
+                     "a file of memfd_create (m) is open for reading and "
+                     "writing, and in memory"};
   }
   return std::nullopt;
 }

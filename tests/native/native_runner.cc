@@ -27,6 +27,7 @@ using scenario::OpKind;
 using scenario::OpResult;
 
 constexpr uint64_t kPageBytes = 4096;
+constexpr long kSysMseal = 462;
 constexpr int64_t kEndOfFile = -1000;  // What a pread past the end returns.
 
 bool IsSupported(OpKind kind) {
@@ -64,6 +65,12 @@ std::optional<long> SyscallNumber(OpKind kind) {
       return SYS_munlockall;
     case OpKind::kMsync:
       return SYS_msync;
+    case OpKind::kMseal:
+      return kSysMseal;
+    case OpKind::kRemapFilePages:
+      return SYS_remap_file_pages;
+    case OpKind::kUserfaultfd:
+      return SYS_userfaultfd;
     default:
       return std::nullopt;
   }
@@ -150,6 +157,13 @@ std::string NativeRunner::FirstUnsupported(const scenario::Script& script) {
       return absl::StrCat(where, "the script wants thp=", thp, ", and ",
                           kThpEnabled, " has [", KernelThpMode(), "]");
     }
+    constexpr uint64_t kCloneThread = 0x10000, kSigkill = 9;
+    if (op.kind == OpKind::kClone && (op.flags & kCloneThread) != 0) {
+      return absl::StrCat(where, "the native runner makes no threads");
+    }
+    if (op.kind == OpKind::kKill && op.flags != 0 && op.flags != kSigkill) {
+      return absl::StrCat(where, "the native runner sends SIGKILL or 0 only");
+    }
     if (op.kind == OpKind::kBoot && !op.boot.profile.empty() &&
         op.boot.profile != "x86_64") {
       return absl::StrCat(where, "the native runner has no profile '",
@@ -176,6 +190,7 @@ NativeRunner::NativeRunner(const scenario::Script& script,
   }
   processes_.push_back(
       Tracee::Launch(files_.directory(), files_.Inherited(), huge_pages));
+  pids_.push_back(processes_[0]->pid());
   start_brk_ = ReadStartBrk(processes_[0]->pid());
 }
 
@@ -277,13 +292,15 @@ void NativeRunner::RecordStop(const Tracee::Stop& stop, OpResult* result) {
 void NativeRunner::ExecuteSyscall(const Op& op, OpResult* result) {
   std::unique_ptr<Tracee>& process = processes_[op.process];
   if (op.kind == OpKind::kMincore) return ExecuteMincore(op, result);
-  if (op.kind == OpKind::kSetrlimit) return ExecuteSetrlimit(op, result);
+  if (op.kind == OpKind::kGetrlimit) return ExecuteGetrlimit(op, result);
   Tracee::Stop stop;
   if (op.kind == OpKind::kFork) {
     // No flags and no exit signal: a SIGCHLD would interrupt the parent.
     stop = process->Syscall(SYS_clone, {0, 0, 0, 0, 0, 0});
   } else if (op.kind == OpKind::kExit) {
     stop = process->Syscall(SYS_exit_group, {0, 0, 0, 0, 0, 0});
+  } else if (IsTaskCall(op.kind)) {
+    stop = TaskCall(op);
   } else {
     std::array<uint64_t, 6> args = {
         Value(op, op.addr), Value(op, op.length), op.flags, 0, 0, 0};
@@ -304,8 +321,11 @@ void NativeRunner::ExecuteSyscall(const Op& op, OpResult* result) {
               op.flags,
               Value(op, op.new_addr),
               0};
-    } else if (op.kind == OpKind::kMlockall) {
+    } else if (op.kind == OpKind::kMlockall ||
+               op.kind == OpKind::kUserfaultfd) {
       args = {op.flags, 0, 0, 0, 0, 0};
+    } else if (op.kind == OpKind::kRemapFilePages) {
+      args = {args[0], args[1], op.prot, Value(op, op.offset), op.flags, 0};
     }
     stop = process->Syscall(*SyscallNumber(op.kind), args);
     // The hidden page is not the script's to lock.
@@ -316,10 +336,12 @@ void NativeRunner::ExecuteSyscall(const Op& op, OpResult* result) {
   RecordStop(stop, result);
   if (stop.child != nullptr) {
     processes_.push_back(std::move(stop.child));
+    pids_.push_back(processes_.back()->pid());
     ExecuteFork(result);
   } else if (stop.kind == Tracee::Stop::Kind::kDone) {
     RecordReturn(stop.result, result);
   }
+  AfterTaskCall(op, result);
   if (result->exited || result->died) processes_[op.process] = nullptr;
 }
 
@@ -373,19 +395,6 @@ void NativeRunner::ExecuteMincore(const Op& op, OpResult* result) {
   result->major_faults = before.major - populated.major;
   RecordStop(stop, result);
   if (stop.kind == Tracee::Stop::Kind::kDone) RecordReturn(stop.result, result);
-}
-
-// The tracer makes the call: the structure would need memory in the process.
-void NativeRunner::ExecuteSetrlimit(const Op& op, OpResult* result) {
-  const rlimit limit = {Value(op, op.length),
-                        Value(op, op.new_length, RLIM_INFINITY)};
-  const pid_t pid = processes_[op.process]->pid();
-  if (prlimit(pid, static_cast<__rlimit_resource>(op.flags), &limit, nullptr) ==
-      0) {
-    result->ret = 0;
-  } else {
-    result->error = errno;
-  }
 }
 
 void NativeRunner::ExecuteAccess(const Op& op, OpResult* result) {
@@ -454,6 +463,11 @@ void NativeRunner::ExecuteFileCall(const Op& op, OpResult* result) {
       break;
     case OpKind::kFsync:
       result->file_ret = OrErrno(fsync(fd));
+      break;
+    case OpKind::kFallocate:
+      result->file_ret =
+          OrErrno(fallocate(fd, static_cast<int>(op.flags), offset,
+                            static_cast<off_t>(Value(op, op.length))));
       break;
     default: {
       const int64_t got = OrErrno(pread(fd, &byte, 1, offset));

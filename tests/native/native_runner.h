@@ -53,8 +53,15 @@ class NativeRunner {
   scenario::OpResult Execute(const scenario::Op& op);
   void ExecuteSyscall(const scenario::Op& op, scenario::OpResult* result);
   void ExecuteMincore(const scenario::Op& op, scenario::OpResult* result);
-  void ExecuteSetrlimit(const scenario::Op& op, scenario::OpResult* result);
+  void ExecuteGetrlimit(const scenario::Op& op, scenario::OpResult* result);
   void ExecuteClearRefs(const scenario::Op& op, scenario::OpResult* result);
+  // Calls whose arguments are structures, or that concern other processes.
+  static bool IsTaskCall(scenario::OpKind kind);
+  Tracee::Stop TaskCall(const scenario::Op& op);
+  Tracee::Stop ProcessMadvise(const scenario::Op& op);
+  // Takes account of who died of it, and who was waited for.
+  void AfterTaskCall(const scenario::Op& op, scenario::OpResult* result);
+  pid_t TargetPid(const scenario::Op& op) const;
   void ExecuteFork(scenario::OpResult* result);
   void ExecuteAccess(const scenario::Op& op, scenario::OpResult* result);
   void ExecuteAccesses(const scenario::Op& op, scenario::OpResult* result);
@@ -74,6 +81,7 @@ class NativeRunner {
   ScenarioFiles files_;
   ProcessDumper dumper_;
   std::vector<std::unique_ptr<Tracee>> processes_;  // Null: dead.
+  std::vector<pid_t> pids_;                         // Of the dead as well.
   uint64_t start_brk_ = 0;
   std::map<std::string, uint64_t> labels_;
   scenario::OpResult last_;

@@ -57,7 +57,9 @@ scenario::MapsRow ProcessDumper::MapsRowOf(const ProcMapsRow& row) {
   if (row.inode == 0) return out;
   const std::string inode = absl::StrCat(row.device, " ", row.inode);
   out.inode = inodes_.emplace(inode, inodes_.size() + 1).first->second;
-  if (row.name == "/dev/zero (deleted)") {
+  if (absl::StartsWith(row.name, "/memfd:")) {
+    out.name = scenario::ShortName(row.name);
+  } else if (row.name == "/dev/zero (deleted)") {
     out.name = "zero";
   } else if (std::string name = files_.NameOfInode(row.inode); !name.empty()) {
     out.name = std::move(name);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -71,7 +72,9 @@ ScenarioFiles::~ScenarioFiles() {
 void ScenarioFiles::Create(const scenario::FileDeclaration& file) {
   const std::string name = absl::StrCat("f", file.number);
   const std::string path = absl::StrCat(directory_, "/", name);
-  const int all = open(path.c_str(), O_CREAT | O_TRUNC | O_RDWR, 0644);
+  const int all = file.memfd
+                      ? memfd_create(name.c_str(), MFD_CLOEXEC)
+                      : open(path.c_str(), O_CREAT | O_TRUNC | O_RDWR, 0644);
   if (all < 0 || ftruncate(all, static_cast<off_t>(file.size_bytes)) != 0) {
     Die("cannot make " + path);
   }
@@ -87,11 +90,14 @@ void ScenarioFiles::Create(const scenario::FileDeclaration& file) {
   }
   struct stat facts;
   if (fstat(all, &facts) != 0) Die("cannot stat " + path);
-  close(all);
-  const int fd = open(path.c_str(), AccessMode(file) | O_CLOEXEC);
-  if (fd < 0) Die("cannot open " + path);
+  int fd = all;
+  if (!file.memfd) {
+    close(all);
+    fd = open(path.c_str(), AccessMode(file) | O_CLOEXEC);
+    if (fd < 0) Die("cannot open " + path);
+    names_[facts.st_ino] = name;
+  }
   fds_[static_cast<int64_t>(file.number)] = fd;
-  names_[facts.st_ino] = name;
 }
 
 std::vector<InheritedFd> ScenarioFiles::Inherited() const {

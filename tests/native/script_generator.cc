@@ -19,7 +19,7 @@ constexpr uint64_t kPage = 4096;
 // Of profile huge: five times 2 MiB.
 constexpr uint64_t kHuge = 0x40000000;
 constexpr uint64_t kHugePages = 5 * 512;
-constexpr int kFiles = 4;
+constexpr int kFiles = 5;
 constexpr int kProcessesMax = 4;
 
 // What a line may do; the columns of the weights below.
@@ -41,6 +41,7 @@ enum Deed : size_t {
   kGrowStack,
   kForkOrExit,
   kFileCall,
+  kNewer,
   kDeeds
 };
 using Weights = std::array<int, kDeeds>;
@@ -53,19 +54,19 @@ struct NamedProfile {
 constexpr NamedProfile kProfiles[] = {
     {ScriptProfile::kVma,
      "vma",
-     {30, 10, 22, 16, 6, 6, 8, 1, 1, 3, 4, 1, 2, 1, 2, 1, 0}},
+     {30, 10, 22, 16, 6, 6, 8, 1, 1, 3, 4, 1, 2, 1, 2, 1, 0, 3}},
     {ScriptProfile::kAnon,
      "anon",
-     {16, 6, 14, 8, 4, 9, 3, 1, 2, 11, 14, 5, 8, 1, 2, 4, 0}},
+     {16, 6, 14, 8, 4, 9, 3, 1, 2, 11, 14, 5, 8, 1, 2, 4, 0, 3}},
     {ScriptProfile::kFile,
      "file",
-     {20, 6, 10, 8, 0, 8, 2, 4, 3, 12, 12, 5, 6, 1, 0, 2, 12}},
+     {20, 6, 10, 8, 0, 8, 2, 4, 3, 12, 12, 5, 6, 1, 0, 2, 12, 4}},
     {ScriptProfile::kFull,
      "full",
-     {18, 6, 13, 9, 4, 8, 4, 2, 2, 9, 10, 4, 6, 1, 2, 3, 5}},
+     {18, 6, 13, 9, 4, 8, 4, 2, 2, 9, 10, 4, 6, 1, 2, 3, 5, 4}},
     {ScriptProfile::kHuge,
      "huge",
-     {5, 4, 10, 10, 0, 20, 3, 0, 2, 8, 16, 3, 8, 1, 0, 7, 0}},
+     {5, 4, 10, 10, 0, 20, 3, 0, 2, 8, 16, 3, 8, 1, 0, 7, 0, 0}},
 };
 
 const NamedProfile& Find(ScriptProfile profile) {
@@ -83,7 +84,8 @@ class Generator {
         prng_(options.seed * 8 + static_cast<uint64_t>(options.profile)) {}
 
   std::vector<std::string> Lines() {
-    lines_ = {"file 0 32p", "file 1 16p r", "file 2 7p+1000", "file 3 40p h"};
+    lines_ = {"file 0 32p", "file 1 16p r", "file 2 7p+1000", "file 3 40p h",
+              "file 4 24p m"};
     if (huge_) {
       lines_ = {
           "boot thp=madvise",
@@ -91,6 +93,8 @@ class Generator {
                           kHugePages),
           absl::StrFormat("madvise 0x%x %dp HUGEPAGE", kHuge, kHugePages)};
     }
+    // Now and then what follows is an ordinary user's.
+    if (!huge_ && OneIn(6)) AddUser();
     for (int i = 0; i < options_.operations; ++i) {
       if (i > 0 && i % options_.dump_every == 0) lines_.push_back("dump all");
       Add();
@@ -126,7 +130,15 @@ class Generator {
       label = absl::StrCat("r", ++labels_, ": ");
     }
     lines_.push_back(absl::StrCat("@", process, " ", label, op));
-    if (op == "fork" && processes_ < kProcessesMax) ++processes_;
+    const bool makes = op == "fork" || op == "vfork";
+    if (makes && processes_ < kProcessesMax) ++processes_;
+  }
+
+  void AddUser() {
+    if (OneIn(2)) {
+      lines_.push_back(absl::StrCat("@0 setrlimit MEMLOCK ", Below(40), "p"));
+    }
+    lines_.push_back("@0 setuid 1000");
   }
 
   std::string Text(Deed deed) {
@@ -167,11 +179,11 @@ class Generator {
                             " ", Below(256));
       case kForkOrExit:
         if (OneIn(6)) return absl::StrCat("clear_refs ", Below(7));
-        return !OneIn(4) && processes_ < kProcessesMax ? "fork"
-               : processes_ > 1 && OneIn(3)            ? "exit"
-                                                       : "munlockall";
+        return ForkText();
       case kFileCall:
         return FileText();
+      case kNewer:
+        return NewerText();
       case kDeeds:
         break;
     }
@@ -331,6 +343,72 @@ class Generator {
     }
   }
 
+  std::string ForkText() {
+    if (!OneIn(4) && processes_ < kProcessesMax) {
+      return OneIn(6) ? "vfork" : "fork";
+    }
+    if (OneIn(4)) return "wait";
+    if (processes_ == 1 || !OneIn(3)) return "munlockall";
+    return OneIn(3) ? absl::StrCat("kill ", AnyProcess(), " SIGKILL") : "exit";
+  }
+
+  // Or one that never was.
+  uint64_t AnyProcess() { return Below(static_cast<uint64_t>(processes_) + 1); }
+
+  std::string NewerText() {
+    switch (Below(16)) {
+      case 0:
+        return absl::StrCat("mseal ", Addr(), " ", Near(),
+                            OneIn(6) ? " 1" : "");
+      case 1:
+      case 2:
+      case 3:
+        return absl::StrCat("remap_file_pages ", Addr(), " ", Near(),
+                            OneIn(12) ? " 1 " : " 0 ", Below(12),
+                            OneIn(4) ? " NONBLOCK" : "");
+      case 4:
+      case 5:
+      case 6:
+        return absl::StrCat("process_madvise ", AnyProcess(), " ", Addr(), " ",
+                            Near(), " ", Advice(), OneIn(12) ? " 1" : "");
+      case 7:
+        return absl::StrCat("kill ", AnyProcess(), " 0");
+      case 8:
+        return absl::StrCat(
+            "prctl ", Any({"MDWE 0", "MDWE 2", "MDWE 4", "MDWE 1", "DUMPABLE 0",
+                           "DUMPABLE 1", "DUMPABLE 2", "GET_DUMPABLE",
+                           "GET_MDWE", "GET_MDWE 1"}));
+      case 9:
+        return absl::StrCat("userfaultfd ", Any({"2", "6", "3"}));
+      case 10:
+        return absl::StrCat("setuid ",
+                            Any({"0", "1000", "1001", "0xffffffff"}));
+      case 11:
+        return absl::StrCat("getrlimit ", Any({"MEMLOCK", "AS", "DATA", "77"}));
+      default:
+        return LimitText();
+    }
+  }
+
+  // Near what the process has, or none.
+  std::string LimitText() {
+    const std::string hard = OneIn(4) ? "" : " 0xffffffffffffffff";
+    switch (Below(5)) {
+      case 0:
+        return absl::StrCat("setrlimit AS ", 40 + Below(400), "p", hard);
+      case 1:
+        return absl::StrCat("setrlimit DATA ", Below(80), "p+", Below(kPage),
+                            hard);
+      case 2:
+        return absl::StrCat("setrlimit STACK ", 30 + Below(60), "p", hard);
+      case 3:
+        return absl::StrCat("setrlimit MEMLOCK ", Below(60), "p", hard);
+      default:
+        return absl::StrCat("setrlimit ", Any({"AS", "DATA", "STACK"}),
+                            " 0xffffffffffffffff");
+    }
+  }
+
   std::string SyncFlags() {
     return Any(
         {"SYNC", "ASYNC", "INVALIDATE", "SYNC|INVALIDATE", "ASYNC|SYNC", "0"});
@@ -338,7 +416,14 @@ class Generator {
 
   std::string FileText() {
     const uint64_t file = Below(kFiles);
-    switch (Below(8)) {
+    switch (Below(9)) {
+      case 8:
+        return absl::StrCat(
+            "fallocate ", OneIn(4) ? file : kFiles - 1, " ",
+            Any({"0", "KEEP_SIZE", "PUNCH_HOLE|KEEP_SIZE",
+                 "PUNCH_HOLE|KEEP_SIZE", "PUNCH_HOLE", "ZERO_RANGE", "0x100"}),
+            " ", Below(28), "p", OneIn(3) ? "+77 " : " ",
+            OneIn(20) ? "0" : Near());
       case 0:
       case 1:
         return absl::StrCat("ftruncate ", file, " ", Below(40), "p+",

@@ -119,6 +119,8 @@ std::unique_ptr<Tracee> Tracee::Launch(const std::string& directory,
   if (huge_pages == HugePages::kDisabled) {
     tracee->Syscall(SYS_prctl, {PR_SET_THP_DISABLE, 1, 0, 0, 0, 0});
   }
+  // A machine's first process is its init: orphans become its children.
+  tracee->Syscall(SYS_prctl, {PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0, 0});
   unlink(path.c_str());
   return tracee;
 }
@@ -156,6 +158,25 @@ Tracee::~Tracee() {
   kill(pid_, SIGKILL);
   int status = 0;
   waitpid(pid_, &status, __WALL);
+}
+
+uint64_t Tracee::Put(const void* bytes, size_t size) {
+  constexpr uint64_t kArea = kHiddenPage + 2048;
+  const std::string mem = absl::StrCat("/proc/", pid_, "/mem");
+  const int fd = open(mem.c_str(), O_RDWR | O_CLOEXEC);
+  if (fd < 0 || pwrite(fd, bytes, size, static_cast<off_t>(kArea)) !=
+                    static_cast<ssize_t>(size)) {
+    Die("cannot write the hidden page");
+  }
+  close(fd);
+  return kArea;
+}
+
+void Tracee::Bury() {
+  int status = 0;
+  while (alive_ && waitpid(pid_, &status, __WALL) == pid_) {
+    alive_ = !WIFEXITED(status) && !WIFSIGNALED(status);
+  }
 }
 
 user_regs_struct Tracee::At(uint64_t offset) const {

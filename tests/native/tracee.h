@@ -65,6 +65,12 @@ class Tracee {
 
   pid_t pid() const { return pid_; }
 
+  // Bytes for a system call to read: where they are until the next Put.
+  // REQUIRES: they fit into half a page.
+  uint64_t Put(const void* bytes, size_t size);
+  // Waits for the end of a process that was killed.
+  void Bury();
+
   Stop Syscall(long number, const std::array<uint64_t, 6>& args);
   // One load or store of a byte. With `stack_pointer`, rsp is the address.
   Stop Load(uint64_t addr);

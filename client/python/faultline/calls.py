@@ -162,6 +162,58 @@ class Calls(Generic[Result]):
         """mincore(2): which pages are resident. Data: a byte per page."""
         return self._call("mincore", pid, addr=addr, length=length)
 
+    def mseal(
+        self, addr: int, length: int, flags: int = 0, *, pid: int = 1
+    ) -> Result:
+        """mseal(2): makes a range immutable."""
+        return self._call("mseal", pid, addr=addr, length=length, flags=flags)
+
+    def remap_file_pages(
+        self,
+        addr: int,
+        length: int,
+        pgoff: int,
+        *,
+        prot: int = 0,
+        flags: int = 0,
+        pid: int = 1,
+    ) -> Result:
+        """remap_file_pages(2): other pages of a shared mapping's file."""
+        return self._call(
+            "remap_file_pages",
+            pid,
+            addr=addr,
+            length=length,
+            prot=prot,
+            pgoff=pgoff,
+            flags=flags,
+        )
+
+    def process_madvise(
+        self,
+        target: int,
+        ranges: Iterable[tuple[int, int]],
+        advice: int,
+        *,
+        flags: int = 0,
+        pid: int = 1,
+    ) -> Result:
+        """process_madvise(2) of (addr, length) ranges. Value: the bytes."""
+        pairs = list(ranges)
+        return self._call(
+            "process_madvise",
+            pid,
+            target=target,
+            addr=[addr for addr, _ in pairs],
+            length=[length for _, length in pairs],
+            advice=advice,
+            flags=flags,
+        )
+
+    def userfaultfd(self, flags: int = 0, *, pid: int = 1) -> Result:
+        """userfaultfd(2): refused."""
+        return self._call("userfaultfd", pid, flags=flags)
+
     def set_vma_name(
         self, addr: int, length: int, name: str, *, pid: int = 1
     ) -> Result:
@@ -357,6 +409,26 @@ class Calls(Generic[Result]):
         """fsync(2): writes dirty pages back."""
         return self._call("fsync", pid, fd=fd)
 
+    def fallocate(
+        self,
+        fd: int,
+        mode: int,
+        offset: int,
+        length: int,
+        *,
+        pid: int = 1,
+    ) -> Result:
+        """fallocate(2): FALLOC_FL_KEEP_SIZE 1, FALLOC_FL_PUNCH_HOLE 2."""
+        return self._call(
+            "fallocate", pid, fd=fd, mode=mode, offset=offset, length=length
+        )
+
+    def memfd_create(
+        self, name: str, flags: int = 0, at: int = -1, *, pid: int = 1
+    ) -> Result:
+        """memfd_create(2): a file without a name. Value: the descriptor."""
+        return self._call("memfd_create", pid, name=name, flags=flags, at=at)
+
     # --- The kernel and the machine.
 
     def setrlimit(
@@ -371,6 +443,18 @@ class Calls(Generic[Result]):
         return self._call(
             "setrlimit", pid, resource=resource, soft=soft, hard=hard
         )
+
+    def getrlimit(self, resource: int, *, pid: int = 1) -> Result:
+        """getrlimit(2). Value: the soft limit. Data: both, 8 bytes each."""
+        return self._call("getrlimit", pid, resource=resource)
+
+    def setuid(self, uid: int, *, pid: int = 1) -> Result:
+        """setuid(2): only user 0 has capabilities."""
+        return self._call("setuid", pid, uid=uid)
+
+    def prctl(self, option: int, arg: int = 0, *, pid: int = 1) -> Result:
+        """prctl(2) of PR_SET_MDWE, PR_SET_DUMPABLE and their PR_GET_."""
+        return self._call("prctl", pid, option=option, arg=arg)
 
     # --- The program's C library.
 

@@ -110,6 +110,24 @@ interface DescribedCalls {
   free: Call<"free">;
   /** mallopt(3): M_*. `value`: 1, or 0 when it was refused. */
   mallopt: Call<"mallopt">;
+  /** mseal(2): makes a range immutable. */
+  mseal: Call<"mseal">;
+  /** remap_file_pages(2): maps other pages of a shared mapping's file. */
+  remapFilePages: Call<"remapFilePages">;
+  /** memfd_create(2): a file without a name. `value`: the descriptor. */
+  memfdCreate: Call<"memfdCreate">;
+  /** fallocate(2): allocates a range of a file, or punches a hole into it. */
+  fallocate: Call<"fallocate">;
+  /** process_madvise(2): `value`: how many bytes were advised. */
+  processMadvise: Call<"processMadvise">;
+  /** getrlimit(2): `value`: the soft limit; `data`: both, 8 bytes each. */
+  getrlimit: Call<"getrlimit">;
+  /** setuid(2): only user 0 has capabilities. */
+  setuid: Call<"setuid">;
+  /** prctl(2) of PR_SET_MDWE, PR_SET_DUMPABLE and their PR_GET_. */
+  prctl: Call<"prctl">;
+  /** userfaultfd(2): refused. */
+  userfaultfd: Call<"userfaultfd">;
   /** alloc_pages(): `value`: the first page frame number. */
   allocPages: Call<"allocPages">;
   /** __free_pages(). */

@@ -70,21 +70,28 @@ Id<File> FileOf(Kernel& k, int32_t fd) {
   return fds[static_cast<size_t>(fd)];
 }
 
+ErrnoOr<uint64_t> UnusedFd(Kernel& k, int32_t at) {
+  if (at >= kFdsMax) return Errno::kEBADF;
+  if (at >= 0) return static_cast<uint64_t>(at);
+  const auto& fds = k.files[k.Current().files].fds;
+  // Descriptors 0, 1 and 2 are the terminal's.
+  constexpr size_t kFirst = 3;
+  size_t fd = kFirst;
+  while (fd < fds.size() && fds[fd]) fd++;
+  if (fd >= static_cast<size_t>(kFdsMax)) return Errno::kEMFILE;
+  return uint64_t{fd};
+}
+
+void FdInstall(Kernel& k, uint64_t fd, Id<File> file) {
+  auto& fds = k.files[k.Current().files].fds;
+  if (fds.size() <= fd) fds.resize(fd + 1);
+  if (Id<File> old = std::exchange(fds[fd], file)) PutFile(k, old);
+}
+
 ErrnoOr<uint64_t> DoOpen(Kernel& k, const Open& call) {
   auto it = k.names.find(call.path);
   if (it == k.names.end()) return Errno::kENOENT;
-  if (call.at >= kFdsMax) return Errno::kEBADF;
-  auto& fds = k.files[k.Current().files].fds;
-  size_t fd = 0;
-  if (call.at >= 0) {
-    fd = static_cast<size_t>(call.at);
-  } else {
-    // Descriptors 0, 1 and 2 are the terminal's.
-    constexpr size_t kFirst = 3;
-    for (fd = kFirst; fd < fds.size() && fds[fd]; fd++) {
-    }
-    if (fd >= static_cast<size_t>(kFdsMax)) return Errno::kEMFILE;
-  }
+  const uint64_t fd = FL_TRY_VALUE(UnusedFd(k, call.at));
   Inode& inode = k.inodes[it->second];
   Id<File> id = k.open_files.New();
   File& file = k.open_files[id];
@@ -98,9 +105,8 @@ ErrnoOr<uint64_t> DoOpen(Kernel& k, const Open& call) {
     Errno e = FileTruncate(k, it->second, 0);
     VM_BUG_ON(e != Errno::kOk);
   }
-  if (fds.size() <= fd) fds.resize(fd + 1);
-  if (Id<File> old = std::exchange(fds[fd], id)) PutFile(k, old);
-  return uint64_t{fd};
+  FdInstall(k, fd, id);
+  return fd;
 }
 
 Errno DoClose(Kernel& k, int32_t fd) {

@@ -17,6 +17,12 @@ Errno DoCreateFile(Kernel& k, const CreateFile& call);
 ErrnoOr<uint64_t> DoOpen(Kernel& k, const Open& call);
 Errno DoClose(Kernel& k, int32_t fd);
 
+// get_unused_fd_flags(): the lowest free descriptor, or `at` when that is not
+// negative. EMFILE, EBADF.
+ErrnoOr<uint64_t> UnusedFd(Kernel& k, int32_t at);
+// fd_install(): takes the reference over; what was there is closed.
+void FdInstall(Kernel& k, uint64_t fd, Id<File> file);
+
 // fdget(): the open file behind a descriptor, or none.
 Id<File> FileOf(Kernel& k, int32_t fd);
 

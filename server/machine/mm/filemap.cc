@@ -140,7 +140,10 @@ FilemapResult FilemapFault(Kernel& k, const Vma& vma, uint64_t index) {
     return {Pfn(), vm_fault::kSigbus};
   }
   Pfn pfn = FilemapLookup(inode, index);
-  if (pfn.valid()) return {pfn, 0};
+  if (pfn.valid()) {
+    k.page(pfn).flags |= page_flag::kUptodate;  // what fallocate() left
+    return {pfn, 0};
+  }
   if (inode.shmem()) {
     pfn = AddToPageCache(k, id, index);
     return {pfn, pfn.valid() ? 0 : vm_fault::kOom};
@@ -216,6 +219,7 @@ ErrnoOr<uint64_t> FileWrite(Kernel& k, Id<Inode> id, uint64_t offset,
     }
     Inode& inode = k.inodes[id];
     inode.size = std::max(inode.size, offset + done);
+    k.page(pfn).flags |= page_flag::kUptodate;
     MarkPageDirty(k, pfn);
   }
   return done;
@@ -251,6 +255,35 @@ void PunchHole(Kernel& k, Id<Inode> id, uint64_t first, uint64_t last) {
   for (uint64_t i = first; i <= last && i < pages; i++) {
     WriteDevice(inode, i, PageBytes());
   }
+}
+
+void PunchHoleBytes(Kernel& k, Id<Inode> id, uint64_t offset, uint64_t length) {
+  const uint64_t end = offset + length;
+  const uint64_t first = PagesOf(PageAlign(offset)).value();
+  const uint64_t last = end >> kPageShift;  // not included
+  if (first < last) PunchHole(k, id, first, last - 1);
+  // truncate_inode_partial_folio()
+  const auto zero = [&](uint64_t from, uint64_t to) {
+    const uint64_t index = from >> kPageShift;
+    const bool stored = from < k.inodes[id].device_valid;
+    Pfn pfn = stored ? FilemapGetOrRead(k, id, index)
+                     : FilemapLookup(k.inodes[id], index);
+    if (!pfn.valid() || from >= to) return;
+    k.frames[pfn].Zero(static_cast<uint32_t>(from & ~kPageMask),
+                       static_cast<uint32_t>(to - from));
+    if (OnDevice(k.inodes[id])) MarkPageDirty(k, pfn);
+  };
+  if (offset & ~kPageMask) zero(offset, std::min(end, first << kPageShift));
+  const bool own_page = first <= last;  // not the page that was zeroed above
+  if ((end & ~kPageMask) != 0 && own_page) zero(last << kPageShift, end);
+}
+
+bool FilemapAllocate(Kernel& k, Id<Inode> id, uint64_t index) {
+  Pfn pfn = AddToPageCache(k, id, index);
+  if (!pfn.valid()) return false;
+  k.page(pfn).flags &= ~page_flag::kUptodate;
+  MarkPageDirty(k, pfn);
+  return true;
 }
 
 void ReclaimFilePage(Kernel& k, Pfn pfn) {

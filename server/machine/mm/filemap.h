@@ -42,6 +42,11 @@ ErrnoOr<uint64_t> FileWrite(Kernel& k, Id<Inode> id, uint64_t offset,
 Errno FileTruncate(Kernel& k, Id<Inode> id, uint64_t size);
 // shmem_fallocate(FALLOC_FL_PUNCH_HOLE) and its like: pages [first, last].
 void PunchHole(Kernel& k, Id<Inode> id, uint64_t first, uint64_t last);
+// The same of bytes: a page that is only partly in the range is zeroed there.
+void PunchHoleBytes(Kernel& k, Id<Inode> id, uint64_t offset, uint64_t length);
+// shmem_get_folio(SGP_FALLOC): a page that has its place in the cache but is
+// not up to date before somebody uses it. False: no memory.
+bool FilemapAllocate(Kernel& k, Id<Inode> id, uint64_t index);
 // shrink_folio_list() of one page: nobody maps it any more, and when it is
 // clean it leaves the page cache. Anonymous pages (there is no swap) and those
 // of ramfs, which are unevictable, stay as they are.

@@ -320,6 +320,11 @@ Errno DoMadvise(Kernel& k, Mm& mm, uint64_t addr, uint64_t length,
                   });
 }
 
+bool IsRemoteAdvice(int32_t advice) {
+  return advice == kCold || advice == kPageout || advice == kWillneed ||
+         advice == kCollapse;
+}
+
 Errno SetAnonVmaName(Kernel& k, Mm& mm, uint64_t addr, uint64_t length,
                      const std::string& name) {
   // ANON_VMA_NAME_MAX_LEN counts the final zero.

@@ -16,6 +16,9 @@ Errno DoMadvise(Kernel& k, Mm& mm, uint64_t addr, uint64_t length,
 Errno SetAnonVmaName(Kernel& k, Mm& mm, uint64_t addr, uint64_t length,
                      const std::string& name);
 
+// process_madvise_remote_valid(): another process may be given this advice.
+bool IsRemoteAdvice(int32_t advice);
+
 }  // namespace faultline
 
 #endif  // FAULTLINE_SERVER_MACHINE_MM_MADVISE_H_

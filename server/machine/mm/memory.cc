@@ -160,6 +160,7 @@ bool DoFaultAround(Kernel& k, VmFault& f) {
     if (index >= limit) break;
     Pfn pfn = FilemapLookup(inode, index);
     if (!pfn.valid()) continue;
+    if (!std::as_const(k).page(pfn).Is(page_flag::kUptodate)) continue;
     // filemap_map_pages(): the first page makes the table, unless the file ends
     // with it (can_map_large).
     const bool makes_table = inode.shmem() || index + 1 < limit ||

@@ -141,6 +141,12 @@ struct AnonVmaChain {
   Id<AnonVmaChain> same_anon_next;
 };
 
+// PR_MDWE_*: memory that was never to be executed stays so.
+namespace mdwe {
+inline constexpr uint8_t kRefuseExecGain = 1;
+inline constexpr uint8_t kNoInherit = 2;
+}  // namespace mdwe
+
 // MM_FILEPAGES and its siblings: indices of Mm::rss.
 enum RssKind : int { kRssFile = 0, kRssAnon = 1, kRssSwap = 2, kRssShmem = 3 };
 
@@ -212,6 +218,9 @@ struct Mm {
   std::array<RssCounter, 4> rss{};
   uint64_t def_flags = 0;
   bool thp_disabled = false;  // PR_SET_THP_DISABLE
+  // Of mm->flags: MMF_DUMPABLE, and MMF_HAS_MDWE as prctl(2) has it.
+  bool dumpable = true;
+  uint8_t mdwe = 0;
 
   uint64_t Rss(RssKind kind) const {
     return static_cast<uint64_t>(rss[kind].exact);
@@ -241,7 +250,7 @@ struct Mm {
        s.end_code, s.start_data, s.end_data, s.start_brk, s.brk, s.start_stack,
        s.arg_start, s.arg_end, s.env_start, s.env_end, s.exe_file, s.heap,
        s.total_vm, s.data_vm, s.exec_vm, s.stack_vm, s.locked_vm, s.hiwater_rss,
-       s.hiwater_vm, s.rss, s.def_flags,
+       s.hiwater_vm, s.rss, s.def_flags, s.dumpable, s.mdwe,
        s.thp_disabled);
   }
 };

@@ -220,6 +220,7 @@ VmOps OpsOf(const Kernel& k, Id<File> file) {
 // __mmap_region()
 Errno MmapRegion(Kernel& k, Mm& mm, Id<File> file, VirtAddr addr,
                  uint64_t length, uint64_t vm_flags, uint64_t pgoff) {
+  if (MapDenyWriteExec(mm, vm_flags, vm_flags)) return Errno::kEACCES;
   VirtAddr end = addr + length;
   uint64_t pages = length >> kPageShift;
   MunmapSpan span = FL_TRY_VALUE(GatherMunmap(k, mm, addr, end));

@@ -137,6 +137,7 @@ Errno DoMprotect(Kernel& k, Mm& mm, uint64_t addr, uint64_t length,
     if (vma.start > reached) return Errno::kENOMEM;
     uint64_t flags = VmFlagsOfProt(prot) | (vma.flags & ~vm::kAccessFlags);
     if ((flags & ~(flags >> 4)) & vm::kAccessFlags) return Errno::kEACCES;
+    if (MapDenyWriteExec(mm, vma.flags, flags)) return Errno::kEACCES;
     FL_TRY(
         MprotectFixup(k, mm, vma, reached, std::min(vma.end, end), flags, &at));
     reached = k.vmas[at].end;

@@ -19,7 +19,8 @@ char PageInCore(const Kernel& k, const Vma& vma, VirtAddr addr) {
   if (LookAtPte(k, k.mms[vma.mm], addr).present()) return 1;
   if (!vma.file) return 0;
   const Inode& inode = k.inodes[k.open_files[vma.file].inode];
-  return FilemapLookup(inode, vma.PageIndex(addr)).valid() ? 1 : 0;
+  Pfn pfn = FilemapLookup(inode, vma.PageIndex(addr));
+  return pfn.valid() && k.page(pfn).Is(page_flag::kUptodate) ? 1 : 0;
 }
 
 // can_do_mincore(): the cache of a file is shown to who could write it.

@@ -3,6 +3,7 @@
 #define FAULTLINE_SERVER_MACHINE_MM_SHMEM_H_
 
 #include <cstdint>
+#include <string>
 
 #include "server/machine/kernel.h"
 
@@ -12,6 +13,10 @@ namespace faultline {
 // `bytes`, with one reference. Charges its whole size unless VM_NORESERVE.
 ErrnoOr<Id<File>> ShmemZeroSetup(Kernel& k, const Mm& mm, uint64_t bytes,
                                  uint64_t vm_flags);
+
+// shmem_kernel_file_setup(): an unlinked file on the kernel's own tmpfs, with
+// one reference. It charges nothing.
+Id<File> ShmemFileSetup(Kernel& k, uint64_t bytes, std::string path);
 
 }  // namespace faultline
 

@@ -70,6 +70,11 @@ bool AccountableMapping(uint64_t flags) {
   return (flags & (vm::kNoReserve | vm::kShared | vm::kWrite)) == vm::kWrite;
 }
 
+bool MapDenyWriteExec(const Mm& mm, uint64_t before, uint64_t after) {
+  if (mm.mdwe == 0 || !(after & vm::kExec)) return false;
+  return (after & vm::kWrite) != 0 || !(before & vm::kExec);
+}
+
 bool MlockFutureOk(Kernel& k, const Mm& mm, uint64_t flags, uint64_t bytes) {
   if (!(flags & vm::kLocked) || k.Current().capable()) return true;
   uint64_t limit = k.Current().rlim[kRlimitMemlock].soft;

@@ -19,6 +19,8 @@ Errno VmEnoughMemory(Kernel& k, const Mm& mm, uint64_t pages);
 uint64_t VmCommitLimit(const Kernel& k);
 // accountable_mapping(): private, writable, reserved.
 bool AccountableMapping(uint64_t flags);
+// map_deny_write_exec()
+bool MapDenyWriteExec(const Mm& mm, uint64_t before, uint64_t after);
 // mlock_future_ok()
 bool MlockFutureOk(Kernel& k, const Mm& mm, uint64_t flags, uint64_t bytes);
 // update_hiwater_rss(), update_hiwater_vm()

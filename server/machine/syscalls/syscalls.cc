@@ -2,18 +2,24 @@
 
 #include <utility>
 
+#include "server/machine/fs/fallocate.h"
+#include "server/machine/fs/memfd.h"
 #include "server/machine/fs/open.h"
 #include "server/machine/malloc/calls.h"
 #include "server/machine/mm/clear_refs.h"
 #include "server/machine/mm/filemap.h"
+#include "server/machine/mm/fremap.h"
 #include "server/machine/mm/madvise.h"
 #include "server/machine/mm/mlock.h"
 #include "server/machine/mm/mmap.h"
 #include "server/machine/mm/mprotect.h"
 #include "server/machine/mm/mremap.h"
+#include "server/machine/mm/mseal.h"
 #include "server/machine/mm/msync.h"
 #include "server/machine/mm/page_alloc.h"
 #include "server/machine/syscalls/access.h"
+#include "server/machine/syscalls/process_madvise.h"
+#include "server/machine/task/cred.h"
 #include "server/machine/task/exec.h"
 #include "server/machine/task/exit.h"
 #include "server/machine/task/fork.h"
@@ -92,6 +98,24 @@ class Dispatch {
   Result operator()(const Mincore& c) {
     return DoMincore(k_, mm(), c.addr, c.length, &out_->data);
   }
+  Result operator()(const Mseal& c) {
+    return DoMseal(k_, mm(), c.addr, c.length, c.flags);
+  }
+  Result operator()(const RemapFilePages& c) {
+    return DoRemapFilePages(k_, mm(), c);
+  }
+  Result operator()(const ProcessMadvise& c) { return DoProcessMadvise(k_, c); }
+  // userfaultfd_syscall_allowed(), new_userfaultfd() (fs/userfaultfd.c).
+  Result operator()(const Userfaultfd& c) {
+    constexpr uint32_t kUserModeOnly = 1, kCloexec = 02000000,
+                       kNonblock = 04000;
+    if (!(c.flags & kUserModeOnly) && !k_.Current().capable()) {
+      return Errno::kEPERM;
+    }
+    if (c.flags & ~(kUserModeOnly | kCloexec | kNonblock))
+      return Errno::kEINVAL;
+    return Errno::kENOSYS;  // departure D10
+  }
   Result operator()(const SetVmaName& c) {
     return SetAnonVmaName(k_, mm(), c.addr, c.length, c.name);
   }
@@ -153,6 +177,20 @@ class Dispatch {
     FileSync(k_, k_.open_files[file].inode, 0, ~uint64_t{0});
     return Errno::kOk;
   }
+  Result operator()(const Fallocate& c) { return DoFallocate(k_, c); }
+  Result operator()(const MemfdCreate& c) { return DoMemfdCreate(k_, c); }
+  Result operator()(const Getrlimit& c) {
+    if (c.resource >= kRlimitCount) return Errno::kEINVAL;
+    const Rlimit& limit = k_.Current().rlim[c.resource];
+    for (uint64_t value : {limit.soft, limit.hard}) {
+      for (int i = 0; i < 8; i++) {
+        out_->data.push_back(static_cast<char>(value >> (8 * i)));
+      }
+    }
+    return limit.soft;
+  }
+  Result operator()(const Setuid& c) { return DoSetuid(k_, c.uid); }
+  Result operator()(const Prctl& c) { return DoPrctl(k_, c.option, c.arg); }
   Result operator()(const Setrlimit& c) {
     Task& task = k_.Current();
     if (c.resource >= kRlimitCount || c.soft > c.hard) return Errno::kEINVAL;

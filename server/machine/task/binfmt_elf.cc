@@ -14,6 +14,7 @@
 #include "server/machine/mm/vma.h"
 #include "server/machine/mm/vma_tree.h"
 #include "server/machine/task/initial_stack.h"
+#include "server/machine/task/randomize.h"
 
 namespace faultline {
 namespace {
@@ -319,8 +320,8 @@ Errno LoadElf(Kernel& k, Mm& mm, const ElfImage& image,
       bool power = s.align != 0 && (s.align & (s.align - 1)) == 0;
       if (power) align = std::max(align, s.align);
     }
-    base =
-        (dyn_base & ~(align - 1)) - (image.segments.front().vaddr & kPageMask);
+    base = ((dyn_base + ArchMmapRnd(k)) & ~(align - 1)) -
+           (image.segments.front().vaddr & kPageMask);
   } else if (loader) {
     flags = 0;  // a static PIE is placed like any mapping
   }
@@ -343,7 +344,7 @@ Errno LoadElf(Kernel& k, Mm& mm, const ElfImage& image,
   loaded.vdso = FL_TRY_VALUE(MapVdso(k, mm)).value();
   FL_TRY(stack.Write(k, mm, loaded));
   if (loader) elf_brk = dyn_base;
-  mm.start_brk = mm.brk = VirtAddr(PageAlign(elf_brk));
+  mm.start_brk = mm.brk = ArchRandomizeBrk(k, VirtAddr(PageAlign(elf_brk)));
   return Errno::kOk;
 }
 

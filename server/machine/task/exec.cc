@@ -16,6 +16,7 @@
 #include "server/machine/task/binfmt_elf.h"
 #include "server/machine/task/exit.h"
 #include "server/machine/task/fork.h"
+#include "server/machine/task/randomize.h"
 
 namespace faultline {
 namespace {
@@ -28,15 +29,13 @@ constexpr uint64_t kStackExpand = 128 << 10;
 // MAX_ARG_STRLEN, and a quarter of the stack limit for all of them.
 constexpr uint64_t kArgStrlenMax = 32 * kPageSize;
 
-// The stack VMA at the top of the address space: `args` bytes of strings,
-// then 128 KiB below their pages.
+// The stack VMA below mm.start_stack: `args` bytes of strings, then 128 KiB
+// below their pages.
 ErrnoOr<Id<Vma>> MakeStack(Kernel& k, Mm& mm, uint64_t args) {
   MmapWriteLock(mm);
   Vma& vma = NewVma(k, mm);
-  vma.end = VirtAddr(mm.task_size);
-  vma.start =
-      VirtAddr((mm.task_size - std::max(args, uint64_t{1})) & kPageMask) -
-      kStackExpand;
+  vma.end = mm.start_stack;
+  vma.start = (vma.end - std::max(args, uint64_t{1})).Floor() - kStackExpand;
   vma.flags = vm::kRead | vm::kWrite | vm::kMayAll | vm::kGrowsDown |
               vm::kAccount | mm.def_flags;
   // Linux made it where a 47-bit stack ends and then moved it there.
@@ -153,6 +152,8 @@ Errno DoExecve(Kernel& k, const Execve& asked) {
   DeThread(k, self);
   k.current = self;
   Task& task = k.tasks[self];
+  const uint8_t denied = k.mms[task.mm].mdwe;  // mmf_init_flags()
+  if (!(denied & mdwe::kNoInherit)) k.mms[mm_id].mdwe = denied;
   ExitMm(k, task);
   task.mm = mm_id;
   Mm& mm = k.mms[mm_id];
@@ -160,6 +161,8 @@ Errno DoExecve(Kernel& k, const Execve& asked) {
   mm.owner = self;
   task.comm = Basename(asked.path);
   PickMmapLayout(k, mm, task);
+  // setup_arg_pages(): the top, until it is known what is below it.
+  mm.start_stack = RandomizeStackTop(k, VirtAddr(mm.task_size));
   k.Emit(EventLevel::kFaults, SchedProcessExec{asked.path, task.pid});
   auto make_stack = [&](uint64_t args) -> Errno {
     auto stack = MakeStack(k, mm, args);
@@ -189,7 +192,11 @@ void BootInit(Kernel& k) {
   mm.owner = k.pids.at(task.pid);
   // The bare process of a recording has PR_SET_THP_DISABLE.
   mm.thp_disabled = k.config.thp == ThpMode::kNever;
+  // It is not randomised, whatever the machine does later.
+  const uint64_t randomize = std::exchange(k.sysctl.randomize_va_space, 0);
   PickMmapLayout(k, mm, task);
+  k.sysctl.randomize_va_space = randomize;
+  mm.start_stack = VirtAddr(mm.task_size);
   k.current = k.pids.at(task.pid);
   // fork_init(): as many processes as an eighth of memory has stacks for.
   constexpr uint64_t kThreadPages = 4;

@@ -16,6 +16,7 @@
 #include "server/machine/mm/vma.h"
 #include "server/machine/mm/vma_tree.h"
 #include "server/machine/task/exit.h"
+#include "server/machine/task/randomize.h"
 
 namespace faultline {
 namespace {
@@ -81,6 +82,8 @@ ErrnoOr<Id<Mm>> DupMm(Kernel& k, Id<Mm> parent_id) {
     mm.heap = k.heaps.New();
     k.heaps[mm.heap] = std::as_const(k.heaps)[old.heap];
   }
+  mm.dumpable = old.dumpable;  // mmf_init_flags()
+  if (!(old.mdwe & mdwe::kNoInherit)) mm.mdwe = old.mdwe;
   mm.mm_users = 1;
   ResetAreaCacheForFork(mm);
   for (Id<Vma> at = old.mmap; at; at = k.vmas[at].next) {
@@ -155,12 +158,13 @@ void PickMmapLayout(Kernel& k, Mm& mm, const Task& task) {
   mm.task_size = wide ? 0x7ffffffff000 : 0xc0000000;
   constexpr uint64_t kMinGap = uint64_t{128} << 20;
   uint64_t gap = task.rlim[kRlimitStack].soft;
-  uint64_t pad = k.sysctl.stack_guard_gap << kPageShift;
-  // stack_maxrandom_size() is 0 without randomisation.
+  uint64_t pad =
+      StackMaxrandomSize(k) + (k.sysctl.stack_guard_gap << kPageShift);
   if (gap + pad > gap) gap += pad;
   gap = std::clamp(gap, kMinGap, mm.task_size / 6 * 5);
-  mm.mmap_base = VirtAddr(PageAlign(mm.task_size - gap));
-  mm.mmap_legacy_base = VirtAddr(PageAlign(mm.task_size / 3));
+  const uint64_t rnd = ArchMmapRnd(k);
+  mm.mmap_base = VirtAddr(PageAlign(mm.task_size - gap - rnd));
+  mm.mmap_legacy_base = VirtAddr(PageAlign(mm.task_size / 3 + rnd));
   if (k.sysctl.legacy_va_layout == 0) {
     mm.flags |= mmf::kTopdown;
   } else {

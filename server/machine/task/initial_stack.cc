@@ -57,7 +57,7 @@ void AppendWord(std::string* out, uint64_t word) {
 }  // namespace
 
 InitialStack::InitialStack(const Kernel& k, const Mm& mm, const Execve& call)
-    : p_(mm.task_size - kWord) {
+    : p_(mm.start_stack.value() - kWord) {
   exec_path_ = Push(call.path);
   env_end_ = p_;
   for (auto it = call.envp.rbegin(); it != call.envp.rend(); ++it) {

@@ -27,7 +27,9 @@ class InitialStack {
   InitialStack(const Kernel& k, const Mm& mm, const Execve& call);
 
   // Bytes of strings: from the lowest to the top.
-  uint64_t StringBytes(const Mm& mm) const { return mm.task_size - arg_start_; }
+  uint64_t StringBytes(const Mm& mm) const {
+    return mm.start_stack.value() - arg_start_;
+  }
 
   // Writes it all through the page tables; sets the fields of `mm` that say
   // where it is, saved_auxv among them.

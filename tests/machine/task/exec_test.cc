@@ -267,5 +267,60 @@ TEST_F(Exec, OneThreadEndsTheOthersAndBecomesTheLeader) {
   sim_.Run("2: exit 3; wait =2");
 }
 
+struct Layout {
+  uint64_t code, brk, mmap_base, stack;
+  friend bool operator==(const Layout&, const Layout&) = default;
+};
+
+TEST_F(Exec, RandomisedAddressesComeFromTheSeed) {
+  const auto layout = [&](uint64_t seed, uint64_t randomize) {
+    MachineConfig config;
+    config.seed = seed;
+    config.sysctls = {{"kernel.randomize_va_space", randomize}};
+    sim_ = Sim(config);
+    Install("/ld", Loader().Bytes());
+    Install("/bin/prog", Program().Interpreter("/ld").Bytes());
+    EXPECT_EQ(Run("/bin/prog"), "OK");
+    const Mm& mm = sim_.mm();
+    return Layout{mm.start_code.value(), mm.start_brk.value(),
+                  mm.mmap_base.value(), mm.start_stack.value()};
+  };
+  const Layout fixed = layout(1, 0);
+  EXPECT_EQ(fixed.code, kPieBase + kPage);
+  EXPECT_EQ(layout(2, 0), fixed);
+  const Layout one = layout(1, 2), other = layout(2, 2);
+  EXPECT_EQ(layout(1, 2), one);
+  EXPECT_NE(one.code, fixed.code);
+  EXPECT_NE(one.code, other.code);
+  EXPECT_NE(one.brk - one.code, fixed.brk - fixed.code);
+  EXPECT_NE(one.mmap_base, other.mmap_base);
+  EXPECT_NE(one.stack, other.stack);
+  // Without the heap: it follows the image.
+  const Layout heap = layout(1, 1);
+  EXPECT_EQ(heap.brk - heap.code, fixed.brk - fixed.code);
+  EXPECT_NE(heap.code, fixed.code);
+}
+
+TEST_F(Exec, RandomisationStaysInItsBounds) {
+  for (uint64_t seed = 1; seed <= 50; seed++) {
+    MachineConfig config;
+    config.seed = seed;
+    config.sysctls = {{"kernel.randomize_va_space", 2}};
+    sim_ = Sim(config);
+    Install("/ld", Loader().Bytes());
+    Install("/bin/prog", Program().Interpreter("/ld").Bytes());
+    ASSERT_EQ(Run("/bin/prog"), "OK");
+    const Mm& mm = sim_.mm();
+    constexpr uint64_t kTop = 0x7ffffffff000, kGiB = uint64_t{1} << 30;
+    EXPECT_LE(kTop - mm.start_stack.value(), 16 * kGiB + 3 * kPage);
+    // 28 random bits of pages below the room for the stack.
+    EXPECT_GE(mm.mmap_base.value(), kTop - 1024 * kGiB - 17 * kGiB);
+    EXPECT_LT(mm.mmap_base.value(), mm.start_stack.value());
+    EXPECT_GE(mm.start_code.value(), kPieBase);
+    EXPECT_LT(mm.start_code.value(), kPieBase + 1025 * kGiB);
+    EXPECT_LT(mm.start_brk - mm.end_data, kGiB + 8 * kPage);
+  }
+}
+
 }  // namespace
 }  // namespace faultline

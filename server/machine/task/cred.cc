@@ -1,0 +1,64 @@
+// Models kernel/sys.c (v6.18): sys_setuid(), prctl_set_mdwe(); kernel/cred.c:
+// commit_creds(); kernel/ptrace.c: __ptrace_may_access(); kernel/fork.c:
+// mm_access().
+#include "server/machine/task/cred.h"
+
+namespace faultline {
+namespace {
+
+constexpr int32_t kGetDumpable = 3, kSetDumpable = 4;
+constexpr int32_t kSetMdwe = 65, kGetMdwe = 66;
+
+ErrnoOr<uint64_t> SetMdwe(Mm& mm, uint64_t bits) {
+  if (bits & ~(mdwe::kRefuseExecGain | mdwe::kNoInherit)) return Errno::kEINVAL;
+  if (bits == mdwe::kNoInherit) return Errno::kEINVAL;
+  // What is denied stays denied.
+  if (mm.mdwe != 0 && mm.mdwe != bits) return Errno::kEPERM;
+  mm.mdwe = static_cast<uint8_t>(bits);
+  return uint64_t{0};
+}
+
+}  // namespace
+
+Errno DoSetuid(Kernel& k, uint32_t uid) {
+  constexpr uint32_t kInvalidUid = ~uint32_t{0};
+  Task& task = k.Current();
+  if (uid == kInvalidUid) return Errno::kEINVAL;
+  if (!task.capable() && uid != task.uid) return Errno::kEPERM;
+  // commit_creds(): who was more than he is now is not to be looked into.
+  if (uid != task.uid) k.mms[task.mm].dumpable = false;
+  task.uid = uid;
+  return Errno::kOk;
+}
+
+ErrnoOr<Id<Mm>> MmAccess(const Kernel& k, const Task& target) {
+  if (!target.mm) return Errno::kESRCH;
+  const Task& current = k.tasks[k.current];
+  if (target.mm == current.mm || current.capable()) return target.mm;
+  if (target.uid != current.uid || !k.mms[target.mm].dumpable) {
+    return Errno::kEACCES;
+  }
+  return target.mm;
+}
+
+ErrnoOr<uint64_t> DoPrctl(Kernel& k, int32_t option, uint64_t arg) {
+  Mm& mm = k.mms[k.Current().mm];
+  switch (option) {
+    case kGetDumpable:
+      return uint64_t{mm.dumpable};
+    case kSetDumpable:
+      if (arg > 1) return Errno::kEINVAL;
+      mm.dumpable = arg == 1;
+      return uint64_t{0};
+    case kSetMdwe:
+      if (!k.quirks.mdwe) return Errno::kEINVAL;
+      return SetMdwe(mm, arg);
+    case kGetMdwe:
+      if (!k.quirks.mdwe || arg != 0) return Errno::kEINVAL;
+      return uint64_t{mm.mdwe};
+    default:
+      return Errno::kEINVAL;
+  }
+}
+
+}  // namespace faultline

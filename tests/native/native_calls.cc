@@ -1,0 +1,118 @@
+// Of NativeRunner: the system calls whose arguments are structures in memory,
+// or that concern other processes.
+#include <errno.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+
+#include "tests/native/native_runner.h"
+
+namespace faultline::native {
+
+using scenario::Op;
+using scenario::OpKind;
+using scenario::OpResult;
+
+bool NativeRunner::IsTaskCall(OpKind kind) {
+  switch (kind) {
+    case OpKind::kProcessMadvise:
+    case OpKind::kSetVmaName:
+    case OpKind::kVfork:
+    case OpKind::kClone:
+    case OpKind::kKill:
+    case OpKind::kWait:
+    case OpKind::kSetuid:
+    case OpKind::kPrctl:
+    case OpKind::kSetrlimit:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// A process that never was has a pid that none can have.
+pid_t NativeRunner::TargetPid(const Op& op) const {
+  constexpr pid_t kNobody = 0x3fffffff;
+  const uint64_t number = Value(op, op.count);
+  return number < pids_.size() ? pids_[number] : kNobody;
+}
+
+Tracee::Stop NativeRunner::TaskCall(const Op& op) {
+  Tracee& process = *processes_[op.process];
+  const auto call = [&](long number, uint64_t a = 0, uint64_t b = 0,
+                        uint64_t c = 0, uint64_t d = 0, uint64_t e = 0) {
+    return process.Syscall(number, {a, b, c, d, e, 0});
+  };
+  const uint64_t length = Value(op, op.length);
+  switch (op.kind) {
+    case OpKind::kProcessMadvise:
+      return ProcessMadvise(op);
+    case OpKind::kSetVmaName: {
+      constexpr uint64_t kPrSetVma = 0x53564d41;
+      const uint64_t name = process.Put(op.name.c_str(), op.name.size() + 1);
+      return call(SYS_prctl, kPrSetVma, 0, Value(op, op.addr), length,
+                  op.name.empty() ? 0 : name);
+    }
+    case OpKind::kVfork:
+      // The parent of a true vfork could not be asked to do anything.
+      return call(SYS_clone, CLONE_VM);
+    case OpKind::kClone:
+      // As with fork, the child's end tells the parent nothing.
+      return call(SYS_clone, op.flags & ~uint64_t{CSIGNAL | CLONE_VFORK});
+    case OpKind::kKill:
+      return call(SYS_kill, static_cast<uint64_t>(TargetPid(op)), op.flags);
+    case OpKind::kWait:
+      return call(SYS_wait4, ~uint64_t{0}, 0, WNOHANG | __WALL);
+    case OpKind::kSetuid:
+      return call(SYS_setuid, length);
+    case OpKind::kPrctl:
+      return call(SYS_prctl, op.flags, length);
+    default: {  // kSetrlimit
+      const rlimit limit = {length, Value(op, op.new_length, RLIM_INFINITY)};
+      return call(SYS_setrlimit, op.flags, process.Put(&limit, sizeof(limit)));
+    }
+  }
+}
+
+Tracee::Stop NativeRunner::ProcessMadvise(const Op& op) {
+  Tracee& process = *processes_[op.process];
+  const auto pid = static_cast<uint64_t>(TargetPid(op));
+  const uint64_t fd =
+      process.Syscall(SYS_pidfd_open, {pid, 0, 0, 0, 0, 0}).result;
+  const uint64_t range[] = {Value(op, op.addr), Value(op, op.length)};
+  const uint64_t vec = process.Put(range, sizeof(range));
+  Tracee::Stop stop = process.Syscall(
+      SYS_process_madvise, {fd, vec, 1, op.flags, Value(op, op.stride), 0});
+  process.Syscall(SYS_close, {fd, 0, 0, 0, 0, 0});
+  return stop;
+}
+
+// The tracer makes the call: the process has no memory for its answer.
+void NativeRunner::ExecuteGetrlimit(const Op& op, OpResult* result) {
+  rlimit limit;
+  const pid_t pid = processes_[op.process]->pid();
+  if (prlimit(pid, static_cast<__rlimit_resource>(op.flags), nullptr, &limit) ==
+      0) {
+    result->ret = limit.rlim_cur;
+  } else {
+    result->error = errno;
+  }
+}
+
+void NativeRunner::AfterTaskCall(const Op& op, OpResult* result) {
+  if (op.kind == OpKind::kKill && result->ret && op.flags == SIGKILL) {
+    const auto target = static_cast<int>(Value(op, op.count));
+    if (!IsAlive(target)) return;
+    processes_[target]->Bury();
+    processes_[target] = nullptr;
+  }
+  if (op.kind == OpKind::kWait && result->ret && *result->ret != 0) {
+    const auto pid = static_cast<pid_t>(*result->ret);
+    result->ret = std::find(pids_.begin(), pids_.end(), pid) - pids_.begin();
+  }
+}
+
+}  // namespace faultline::native
