@@ -46,7 +46,7 @@ template <class T, size_t... I>
 constexpr bool BraceConstructible(std::index_sequence<I...>) {
   return requires { T{(static_cast<void>(I), Any{})...}; };
 }
-template <class T, size_t N = 16>
+template <class T, size_t N = 20>
 constexpr size_t FieldCount() {
   if constexpr (N == 0) {
     return 0;
@@ -83,9 +83,13 @@ void VisitFields(T& t, F&& f) {
     FL_FIELDS(14, a, b, c, d, e, g, h, i, j, k, l, m, o, p);
     FL_FIELDS(15, a, b, c, d, e, g, h, i, j, k, l, m, o, p, q);
     FL_FIELDS(16, a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r);
+    FL_FIELDS(17, a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s);
+    FL_FIELDS(18, a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, u);
+    FL_FIELDS(19, a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, u, v);
+    FL_FIELDS(20, a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, u, v, w);
 #undef FL_FIELDS
   } else {
-    static_assert(n <= 16, "give the type a Describe");
+    static_assert(n <= 20, "give the type a Describe");
   }
 }
 
