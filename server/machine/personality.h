@@ -58,8 +58,8 @@ struct SysctlTable {
   uint64_t unmapped_area = 0;      // KERNEL_VERSION(2, 6, 32), or 0: its own
   uint64_t stack_guard_gap = 256;  // pages; the boot parameter
   uint64_t fault_around_bytes = 65536;
-  uint64_t thp_enabled = 0;        // transparent_hugepage/enabled: ThpEnabled
-  uint64_t thp_use_zero_page = 1;  // transparent_hugepage/use_zero_page
+  uint64_t thp_enabled = 0;         // transparent_hugepage/enabled: ThpEnabled
+  uint64_t thp_use_zero_page = 1;   // transparent_hugepage/use_zero_page
   uint64_t randomize_va_space = 0;  // kernel.randomize_va_space
   uint64_t mem_soft_dirty = 0;      // CONFIG_MEM_SOFT_DIRTY: how it was built
 };

@@ -21,18 +21,18 @@ struct PageFaultUser {
 // How the kernel resolved a fault. Linux has no tracepoint for it; the names
 // are the functions of mm/memory.c that end the path.
 enum class FaultResolution : uint8_t {
-  kAnonZeroPage = 0,      // do_anonymous_page, read: the shared zero page
-  kAnonPage = 1,          // do_anonymous_page, write: a new zeroed page
-  kCowCopy = 2,           // wp_page_copy: a private copy of a shared page
-  kCowZeroPage = 3,       // wp_page_copy from the zero page: a new zeroed page
-  kCowReuse = 4,          // wp_page_reuse: the last owner writes in place
-  kFileRead = 5,          // do_read_fault: a page-cache page is mapped
-  kFileAround = 6,        // do_fault_around: cached neighbours mapped as well
-  kFileCow = 7,           // do_cow_fault: a private copy of a file page
-  kFileShared = 8,        // do_shared_fault: a shared file page made writable
-  kSharedMkwrite = 9,     // wp_page_shared: page_mkwrite on a mapped page
-  kSpurious = 10,         // the PTE already allowed it
-  kGup = 11,              // reserved for a pin by the kernel
+  kAnonZeroPage = 0,   // do_anonymous_page, read: the shared zero page
+  kAnonPage = 1,       // do_anonymous_page, write: a new zeroed page
+  kCowCopy = 2,        // wp_page_copy: a private copy of a shared page
+  kCowZeroPage = 3,    // wp_page_copy from the zero page: a new zeroed page
+  kCowReuse = 4,       // wp_page_reuse: the last owner writes in place
+  kFileRead = 5,       // do_read_fault: a page-cache page is mapped
+  kFileAround = 6,     // do_fault_around: cached neighbours mapped as well
+  kFileCow = 7,        // do_cow_fault: a private copy of a file page
+  kFileShared = 8,     // do_shared_fault: a shared file page made writable
+  kSharedMkwrite = 9,  // wp_page_shared: page_mkwrite on a mapped page
+  kSpurious = 10,      // the PTE already allowed it
+  kGup = 11,           // reserved for a pin by the kernel
 };
 // handle_mm_fault's result for one address.
 struct FaultResolved {
