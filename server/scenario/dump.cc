@@ -82,14 +82,6 @@ std::string ProcPath(uint32_t pid, const char* file) {
 
 }  // namespace
 
-std::string ShortName(const std::string& name) {
-  absl::string_view shorter = name;
-  absl::ConsumeSuffix(&shorter, " (deleted)");
-  if (!absl::StartsWith(shorter, "/")) return name;
-  absl::ConsumePrefix(&shorter, "/memfd:");
-  return std::string(shorter.substr(shorter.rfind('/') + 1));
-}
-
 absl::StatusOr<std::vector<DumpResult>> Dumper::Dump(
     const DumpParts& parts, int number,
     const std::vector<LiveProcess>& processes) {

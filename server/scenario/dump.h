@@ -56,10 +56,6 @@ class Dumper {
   std::map<std::pair<std::string, uint64_t>, int> inodes_;
 };
 
-// What a name in /proc/PID/maps is called in a dump: f0 for /f0, zero for
-// shared anonymous memory.
-std::string ShortName(const std::string& name);
-
 }  // namespace faultline::scenario
 
 #endif  // FAULTLINE_SERVER_SCENARIO_DUMP_H_

@@ -1,8 +1,11 @@
 #include "server/scenario/json_lines.h"
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "server/scenario/names.h"
 
 namespace faultline::scenario {
@@ -123,6 +126,14 @@ std::string JsonLine(const DumpResult& dump) {
     absl::StrAppend(&json, ",\"status\":{", absl::StrJoin(fields, ","), "}");
   }
   return json + "}";
+}
+
+std::string ShortName(const std::string& name) {
+  absl::string_view shorter = name;
+  absl::ConsumeSuffix(&shorter, " (deleted)");
+  if (!absl::StartsWith(shorter, "/")) return name;
+  absl::ConsumePrefix(&shorter, "/memfd:");
+  return std::string(shorter.substr(shorter.rfind('/') + 1));
 }
 
 }  // namespace faultline::scenario

@@ -96,6 +96,10 @@ std::string JsonLine(const DumpResult& dump);
 // A JSON string with its quotes.
 std::string JsonString(absl::string_view text);
 
+// What a name in /proc/PID/maps is called in a dump: f0 for /f0, zero for
+// shared anonymous memory.
+std::string ShortName(const std::string& name);
+
 }  // namespace faultline::scenario
 
 #endif  // FAULTLINE_SERVER_SCENARIO_JSON_LINES_H_
