@@ -18,6 +18,7 @@ def setUpModule():
 
 OPS = {field.name for field in v1.Command.DESCRIPTOR.oneofs[0].fields}
 SAMPLES = {
+    "pgoff": 0,
     "addr": 4096,
     "addrs": [4096, 8192],
     "kinds": [v1.ACCESS_KIND_READ],
