@@ -18,6 +18,14 @@ def setUpModule():
 
 OPS = {field.name for field in v1.Command.DESCRIPTOR.oneofs[0].fields}
 SAMPLES = {
+    "type": 0,
+    "param": 0,
+    "count": 0,
+    "offset": 0,
+    "mode": 0,
+    "ranges": [(4096, 4096)],
+    "option": 65,
+    "uid": 1000,
     "pgoff": 0,
     "addr": 4096,
     "addrs": [4096, 8192],
