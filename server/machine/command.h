@@ -323,11 +323,42 @@ enum class Personality : uint8_t { kLinux618 = 0, kLinux61 = 1 };
 enum class Profile : uint8_t { kX86_64 = 0, kI386Pae = 1, kI386 = 2 };
 enum class ThpMode : uint8_t { kNever = 0, kMadvise = 1, kAlways = 2 };
 
+// Usable memory: the addresses [start, end).
+struct MemoryRange {
+  uint64_t start = 0;
+  uint64_t end = 0;
+
+  template <class Ar, class Self>
+  static void Describe(Ar& ar, Self& s) {
+    ar(s.start, s.end);
+  }
+};
+// Pages of a zone, which is named as in /proc/zoneinfo.
+struct ZonePages {
+  std::string zone;
+  uint64_t pages = 0;
+
+  template <class Ar, class Self>
+  static void Describe(Ar& ar, Self& s) {
+    ar(s.zone, s.pages);
+  }
+};
+
 // What a machine is before its first command.
 struct MachineConfig {
   Profile profile = Profile::kX86_64;
   Personality personality = Personality::kLinux618;
   uint64_t ram_bytes = uint64_t{1} << 30;
+  // The firmware's map; when it is given, ram_bytes is not asked. With it,
+  // what boot kept of a zone (present minus managed): a zone that is not named
+  // kept nothing. Both empty: a PC's usual map, and an estimate.
+  std::vector<MemoryRange> e820{};
+  std::vector<ZonePages> reserved{};
+  // Managed pages that boot freed after the watermarks were set: its init
+  // sections and the initrd. Empty: an estimate.
+  std::vector<ZonePages> initmem{};
+  // i386: where HIGHMEM begins. 0: 896 MiB, or with a map what 6.1 has.
+  uint64_t lowmem_bytes = 0;
   uint64_t swap_bytes = 0;
   uint32_t cpus = 1;
   ThpMode thp = ThpMode::kNever;
@@ -336,8 +367,8 @@ struct MachineConfig {
 
   template <class Ar, class Self>
   static void Describe(Ar& ar, Self& s) {
-    ar(s.profile, s.personality, s.ram_bytes, s.swap_bytes, s.cpus, s.thp,
-       s.seed, s.sysctls);
+    ar(s.profile, s.personality, s.ram_bytes, s.e820, s.reserved, s.initmem,
+       s.lowmem_bytes, s.swap_bytes, s.cpus, s.thp, s.seed, s.sysctls);
   }
 };
 

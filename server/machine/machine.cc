@@ -6,6 +6,7 @@
 #include "server/machine/hw/cost.h"
 #include "server/machine/mm/gfp.h"
 #include "server/machine/mm/page_alloc.h"
+#include "server/machine/mm/watermark.h"
 #include "server/machine/syscalls/syscalls.h"
 #include "server/machine/task/exec.h"
 #include "server/machine/verify.h"
@@ -133,6 +134,7 @@ Machine::Machine(const MachineConfig& config) {
   k_.pgtable_levels = config.profile == Profile::kX86_64 ? 4 : 3;
   k_.sysctl.thp_enabled = static_cast<uint64_t>(config.thp);
   BootMemory(k_);
+  const SysctlTable booted = k_.sysctl;
   for (const Sysctl& s : config.sysctls) {
     uint64_t* value = FindSysctl(k_.sysctl, s.name);
     if (value == nullptr) throw ConfigError("unknown sysctl " + s.name);
@@ -141,7 +143,13 @@ Machine::Machine(const MachineConfig& config) {
     }
     *value = s.value;
   }
-  SetupPerZoneWmarks(k_);
+  if (k_.sysctl.min_free_kbytes != booted.min_free_kbytes) {
+    k_.sysctl.user_min_free_kbytes = k_.sysctl.min_free_kbytes;
+    SetupPerZoneWmarks(k_);
+  }
+  if (k_.sysctl.watermark_scale_factor != booted.watermark_scale_factor) {
+    SetupPerZoneWmarks(k_);
+  }
   k_.zero_page = BootPages(k_, 0);
   constexpr int kSpecialOrder = 3;  // vdso, vvar, vvar_vclock: 8 pages
   k_.vdso_pages = BootPages(k_, kSpecialOrder);

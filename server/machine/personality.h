@@ -50,7 +50,8 @@ struct SysctlTable {
   uint64_t overcommit_kbytes = 0;
   uint64_t max_map_count = 65530;
   uint64_t mmap_min_addr = 4096;
-  uint64_t min_free_kbytes = 0;  // computed at boot
+  uint64_t min_free_kbytes = 0;       // computed at boot
+  uint64_t user_min_free_kbytes = 0;  // what somebody asked for, or 0
   uint64_t admin_reserve_kbytes = 0;
   uint64_t user_reserve_kbytes = 0;
   uint64_t watermark_scale_factor = 10;

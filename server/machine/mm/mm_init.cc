@@ -1,13 +1,15 @@
-// The zones at boot: where memory is, what boot keeps, and the watermarks.
-// Models mm/mm_init.c, arch/x86/mm/init.c (v6.18): arch_zone_limits_init(),
-// memblock_free_pages(), and of mm/page_alloc.c: setup_per_zone_wmarks(),
-// setup_per_zone_lowmem_reserve(), calculate_min_free_kbytes(); and of
-// mm/khugepaged.c: set_recommended_min_free_kbytes().
-// Departure: D5 (how much boot keeps is an estimate).
+// The zones at boot: where they lie and what boot keeps of them. Models
+// mm/mm_init.c (v6.18): calculate_node_totalpages(), memblock_free_pages();
+// arch/x86/mm/init.c: arch_zone_limits_init(); arch/x86/mm/init_32.c:
+// find_low_pfn_range(). Departure: D5 (how much boot keeps, and what it frees
+// late, are estimates unless they are given).
 #include <algorithm>
+#include <optional>
 
 #include "server/machine/config_error.h"
+#include "server/machine/mm/e820.h"
 #include "server/machine/mm/page_alloc.h"
+#include "server/machine/mm/watermark.h"
 
 namespace faultline {
 namespace {
@@ -15,35 +17,102 @@ namespace {
 constexpr uint64_t kMiB = uint64_t{1} << 20;
 constexpr uint64_t kGiB = uint64_t{1} << 30;
 
+using PagesPerZone = std::array<uint64_t, kMaxNrZones>;
+
 Pfn PfnAt(uint64_t bytes) {
   return Pfn(static_cast<uint32_t>(bytes >> kPageShift));
 }
 
-// The memory map a PC of that size has: low memory with the hole below 1 MiB
-// and, beyond 3 GiB, the rest above the hole for devices that ends at 4 GiB.
-std::vector<PfnRange> PhysicalMemory(uint64_t ram) {
-  std::vector<PfnRange> map = {{Pfn(1), Pfn(0x9f)}};
-  uint64_t low_end = std::min(ram, 3 * kGiB);
-  map.push_back({PfnAt(kMiB), PfnAt(low_end)});
-  if (ram > low_end) {
-    map.push_back({PfnAt(4 * kGiB), PfnAt(4 * kGiB + ram - low_end)});
-  }
-  return map;
+// MAXMEM of an i386 kernel: what is below VMALLOC_END, less 128 MiB for
+// vmalloc. VMALLOC_END is two pages below pkmap, and that below the LDT and the
+// CPU entry area, each rounded down to what a page table covers: 2 MiB with
+// PAE, where the recorded 6.1 kernels have 0x36ffe000, and 4 MiB without.
+uint64_t LowMemoryEnd(const MachineConfig& c) {
+  if (c.lowmem_bytes != 0) return c.lowmem_bytes;
+  if (c.e820.empty()) return 896 * kMiB;
+  return c.profile == Profile::kI386Pae ? 0x36ffe000 : 0x36bfe000;
 }
 
 // The first address beyond each zone; 0 for one that the machine lacks.
-std::array<uint64_t, kMaxNrZones> ZoneLimits(Profile profile) {
-  if (profile == Profile::kX86_64) {
-    return {16 * kMiB, 4 * kGiB, ~uint64_t{0}, 0, 0};
-  }
-  return {16 * kMiB, 0, 896 * kMiB, ~uint64_t{0}, 0};
+PagesPerZone ZoneLimits(const MachineConfig& c) {
+  constexpr uint64_t kEnd = uint64_t{0xfffffffe} << kPageShift;
+  if (c.profile == Profile::kX86_64) return {16 * kMiB, 4 * kGiB, kEnd, 0, 0};
+  return {16 * kMiB, 0, LowMemoryEnd(c), kEnd, 0};
 }
 
-// Boot keeps what lies below 1 MiB, the kernel image and mem_map; the latter
-// two from the first memory above 16 MiB on a machine that has it.
-uint64_t KeptPages(uint64_t total_pages) {
+// Spans what the machine's memory, holes and all, has between the limits.
+void InitZone(Zone& zone, const std::vector<PfnRange>& map, Pfn low, Pfn high) {
+  const Pfn start = std::clamp(map.front().begin, low, high);
+  const Pfn end = std::clamp(map.back().end, low, high);
+  if (start == end) return;
+  zone.start = start;
+  zone.spanned = end - start;
+  for (const PfnRange& run : map) {
+    const PfnRange part{std::max(run.begin, low), std::min(run.end, high)};
+    if (part.begin >= part.end) continue;
+    zone.present += part.size();
+    zone.present_ranges.push_back(part);
+  }
+}
+
+// Where boot puts the kernel and mem_map: the first zone above 16 MiB, or DMA
+// when it is all there is.
+int KernelZone(const Kernel& k) {
+  for (int i = 1; i < kMaxNrZones; i++) {
+    if (k.zones[i].populated()) return i;
+  }
+  return 0;
+}
+
+// Boot keeps what lies below 1 MiB, the kernel image and mem_map.
+PagesPerZone EstimateReserved(const Kernel& k) {
+  uint64_t total = 0;
+  for (const Zone& zone : k.zones) total += zone.present.value();
   constexpr uint64_t kKernelImagePages = 8192;
-  return std::min(kKernelImagePages + total_pages / 64, total_pages / 4);
+  const uint64_t keep = std::min(kKernelImagePages + total / 64, total / 4);
+  PagesPerZone kept{};
+  const int payer = KernelZone(k);
+  kept[payer] = std::min(keep, k.zones[payer].present.value() / 2);
+  const Zone& dma = k.zones[0];
+  if (dma.populated()) kept[0] += dma.present_ranges.front().size().value();
+  return kept;
+}
+
+// What Debian's 6.1 kernels free after the watermarks were set (their init
+// sections, the gaps between sections, a small initrd). It follows from the
+// recordings: 6.1 computed threads-max, min_free_kbytes and protection without.
+PagesPerZone EstimateInitmem(const Kernel& k) {
+  const uint64_t pages = k.config.profile == Profile::kX86_64 ? 2250 : 494;
+  PagesPerZone freed{};
+  const int zone = KernelZone(k);
+  freed[zone] = std::min(pages, k.zones[zone].managed.value() / 16);
+  return freed;
+}
+
+// What the configuration gives, checked against the zones.
+std::optional<PagesPerZone> Given(const Kernel& k, const char* key,
+                                  const std::vector<ZonePages>& rows) {
+  if (rows.empty()) return std::nullopt;
+  PagesPerZone pages{};
+  for (const ZonePages& row : rows) {
+    int found = -1;
+    for (int i = 0; i < kMaxNrZones; i++) {
+      if (row.zone == ZoneName(static_cast<ZoneType>(i))) found = i;
+    }
+    const std::string given =
+        std::string(key) + "=" + row.zone + ":" + std::to_string(row.pages);
+    if (found < 0) {
+      throw ConfigError(given +
+                        ": zones are DMA, DMA32, Normal, HighMem, Movable");
+    }
+    if (row.pages > k.zones[found].present.value()) {
+      throw ConfigError(given + ": the zone has " +
+                        std::to_string(k.zones[found].present.value()) +
+                        " pages");
+    }
+    pages[found] = row.pages;
+  }
+  return pages;
 }
 
 // Gives [range) to the free lists as the largest aligned blocks.
@@ -74,18 +143,6 @@ void FreeRange(Kernel& k, Zone& zone, PfnRange range) {
   free_small(whole_end, b);
 }
 
-void InitZone(Zone& zone, const std::vector<PfnRange>& map, Pfn low, Pfn high) {
-  for (const PfnRange& run : map) {
-    PfnRange part{std::max(run.begin, low), std::min(run.end, high)};
-    if (part.begin >= part.end) continue;
-    zone.present += part.size();
-    zone.present_ranges.push_back(part);
-  }
-  if (zone.present_ranges.empty()) return;
-  zone.start = zone.present_ranges.front().begin;
-  zone.spanned = zone.present_ranges.back().end - zone.start;
-}
-
 // Hands a zone's memory over, less `keep` pages from its start.
 void PopulateZone(Kernel& k, Zone& zone, uint64_t keep) {
   for (PfnRange run : zone.present_ranges) {
@@ -97,117 +154,67 @@ void PopulateZone(Kernel& k, Zone& zone, uint64_t keep) {
   }
 }
 
-uint64_t IntSqrt(uint64_t n) {
-  uint64_t r = 0;
-  for (uint64_t bit = uint64_t{1} << 31; bit > 0; bit >>= 1) {
-    if ((r | bit) * (r | bit) <= n) r |= bit;
+void InitZones(Kernel& k) {
+  const std::vector<PfnRange> map = PresentMemory(k.config);
+  const PagesPerZone limits = ZoneLimits(k.config);
+  uint64_t below = 0;
+  for (int i = 0; i < kMaxNrZones; i++) {
+    Zone& zone = k.zones[i];
+    zone.type = static_cast<ZoneType>(i);
+    if (limits[i] == 0) continue;
+    InitZone(zone, map, PfnAt(below), PfnAt(limits[i]));
+    below = limits[i];
   }
-  return r;
 }
 
-bool LowMemory(const Zone& zone) { return zone.type <= ZoneType::kNormal; }
-
-uint64_t MinFreeKbytes(const Kernel& k) {
-  uint64_t lowmem_kbytes = 0, zones = 0, buffer_pages = 0;
-  for (const Zone& z : k.zones) {
-    if (!LowMemory(z) || !z.populated()) continue;
-    uint64_t beyond_high =
-        z.managed.value() - std::min(z.managed.value(), z.wmark.high);
-    lowmem_kbytes += beyond_high * 4;
-    buffer_pages += beyond_high;
-    zones++;
+// The watermarks are set while what boot frees last is not yet there.
+void InitWatermarksWithout(Kernel& k, const PagesPerZone& late) {
+  uint64_t free_kbytes = 0;
+  for (int i = 0; i < kMaxNrZones; i++) {
+    if (late[i] > k.zones[i].managed.value()) {
+      throw ConfigError("initmem has more of a zone than it manages");
+    }
+    k.zones[i].managed -= PageCount(late[i]);
+    free_kbytes += k.zones[i].managed.value() << (kPageShift - 10);
   }
-  uint64_t min = std::clamp<uint64_t>(IntSqrt(lowmem_kbytes * 16), 128, 262144);
-  if (k.config.thp == ThpMode::kNever) return min;
-  constexpr uint64_t kBlock = uint64_t{1} << kPageBlockOrder;
-  constexpr uint64_t kPcpMigrateTypes = 3;
-  uint64_t recommended =
-      kBlock * zones * 2 + kBlock * zones * kPcpMigrateTypes * kPcpMigrateTypes;
-  recommended = std::min(recommended, buffer_pages / 20) * 4;
-  return std::max(min, recommended);
+  InitWatermarks(k);
+  k.sysctl.admin_reserve_kbytes = std::min<uint64_t>(free_kbytes / 32, 8192);
+  k.sysctl.user_reserve_kbytes = std::min<uint64_t>(free_kbytes / 32, 131072);
+  for (int i = 0; i < kMaxNrZones; i++) {
+    k.zones[i].managed += PageCount(late[i]);
+  }
+}
+
+void CheckLowMemory(const MachineConfig& c) {
+  if (c.lowmem_bytes == 0) return;
+  if (c.profile == Profile::kX86_64) {
+    throw ConfigError("lowmem: an x86_64 machine has no HIGHMEM");
+  }
+  if (c.lowmem_bytes % kPageSize != 0 || c.lowmem_bytes < 17 * kMiB ||
+      c.lowmem_bytes > kGiB) {
+    throw ConfigError("lowmem must be whole pages from 17 MiB to 1 GiB");
+  }
 }
 
 }  // namespace
 
 void BootMemory(Kernel& k) {
-  const MachineConfig& c = k.config;
-  if (c.ram_bytes < 4 * kMiB || c.ram_bytes > 8192 * kGiB ||
-      c.ram_bytes % kPageSize != 0) {
-    throw ConfigError(
-        "ram must be a multiple of 4096 bytes from 4 MiB to 8 TiB");
-  }
-  if (c.profile == Profile::kI386) {
+  if (k.config.profile == Profile::kI386) {
     throw ConfigError(
         "profile i386-nopae is not available; use i386, which has PAE");
   }
-  if (c.profile != Profile::kX86_64 && c.ram_bytes > 64 * kGiB) {
-    throw ConfigError("an i386 machine has at most 64 GiB of ram");
-  }
-  std::vector<PfnRange> map = PhysicalMemory(c.ram_bytes);
-  auto limits = ZoneLimits(c.profile);
-  uint64_t below = 0, total = 0;
+  CheckLowMemory(k.config);
+  InitZones(k);
+  const auto given = Given(k, "reserved", k.config.reserved);
+  const PagesPerZone kept = given ? *given : EstimateReserved(k);
   for (int i = 0; i < kMaxNrZones; i++) {
-    Zone& zone = k.zones[i];
-    zone.type = static_cast<ZoneType>(i);
-    if (limits[i] == 0) continue;
-    constexpr uint64_t kEnd = uint64_t{0xfffffffe} << kPageShift;
-    InitZone(zone, map, PfnAt(below), PfnAt(std::min(limits[i], kEnd)));
-    below = limits[i];
-    total += zone.present.value();
+    if (!k.zones[i].populated()) continue;
+    PopulateZone(k, k.zones[i], kept[i]);
+    k.totalram_pages += k.zones[i].managed.value();
   }
-  uint64_t keep = KeptPages(total);
-  // The first zone above 16 MiB pays, or DMA when it is all there is.
-  int payer = 0;
-  for (int i = kMaxNrZones - 1; i > 0; i--) {
-    if (k.zones[i].populated()) payer = i;
-  }
-  for (int i = 0; i < kMaxNrZones; i++) {
-    Zone& zone = k.zones[i];
-    if (!zone.populated()) continue;
-    uint64_t kept = i == payer ? std::min(keep, zone.present.value() / 2) : 0;
-    if (i == 0) kept += zone.present_ranges.front().size().value();
-    PopulateZone(k, zone, kept);
-    k.totalram_pages += zone.managed.value();
-  }
-  k.sysctl.min_free_kbytes = MinFreeKbytes(k);
-  SetupPerZoneWmarks(k);
-  SetupPerZoneLowmemReserve(k);
-  uint64_t free_kbytes = k.totalram_pages * 4;
-  k.sysctl.admin_reserve_kbytes = std::min<uint64_t>(free_kbytes / 32, 8192);
-  k.sysctl.user_reserve_kbytes = std::min<uint64_t>(free_kbytes / 32, 131072);
+  const auto late = Given(k, "initmem", k.config.initmem);
+  InitWatermarksWithout(k, late ? *late : EstimateInitmem(k));
   k.vmstat = Vmstat{};
-}
-
-void SetupPerZoneWmarks(Kernel& k) {
-  uint64_t pages_min = k.sysctl.min_free_kbytes / 4;
-  uint64_t lowmem_pages = 0;
-  for (const Zone& z : k.zones) {
-    if (LowMemory(z)) lowmem_pages += z.managed.value();
-  }
-  for (Zone& z : k.zones) {
-    uint64_t managed = z.managed.value();
-    uint64_t tmp = lowmem_pages == 0 ? 0 : pages_min * managed / lowmem_pages;
-    z.wmark.min =
-        LowMemory(z) ? tmp : std::clamp<uint64_t>(managed / 1024, 32, 128);
-    uint64_t delta =
-        std::max(tmp / 4, managed * k.sysctl.watermark_scale_factor / 10000);
-    z.wmark.low = z.wmark.min + delta;
-    z.wmark.high = z.wmark.low + delta;
-    z.wmark.promo = z.wmark.high + delta;
-  }
-}
-
-void SetupPerZoneLowmemReserve(Kernel& k) {
-  // sysctl_lowmem_reserve_ratio
-  constexpr uint64_t kRatio[kMaxNrZones] = {256, 256, 32, 0, 0};
-  for (int i = 0; i < kMaxNrZones; i++) {
-    uint64_t above = 0;
-    for (int j = i + 1; j < kMaxNrZones; j++) {
-      above += k.zones[j].managed.value();
-      bool none = kRatio[i] == 0 || k.zones[i].managed == PageCount(0);
-      k.zones[i].lowmem_reserve[j] = none ? 0 : above / kRatio[i];
-    }
-  }
 }
 
 const char* ZoneName(ZoneType zone) {

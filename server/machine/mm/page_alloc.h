@@ -13,11 +13,6 @@ namespace faultline {
 // free lists. Throws ConfigError for a size that no such machine can have.
 void BootMemory(Kernel& k);
 
-// setup_per_zone_wmarks() and setup_per_zone_lowmem_reserve(), from
-// sysctl.min_free_kbytes and the zones' managed pages.
-void SetupPerZoneWmarks(Kernel& k);
-void SetupPerZoneLowmemReserve(Kernel& k);
-
 // gfp_zone(): the highest zone that a request may use.
 ZoneType GfpZone(const Kernel& k, uint32_t gfp);
 // The zone that a frame belongs to.

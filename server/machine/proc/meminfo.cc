@@ -1,5 +1,7 @@
 // /proc/meminfo. Models fs/proc/meminfo.c (v6.18): meminfo_proc_show(), as
 // configured on the recorded kernels. What the machine does not have is 0.
+#include <algorithm>
+
 #include "server/machine/mm/folio.h"
 #include "server/machine/mm/util.h"
 #include "server/machine/proc/mem_counts.h"
@@ -115,10 +117,23 @@ class Meminfo {
           "Hugetlb:               0 kB\n";
   }
 
+  // init_mem_mapping(): the first MiB whole, then what is memory.
+  uint64_t DirectlyMappedBytes() const {
+    constexpr Pfn kIsaEnd(0x100);  // ISA_END_ADDRESS
+    uint64_t bytes = uint64_t{kIsaEnd.value()} << kPageShift;
+    for (const Zone& zone : k_.zones) {
+      if (zone.type == ZoneType::kHighMem) continue;
+      for (const PfnRange& range : zone.present_ranges) {
+        if (range.end <= kIsaEnd) continue;
+        bytes += (range.end - std::max(range.begin, kIsaEnd)).bytes();
+      }
+    }
+    return bytes;
+  }
+
   // arch_report_meminfo(): low memory, in the largest pages that fit it.
   void DirectMap() {
-    const Zone& high = k_.zone(ZoneType::kHighMem);
-    uint64_t kb = (k_.config.ram_bytes >> 10) - (high.present.bytes() >> 10);
+    uint64_t kb = DirectlyMappedBytes() >> 10;
     constexpr uint64_t kHuge = 2048;
     m_.Kilobytes("DirectMap4k:    ", kb % kHuge);
     m_.Kilobytes("DirectMap2M:    ", kb / kHuge * kHuge);

@@ -17,6 +17,7 @@
 #include "server/machine/mm/mseal.h"
 #include "server/machine/mm/msync.h"
 #include "server/machine/mm/page_alloc.h"
+#include "server/machine/mm/watermark.h"
 #include "server/machine/syscalls/access.h"
 #include "server/machine/syscalls/process_madvise.h"
 #include "server/machine/task/cred.h"
@@ -226,10 +227,12 @@ class Dispatch {
     }
     if (!SysctlAccepts(k_.sysctl, value, c.value)) return Errno::kEINVAL;
     *value = c.value;
-    if (value == &k_.sysctl.min_free_kbytes ||
-        value == &k_.sysctl.watermark_scale_factor) {
+    if (value == &k_.sysctl.min_free_kbytes) {
+      k_.sysctl.user_min_free_kbytes = c.value;
       SetupPerZoneWmarks(k_);
     }
+    if (value == &k_.sysctl.watermark_scale_factor) SetupPerZoneWmarks(k_);
+    if (value == &k_.sysctl.thp_enabled) SetRecommendedMinFreeKbytes(k_);
     return Errno::kOk;
   }
   Result operator()(const ClearRefs& c) {

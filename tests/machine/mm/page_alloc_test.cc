@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "server/machine/mm/gfp.h"
+#include "server/machine/mm/watermark.h"
 #include "tests/machine/sim.h"
 
 namespace faultline {

@@ -1,0 +1,103 @@
+// How much of each zone is to stay free. Models mm/page_alloc.c (v6.18):
+// setup_per_zone_wmarks(), setup_per_zone_lowmem_reserve(),
+// calculate_min_free_kbytes(), init_per_zone_wmark_min(); and
+// mm/khugepaged.c: set_recommended_min_free_kbytes().
+#include "server/machine/mm/watermark.h"
+
+#include <algorithm>
+
+#include "server/machine/mm/page_alloc.h"
+
+namespace faultline {
+namespace {
+
+uint64_t IntSqrt(uint64_t n) {
+  uint64_t r = 0;
+  for (uint64_t bit = uint64_t{1} << 31; bit > 0; bit >>= 1) {
+    if ((r | bit) * (r | bit) <= n) r |= bit;
+  }
+  return r;
+}
+
+bool LowMemory(const Zone& zone) { return zone.type <= ZoneType::kNormal; }
+
+// nr_free_buffer_pages(): what low memory has beyond the high watermarks.
+uint64_t NrFreeBufferPages(const Kernel& k) {
+  uint64_t pages = 0;
+  for (const Zone& z : k.zones) {
+    if (!LowMemory(z)) continue;
+    pages += z.managed.value() - std::min(z.managed.value(), z.wmark.high);
+  }
+  return pages;
+}
+
+void CalculateMinFreeKbytes(Kernel& k) {
+  const uint64_t lowmem_kbytes = NrFreeBufferPages(k) * (kPageSize >> 10);
+  const uint64_t kbytes = IntSqrt(lowmem_kbytes * 16);
+  if (kbytes <= k.sysctl.user_min_free_kbytes) return;
+  k.sysctl.min_free_kbytes = std::clamp<uint64_t>(kbytes, 128, 262144);
+}
+
+}  // namespace
+
+void SetRecommendedMinFreeKbytes(Kernel& k) {
+  if (k.sysctl.thp_enabled == static_cast<uint64_t>(ThpMode::kNever)) {
+    CalculateMinFreeKbytes(k);
+  } else {
+    uint64_t zones = 0;
+    for (const Zone& z : k.zones) zones += LowMemory(z) && z.populated();
+    constexpr uint64_t kBlock = uint64_t{1} << kPageBlockOrder;
+    constexpr uint64_t kPcpMigrateTypes = 3;
+    const uint64_t recommended = kBlock * zones * 2 + kBlock * zones *
+                                                          kPcpMigrateTypes *
+                                                          kPcpMigrateTypes;
+    const uint64_t kbytes = std::min(recommended, NrFreeBufferPages(k) / 20)
+                            << (kPageShift - 10);
+    k.sysctl.min_free_kbytes = std::max(k.sysctl.min_free_kbytes, kbytes);
+  }
+  SetupPerZoneWmarks(k);
+}
+
+void InitWatermarks(Kernel& k) {
+  CalculateMinFreeKbytes(k);
+  SetupPerZoneWmarks(k);
+  SetupPerZoneLowmemReserve(k);
+  // start_stop_khugepaged() runs with THP off as well, and computes the same
+  // again now that there are watermarks.
+  SetRecommendedMinFreeKbytes(k);
+}
+
+void SetupPerZoneWmarks(Kernel& k) {
+  const uint64_t pages_min = k.sysctl.min_free_kbytes >> (kPageShift - 10);
+  uint64_t lowmem_pages = 0;
+  for (const Zone& z : k.zones) {
+    if (LowMemory(z)) lowmem_pages += z.managed.value();
+  }
+  for (Zone& z : k.zones) {
+    const uint64_t managed = z.managed.value();
+    const uint64_t share =
+        lowmem_pages == 0 ? 0 : pages_min * managed / lowmem_pages;
+    z.wmark.min =
+        LowMemory(z) ? share : std::clamp<uint64_t>(managed / 1024, 32, 128);
+    const uint64_t delta =
+        std::max(share / 4, managed * k.sysctl.watermark_scale_factor / 10000);
+    z.wmark.low = z.wmark.min + delta;
+    z.wmark.high = z.wmark.low + delta;
+    z.wmark.promo = z.wmark.high + delta;
+  }
+}
+
+void SetupPerZoneLowmemReserve(Kernel& k) {
+  // sysctl_lowmem_reserve_ratio
+  constexpr uint64_t kRatio[kMaxNrZones] = {256, 256, 32, 0, 0};
+  for (int i = 0; i < kMaxNrZones; i++) {
+    uint64_t above = 0;
+    for (int j = i + 1; j < kMaxNrZones; j++) {
+      above += k.zones[j].managed.value();
+      const bool none = kRatio[i] == 0 || k.zones[i].managed == PageCount(0);
+      k.zones[i].lowmem_reserve[j] = none ? 0 : above / kRatio[i];
+    }
+  }
+}
+
+}  // namespace faultline
