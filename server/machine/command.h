@@ -242,8 +242,8 @@ struct Getrlimit {
 struct Setuid {
   uint32_t uid = 0;
 };
-// prctl(2): PR_SET_MDWE, PR_GET_MDWE, PR_SET_DUMPABLE, PR_GET_DUMPABLE; any
-// other option is EINVAL.
+// prctl(2): PR_SET_MDWE, PR_GET_MDWE, PR_SET_DUMPABLE, PR_GET_DUMPABLE,
+// PR_SET_MEMORY_MERGE, PR_GET_MEMORY_MERGE; any other option is EINVAL.
 struct Prctl {
   int32_t option = 0;
   uint64_t arg = 0;
@@ -294,7 +294,7 @@ struct Sysctl {
 struct ClearRefs {
   uint32_t type = 0;
 };
-// Lets simulated time pass.
+// Lets simulated time pass; ksmd works in it, when the knob ksm.run is 1.
 struct Tick {
   uint64_t nanoseconds = 0;
 };

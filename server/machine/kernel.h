@@ -18,6 +18,7 @@
 #include "server/machine/hw/mmu.h"
 #include "server/machine/hw/tlb.h"
 #include "server/machine/malloc/malloc_types.h"
+#include "server/machine/mm/ksm_types.h"
 #include "server/machine/mm/mm_types.h"
 #include "server/machine/mm/mmzone.h"
 #include "server/machine/mm/vmstat.h"
@@ -59,6 +60,7 @@ struct Kernel {
   Pool<AnonVmaChain> anon_chains;
   Pool<MallocState, 0> heaps;
   Pool<LargeFolio, 2> folios;
+  Ksm ksm;
   Pool<Inode, 2> inodes;
   Pool<File> open_files;
   Pool<Files, 2> files;
@@ -98,7 +100,7 @@ struct Kernel {
        s.huge_zero_page, s.vdso_pages, s.totalram_pages, s.vm_committed, s.mms,
        s.vmas, s.anon_vmas, s.anon_chains, s.folios, s.inodes, s.open_files,
        s.files, s.tasks, s.pids, s.names, s.last_pid, s.last_ino, s.last_asid,
-       s.active_mm, s.heaps);
+       s.active_mm, s.heaps, s.ksm);
   }
 
   template <class Body>

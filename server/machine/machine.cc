@@ -264,6 +264,7 @@ std::vector<Machine::SubsystemFingerprint> Machine::Fingerprints() const {
       {"rmap", hash(k_.anon_vmas, k_.anon_chains, k_.folios)},
       {"files", hash(k_.inodes, k_.open_files, k_.files, k_.names)},
       {"heaps", hash(k_.heaps)},
+      {"ksm", hash(k_.ksm)},
       {"tasks", hash(k_.tasks, k_.pids, k_.last_pid, k_.active_mm)},
   };
 }

@@ -30,6 +30,11 @@ struct Quirks {
   bool madvise_own_process = true;       // 6.13: process_madvise, any advice
   bool guard_regions = true;             // 6.13: MADV_GUARD_INSTALL
   bool dontneed_frees_tables = true;     // 6.14: CONFIG_PT_RECLAIM
+  bool ksm_checksum_first = true;        // 6.11: before the stable tree
+  bool ksm_smart_scan = true;            // 6.7: pages that never merge wait
+  bool ksm_zero_pages_counted = true;    // 6.6: a dirty zero PTE is KSM's
+  bool ksm_merge_any = true;             // 6.4: PR_SET_MEMORY_MERGE
+  bool ksm_break_unshares = true;        // 6.2: unmerging writes nothing
   uint32_t vvar_vclock_pages = 2;        // 6.13: a mapping of its own
 
   template <class Ar, class Self>
@@ -39,7 +44,10 @@ struct Quirks {
        s.merge_prefers_prev, s.heap_needs_overlap, s.stack_flag_is_nohuge,
        s.thp_aligned_mmap, s.pageout_clears_young, s.last_page_makes_no_table,
        s.map_droppable, s.mseal, s.mdwe, s.memfd_exec_flags,
-       s.madvise_own_process, s.guard_regions, s.vvar_vclock_pages);
+       s.madvise_own_process, s.guard_regions,
+       s.dontneed_frees_tables, s.ksm_checksum_first, s.ksm_smart_scan,
+       s.ksm_zero_pages_counted, s.ksm_merge_any, s.ksm_break_unshares,
+       s.vvar_vclock_pages);
   }
 };
 Quirks QuirksOf(Personality personality);
@@ -63,6 +71,14 @@ struct SysctlTable {
   uint64_t thp_use_zero_page = 1;   // transparent_hugepage/use_zero_page
   uint64_t randomize_va_space = 0;  // kernel.randomize_va_space
   uint64_t mem_soft_dirty = 0;      // CONFIG_MEM_SOFT_DIRTY: how it was built
+  // /sys/kernel/mm/ksm: mm/ksm.h
+  uint64_t ksm_run = 0;
+  uint64_t ksm_pages_to_scan = 100;
+  uint64_t ksm_sleep_millisecs = 20;
+  uint64_t ksm_max_page_sharing = 256;
+  uint64_t ksm_use_zero_pages = 0;
+  uint64_t ksm_smart_scan = 1;
+  uint64_t ksm_chains_prune_millisecs = 2000;
 };
 
 // A name the machine knows ("vm.overcommit_memory"), or nullptr.

@@ -14,7 +14,7 @@ std::string Verifier::Run() {
         &Verifier::CheckVmas, &Verifier::CheckAnonVmas, &Verifier::CheckInodes,
         &Verifier::CheckPageTables, &Verifier::CheckFrames,
         &Verifier::CheckZones, &Verifier::CheckStatistics,
-        &Verifier::CheckTlb}) {
+        &Verifier::CheckTlb, &Verifier::CheckKsm}) {
     (this->*check)();
     if (!problem_.empty()) return problem_;
   }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "server/machine/base/archive.h"
+
 namespace faultline {
 
 uint64_t PageBytes::InlineWord(uint8_t fill, uint32_t offset, uint8_t byte) {
@@ -40,6 +42,26 @@ bool PageBytes::IsZero() const {
   if (!IsBuffer()) return w_ == 0;
   const uint64_t* w = words();
   return std::all_of(w, w + kPageSize / 8, [](uint64_t x) { return x == 0; });
+}
+
+const uint8_t* PageBytes::Expand(uint8_t* scratch) const {
+  if (IsBuffer()) return buffer()->bytes;
+  std::memset(scratch, fill(), kPageSize);
+  if (w_ != 0) scratch[inline_offset()] = inline_byte();
+  return scratch;
+}
+
+int PageBytes::Compare(const PageBytes& o) const {
+  if (w_ == o.w_) return 0;
+  uint8_t mine[kPageSize], others[kPageSize];
+  return std::memcmp(Expand(mine), o.Expand(others), kPageSize);
+}
+
+uint32_t PageBytes::Checksum() const {
+  uint8_t scratch[kPageSize];
+  Hasher hasher;
+  hasher.Raw(Expand(scratch), kPageSize);
+  return static_cast<uint32_t>(hasher.hash());
 }
 
 uint64_t* PageBytes::MutWords() {

@@ -46,6 +46,10 @@ class PageBytes {
   // Sets bytes [from, from + n) to zero.
   void Zero(uint32_t from, uint32_t n);
   bool IsZero() const;
+  // As memcmp() of the bytes.
+  int Compare(const PageBytes& o) const;
+  // A hash of the bytes, however they are held.
+  uint32_t Checksum() const;
   // True when the bytes need 4096 bytes of host memory.
   bool IsBuffer() const { return w_ != 0 && (w_ & kInline) == 0; }
 
@@ -86,6 +90,8 @@ class PageBytes {
   // To bytes that are inline, or that others have too.
   void WriteToShared(uint32_t offset, uint8_t byte);
   static uint64_t InlineWord(uint8_t fill, uint32_t offset, uint8_t byte);
+  // All 4096 bytes: the buffer's, or `scratch` filled with them.
+  const uint8_t* Expand(uint8_t* scratch) const;
   Buffer* buffer() const { return reinterpret_cast<Buffer*>(w_); }
   uint8_t fill() const { return static_cast<uint8_t>(w_ >> 8); }
   uint8_t inline_byte() const { return static_cast<uint8_t>(w_ >> 16); }

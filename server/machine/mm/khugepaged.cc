@@ -5,6 +5,7 @@
 
 #include "server/machine/hw/cost.h"
 #include "server/machine/mm/huge_memory.h"
+#include "server/machine/mm/ksm.h"
 #include "server/machine/mm/rmap.h"
 
 namespace faultline {
@@ -25,6 +26,7 @@ void CopyInto(Kernel& k, Mm& mm, Pfn table, Pfn head) {
   for (uint64_t i = 0; i < kHugePmdNr; i++) {
     const Pte pte(std::exchange(entries[i], 0));
     if (pte.none() || pte.special()) {
+      CountKsmZeroPage(k, mm, pte);
       mm.rss[kRssAnon].Add(1);
       continue;
     }

@@ -1,6 +1,5 @@
 // Models mm/madvise.c (v6.18): do_madvise(), madvise_walk_vmas(),
 // madvise_vma_behavior() and what it calls.
-// Departure: D10 (no KSM scan: its advice sets flags).
 #include "server/machine/mm/madvise.h"
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include "server/machine/mm/filemap.h"
 #include "server/machine/mm/gup.h"
 #include "server/machine/mm/huge_memory.h"
+#include "server/machine/mm/ksm.h"
 #include "server/machine/mm/madvise_age.h"
 #include "server/machine/mm/memory.h"
 #include "server/machine/mm/mmap.h"
@@ -109,14 +109,6 @@ ErrnoOr<uint64_t> FlagsAfter(const Vma& vma, int32_t advice) {
         return Errno::kEINVAL;
       }
       return flags & ~vm::kDontDump;
-    case kMergeable:
-      if (flags & (vm::kShared | vm::kMayShare | vm::kSpecial | vm::kDroppable |
-                   vm::kMergeable)) {
-        return flags;
-      }
-      return flags | vm::kMergeable;
-    case kUnmergeable:
-      return flags & ~vm::kMergeable;
     case kHugepage:
       if (flags & vm::kSpecial) return Errno::kEINVAL;
       return (flags & ~vm::kNoHugePage) | vm::kHugePage;
@@ -249,7 +241,16 @@ Errno VmaBehavior(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
     default:
       break;
   }
-  uint64_t flags = FL_TRY_VALUE(FlagsAfter(vma, advice));
+  uint64_t flags = vma.flags;
+  Errno e = Errno::kOk;
+  if (advice == kMergeable) {
+    e = KsmMadviseMergeable(k, vma, &flags);
+  } else if (advice == kUnmergeable) {
+    e = KsmMadviseUnmergeable(k, vma, start, end, &flags);
+  } else {
+    flags = FL_TRY_VALUE(FlagsAfter(vma, advice));
+  }
+  if (e != Errno::kOk) return e == Errno::kENOMEM ? Errno::kEAGAIN : e;
   return UpdateVma(k, vma, start, end, flags, vma.name, changed);
 }
 

@@ -12,6 +12,7 @@
 #include "server/machine/mm/folio.h"
 #include "server/machine/mm/gfp.h"
 #include "server/machine/mm/huge_memory.h"
+#include "server/machine/mm/ksm.h"
 #include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/rmap.h"
@@ -27,6 +28,7 @@ struct VmFault {
   Mm& mm;
   VirtAddr addr;  // page aligned
   bool write;
+  bool unshare;
   PteRef pte;
   uint64_t pgoff = 0;
   FaultResolved resolved;  // what the trace will say
@@ -88,11 +90,17 @@ uint32_t WpPageCopy(Kernel& k, VmFault& f, Pte old) {
     RemoveRmap(k, f.mm, old.pfn());
     NotePartiallyMapped(k, old.pfn());
   }
+  CountKsmZeroPage(k, f.mm, old);
   k.clock_ns += from_zero ? cost::kPageClear : cost::kPageCopy;
   AddNewAnonRmap(k, f.mm, f.vma, fresh, f.addr);
   k.tlb.FlushPage(f.mm.asid, f.addr.vpn());
   Pte pte = Pte::Make(fresh, VmPageProt(k, f.vma));
-  InstallPte(k, f, MkDirtyMaybeWrite(k, f.vma, pte));
+  if (f.unshare) {
+    pte = pte.With(old.value() & Pte::kSoftDirty);
+  } else {
+    pte = MkDirtyMaybeWrite(k, f.vma, pte);
+  }
+  InstallPte(k, f, pte);
   Resolve(f,
           from_zero ? FaultResolution::kCowZeroPage : FaultResolution::kCowCopy,
           fresh);
@@ -118,7 +126,9 @@ uint32_t DoWpPage(Kernel& k, VmFault& f, Pte old) {
     Page& page = k.page(old.pfn());
     // wp_can_reuse_anon_folio(): nobody else holds the page.
     const bool large = page.Is(page_flag::kLarge);
-    const bool mine = page.Is(page_flag::kAnon) &&
+    const bool ksm = page.Is(page_flag::kKsm);
+    if (ksm) k.vmstat.events[kCowKsm]++;
+    const bool mine = page.Is(page_flag::kAnon) && !ksm &&
                       (page.Is(page_flag::kAnonExclusive) ||
                        (large ? CanReuseLarge(std::as_const(k), old.pfn())
                               : page.refcount == 1));
@@ -274,7 +284,7 @@ uint32_t HandlePteFault(Kernel& k, VmFault& f) {
   }
   if (old.guard()) return vm_fault::kSigsegv;  // handle_pte_marker()
   VM_BUG_ON(!old.present());
-  if (f.write && !old.writable()) return DoWpPage(k, f, old);
+  if ((f.write || f.unshare) && !old.writable()) return DoWpPage(k, f, old);
   Pte young = old.With(Pte::kAccessed | (f.write ? DirtyBits(k) : 0));
   if (young != old) SetPte(k, f.pte, young);
   k.tlb.FlushPage(f.mm.asid, f.addr.vpn());
@@ -296,7 +306,7 @@ bool FaultTables(Kernel& k, VmFault& f) {
 // mm_account_fault()
 void AccountFault(Kernel& k, uint32_t status, Retry retry) {
   k.vmstat.events[kPgFault]++;
-  if (status & vm_fault::kError) return;
+  if ((status & vm_fault::kError) || !k.current) return;
   Task& task = k.Current();
   if ((status & vm_fault::kMajor) && retry == Retry::kTried) {
     task.maj_flt++;
@@ -336,6 +346,7 @@ uint32_t HandleMmFault(Kernel& k, Vma& vma, VirtAddr addr, FaultAccess access,
             .mm = k.mms[vma.mm],
             .addr = addr.Floor(),
             .write = access == FaultAccess::kWrite,
+            .unshare = access == FaultAccess::kUnshare,
             .pte = {},
             .pgoff = 0,
             .resolved = {}};
@@ -372,7 +383,7 @@ void ZapPageRange(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
     entry = 0;
     if (!pte.present()) return;
     flush = true;
-    if (pte.special()) return;
+    if (pte.special()) return CountKsmZeroPage(k, mm, pte);
     Page& page = k.page(pte.pfn());
     if (!page.Is(page_flag::kAnon)) {
       if (pte.dirty()) page.flags |= page_flag::kDirty;
@@ -419,7 +430,9 @@ bool CopyPageRange(Kernel& k, Vma& dst, Vma& src) {
       child_table[IndexAt(a, 1)] = entry;
       return;
     }
-    if (!pte.special()) {
+    if (pte.special()) {
+      CountKsmZeroPage(k, to, pte, 1);
+    } else {
       Page& page = k.page(pte.pfn());
       if (page.Is(page_flag::kLarge)) [[unlikely]] {
         DupLargeRmapPte(k, to, pte.pfn());

@@ -17,7 +17,9 @@ inline constexpr uint32_t kMajor = 8;
 inline constexpr uint32_t kError = kOom | kSigbus | kSigsegv;
 }  // namespace vm_fault
 
-enum class FaultAccess : uint8_t { kRead, kWrite };
+// kUnshare: a shared page is to be private, though nothing is written
+// (FAULT_FLAG_UNSHARE).
+enum class FaultAccess : uint8_t { kRead, kWrite, kUnshare };
 
 // A fault that reads a page in lets go of mmap_lock and is tried again. The
 // second try counts as major when it knows itself to be one

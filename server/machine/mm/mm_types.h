@@ -22,6 +22,7 @@ struct AnonVmaChain;
 struct File;
 struct Inode;
 struct Task;
+struct KsmMmSlot;
 struct MallocState;
 
 // VM_* of vm_flags, with Linux's values.
@@ -218,6 +219,11 @@ struct Mm {
   std::array<RssCounter, 4> rss{};
   uint64_t def_flags = 0;
   bool thp_disabled = false;  // PR_SET_THP_DISABLE
+  // KSM: the slot is MMF_VM_MERGEABLE; MMF_VM_MERGE_ANY; what ksm_stat shows.
+  Id<KsmMmSlot> ksm_slot;
+  bool ksm_merge_any = false;
+  uint64_t ksm_rmap_items = 0, ksm_merging_pages = 0;
+  int64_t ksm_zero_pages = 0;
   // Of mm->flags: MMF_DUMPABLE, and MMF_HAS_MDWE as prctl(2) has it.
   bool dumpable = true;
   uint8_t mdwe = 0;
@@ -250,7 +256,9 @@ struct Mm {
        s.end_code, s.start_data, s.end_data, s.start_brk, s.brk, s.start_stack,
        s.arg_start, s.arg_end, s.env_start, s.env_end, s.exe_file, s.heap,
        s.total_vm, s.data_vm, s.exec_vm, s.stack_vm, s.locked_vm, s.hiwater_rss,
-       s.hiwater_vm, s.rss, s.def_flags, s.dumpable, s.mdwe, s.thp_disabled);
+       s.hiwater_vm, s.rss, s.def_flags, s.dumpable, s.mdwe, s.thp_disabled,
+       s.ksm_slot, s.ksm_merge_any, s.ksm_rmap_items, s.ksm_merging_pages,
+       s.ksm_zero_pages);
   }
 };
 

@@ -9,6 +9,7 @@
 
 #include "server/machine/mm/filemap.h"
 #include "server/machine/mm/gup.h"
+#include "server/machine/mm/ksm.h"
 #include "server/machine/mm/memory.h"
 #include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/pgtable.h"
@@ -236,6 +237,7 @@ Errno MmapRegion(Kernel& k, Mm& mm, Id<File> file, VirtAddr addr,
     vm_flags |= vm::kAccount;
   }
   CompleteMunmap(k, mm, span, addr, end, uncharge);
+  vm_flags = KsmVmaFlags(mm, vm_flags);
   MergeRange r{.mm = mm,
                .prev = span.prev,
                .middle = {},
@@ -366,6 +368,7 @@ Errno DoBrkFlags(Kernel& k, Mm& mm, Id<Vma> below, VirtAddr addr,
                  uint64_t length) {
   uint64_t flags =
       vm::kRead | vm::kWrite | vm::kMayAll | vm::kAccount | mm.def_flags;
+  flags = KsmVmaFlags(mm, flags);
   uint64_t pages = length >> kPageShift;
   if (!MayExpandVm(k, mm, flags, pages)) return Errno::kENOMEM;
   if (mm.map_count > k.sysctl.max_map_count) return Errno::kENOMEM;

@@ -44,11 +44,13 @@ inline constexpr uint32_t kUnevictable = 1 << 13;
 inline constexpr uint32_t kKernel = 1 << 14;  // given out by alloc_pages
 inline constexpr uint32_t kLarge = 1 << 15;   // of a large anonymous folio
 inline constexpr uint32_t kTail = 1 << 16;    // … and not its first page
+inline constexpr uint32_t kKsm = 1 << 17;     // anonymous: mapping is a node
 }  // namespace page_flag
 
 // struct page. What the fields mean depends on the owner, as in Linux:
 //   free (kBuddy)  order, and next/prev in the zone's free list
 //   anonymous      mapping: anon_vma id; index: virtual page number at birth
+//   KSM page       the same, but mapping: KsmStableNode id
 //   page cache     mapping: inode id; index: page offset in the file
 //   page table     index: mm id; of a level-2 table, next: the tables that are
 //                  deposited for its huge pages, threaded through their next

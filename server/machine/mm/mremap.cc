@@ -11,6 +11,7 @@
 #include "server/machine/mm/gup.h"
 #include "server/machine/mm/huge_memory.h"
 #include "server/machine/mm/memory.h"
+#include "server/machine/mm/ksm.h"
 #include "server/machine/mm/mmap.h"
 #include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/pgtable.h"
@@ -317,6 +318,10 @@ void DontunmapComplete(Kernel& k, Remap& r, Id<Vma> fresh) {
 // move_vma()
 ErrnoOr<VirtAddr> MoveVma(Kernel& k, Remap& r) {
   if (r.mm.map_count >= k.sysctl.max_map_count - 3) return Errno::kENOMEM;
+  // At the new place its KSM pages would be found where they do not belong.
+  uint64_t unchanged = k.vmas[r.vma].flags;
+  FL_TRY(KsmMadviseUnmergeable(k, k.vmas[r.vma], r.addr, r.addr + r.old_len,
+                               &unchanged));
   FL_TRY(Charge(k, r));
   Id<Vma> fresh = CopyVma(k, r);
   bool ok =

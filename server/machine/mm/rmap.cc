@@ -29,15 +29,6 @@ void ChainLink(Kernel& k, Vma& vma, Id<AnonVma> anon_vma) {
   av.refcount++;
 }
 
-void PutAnonVma(Kernel& k, Id<AnonVma> id) {
-  AnonVma& av = k.anon_vmas[id];
-  VM_BUG_ON(av.refcount == 0);
-  if (--av.refcount > 0) return;
-  Id<AnonVma> root = av.root;
-  k.anon_vmas.Delete(id);
-  if (root != id) PutAnonVma(k, root);
-}
-
 // A fresh anon_vma, without references yet.
 Id<AnonVma> NewAnonVma(Kernel& k) {
   Id<AnonVma> id = k.anon_vmas.New();
@@ -74,6 +65,17 @@ Id<AnonVma> FindMergeableAnonVma(const Kernel& k, const Vma& vma) {
 }
 
 }  // namespace
+
+void GetAnonVma(Kernel& k, Id<AnonVma> id) { k.anon_vmas[id].refcount++; }
+
+void PutAnonVma(Kernel& k, Id<AnonVma> id) {
+  AnonVma& av = k.anon_vmas[id];
+  VM_BUG_ON(av.refcount == 0);
+  if (--av.refcount > 0) return;
+  Id<AnonVma> root = av.root;
+  k.anon_vmas.Delete(id);
+  if (root != id) PutAnonVma(k, root);
+}
 
 bool AnonChainSingular(const Kernel& k, const Vma& vma) {
   return vma.anon_chain && !k.anon_chains[vma.anon_chain].same_vma_next;

@@ -20,6 +20,9 @@ void AnonVmaClone(Kernel& k, Vma& dst, const Vma& src);
 // anon_vma_fork(): the child's VMA gets all of the parent's and one of its own.
 void AnonVmaFork(Kernel& k, Vma& child, const Vma& parent);
 void UnlinkAnonVmas(Kernel& k, Vma& vma);
+// get_anon_vma(), put_anon_vma(): one more, and one less, that needs it.
+void GetAnonVma(Kernel& k, Id<AnonVma> id);
+void PutAnonVma(Kernel& k, Id<AnonVma> id);
 // list_is_singular(&vma->anon_vma_chain)
 bool AnonChainSingular(const Kernel& k, const Vma& vma);
 
@@ -70,7 +73,8 @@ void ForEachFileMapping(Kernel& k, Inode& inode, uint64_t index, F f) {
     f(vma, vma.start + ((index - vma.pgoff) << kPageShift));
   }
 }
-// rmap_walk_anon(): the same through the page's anon_vma.
+// rmap_walk_anon(): the same through the page's anon_vma. REQUIRES: no KSM
+// page (mm/ksm.h has those).
 template <class F>
 void ForEachAnonMapping(const Kernel& k, const Page& page, F f) {
   Id<AnonVma> anon_vma(page.mapping);

@@ -2,6 +2,7 @@
 #include "server/machine/mm/swap.h"
 
 #include "server/machine/mm/folio.h"
+#include "server/machine/mm/ksm.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/rmap.h"
 
@@ -23,9 +24,11 @@ bool PageUnevictable(const Kernel& k, Pfn pfn) {
     return k.inodes[Id<Inode>(page.mapping)].fs == FsType::kRamfs;
   }
   bool locked = false;
-  ForEachAnonMapping(k, page, [&](const Vma& vma, VirtAddr addr) {
+  auto look = [&](const Vma& vma, VirtAddr addr) {
     locked = locked || (vma.Has(vm::kLocked) && Maps(k, vma, addr, pfn));
-  });
+  };
+  page.Is(page_flag::kKsm) ? ForEachKsmMapping(k, page, look)
+                           : ForEachAnonMapping(k, page, look);
   return locked;
 }
 

@@ -26,6 +26,7 @@ enum VmEvent : int {
   kThpSplitPmd,
   kThpZeroPageAlloc,
   kThpZeroPageAllocFailed,
+  kCowKsm,
   kVmEventCount,
 };
 

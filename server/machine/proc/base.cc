@@ -1,5 +1,6 @@
-// Models fs/proc/{root,base}.c (v6.18): which file a path names, and the
-// files of a process that are one number.
+// Models fs/proc/{root,base}.c (v6.18): which file a path names (one of
+// /sys/kernel/mm/ksm is as welcome), and the files of a process that are one
+// number.
 #include <algorithm>
 #include <charconv>
 #include <utility>
@@ -23,6 +24,8 @@ constexpr std::pair<std::string_view, PidText> kPidFiles[] = {
     {"statm", ProcPidStatm},
     {"oom_score", ProcPidOomScore},
     {"oom_score_adj", ProcPidOomScoreAdj},
+    {"ksm_stat", ProcPidKsmStat},
+    {"ksm_merging_pages", ProcPidKsmMergingPages},
 };
 constexpr std::pair<std::string_view, Text> kFiles[] = {
     {"meminfo", ProcMeminfo},
@@ -35,12 +38,13 @@ constexpr std::pair<std::string_view, Words> kWordFiles[] = {
     {"kpageflags", ProcKpageflags},
 };
 
-// A path, taken apart. Exactly one of the four is set.
+// A path, taken apart. Exactly one of the five is set.
 struct Node {
   PidText pid_text = nullptr;
   Text text = nullptr;
   Words words = nullptr;
   bool pagemap = false;
+  std::string_view ksm;        // a file of /sys/kernel/mm/ksm
   const Task* task = nullptr;  // with pid_text and pagemap
 
   bool binary() const { return pagemap || words != nullptr; }
@@ -58,7 +62,12 @@ const Task* FindTask(const Kernel& k, std::string_view name) {
 }
 
 ErrnoOr<Node> Lookup(const Kernel& k, std::string_view path) {
-  constexpr std::string_view kRoot = "/proc/";
+  constexpr std::string_view kRoot = "/proc/", kKsm = "/sys/kernel/mm/ksm/";
+  if (path.starts_with(kKsm)) {
+    Node node;
+    node.ksm = path.substr(kKsm.size());
+    return node;
+  }
   if (!path.starts_with(kRoot)) return Errno::kENOENT;
   path.remove_prefix(kRoot.size());
   Node node;
@@ -86,6 +95,7 @@ ErrnoOr<Node> Lookup(const Kernel& k, std::string_view path) {
 
 ErrnoOr<std::string> ShowText(const Kernel& k, const Node& node) {
   if (node.text != nullptr) return node.text(k);
+  if (node.pid_text == nullptr) return SysKsm(k, node.ksm);
   return node.pid_text(k, *node.task);
 }
 

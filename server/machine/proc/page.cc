@@ -25,6 +25,7 @@ enum Kpf : int {
   kKpfCompoundTail = 16,
   kKpfUnevictable = 18,
   kKpfNoPage = 20,
+  kKpfKsm = 21,
   kKpfThp = 22,
   kKpfZeroPage = 24,
   kKpfPgtable = 26,
@@ -63,6 +64,7 @@ uint64_t LruPageFlags(const Kernel& k, Pfn pfn, bool mlocked) {
   copy(page_flag::kActive, kKpfActive);
   copy(page_flag::kSwapBacked, kKpfSwapBacked);
   copy(page_flag::kAnon, kKpfAnon);
+  copy(page_flag::kKsm, kKpfKsm);
   // stable_page_flags() looks at the flags of the folio, even here.
   copy(page_flag::kAnonExclusive, kKpfMappedToDisk);
   if (page.Is(page_flag::kLarge)) {

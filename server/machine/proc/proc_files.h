@@ -19,6 +19,10 @@ ErrnoOr<std::string> ProcPidStat(const Kernel& k, const Task& task);
 ErrnoOr<std::string> ProcPidStatm(const Kernel& k, const Task& task);
 ErrnoOr<std::string> ProcPidOomScore(const Kernel& k, const Task& task);
 ErrnoOr<std::string> ProcPidOomScoreAdj(const Kernel& k, const Task& task);
+ErrnoOr<std::string> ProcPidKsmStat(const Kernel& k, const Task& task);
+ErrnoOr<std::string> ProcPidKsmMergingPages(const Kernel& k, const Task& task);
+// /sys/kernel/mm/ksm/NAME
+ErrnoOr<std::string> SysKsm(const Kernel& k, std::string_view name);
 
 // /proc/…
 std::string ProcMeminfo(const Kernel& k);

@@ -16,6 +16,7 @@ struct MemSizeStats {
   uint64_t shared_clean = 0, shared_dirty = 0;
   uint64_t private_clean = 0, private_dirty = 0;
   uint64_t referenced = 0, anonymous = 0, lazyfree = 0, anonymous_thp = 0;
+  uint64_t ksm = 0;
   uint64_t pss = 0, pss_anon = 0, pss_file = 0, pss_shmem = 0;
   uint64_t pss_locked = 0, pss_dirty = 0;
 };
@@ -31,6 +32,7 @@ void SmapsAccount(const Kernel& k, Pte pte, bool locked, MemSizeStats& s) {
   if (shared) pss /= static_cast<uint64_t>(mapcount);
   s.resident += kPageSize;
   if (anon) s.anonymous += kPageSize;
+  if (page.Is(page_flag::kKsm)) s.ksm += kPageSize;
   if (anon && !swap_backed && !dirty) s.lazyfree += kPageSize;
   if (pte.young() || page.Is(page_flag::kReferenced)) {
     s.referenced += kPageSize;
@@ -93,7 +95,7 @@ void ShowSizes(const Kernel& k, SeqFile& m, const MemSizeStats& s,
   bytes("Private_Dirty:  ", s.private_dirty);
   bytes("Referenced:     ", s.referenced);
   bytes("Anonymous:      ", s.anonymous);
-  if (Is618(k)) bytes("KSM:            ", 0);
+  if (Is618(k)) bytes("KSM:            ", s.ksm);
   bytes("LazyFree:       ", s.lazyfree);
   bytes("AnonHugePages:  ", s.anonymous_thp);
   bytes("ShmemPmdMapped: ", 0);

@@ -139,12 +139,14 @@ void AddHugeEvents(const Kernel& k, Items& items) {
       .Zeros({"thp_swpout", "thp_swpout_fallback"});
 }
 
-void AddSwapAndOtherEvents(Items& items) {
+void AddSwapAndOtherEvents(const Kernel& k, Items& items) {
   items
       .Zeros({"balloon_inflate", "balloon_deflate", "balloon_migrate",
               "swap_ra", "swap_ra_hit"})
       .Zeros({"swpin_zero", "swpout_zero"}, In::k618)
-      .Zeros({"ksm_swpin_copy", "cow_ksm", "zswpin", "zswpout"})
+      .Add("ksm_swpin_copy", 0)
+      .Add("cow_ksm", k.vmstat.events[kCowKsm])
+      .Zeros({"zswpin", "zswpout"})
       .Add("zswpwb", 0, In::k618)
       .Zeros({"direct_map_level2_splits", "direct_map_level3_splits"})
       .Zeros({"direct_map_level2_collapses", "direct_map_level3_collapses"},
@@ -269,7 +271,7 @@ std::vector<VmstatItem> VmEventItems(const Kernel& k) {
   items.Add("oom_kill", events[kOomKill]);
   AddMigrationEvents(items);
   AddHugeEvents(k, items);
-  AddSwapAndOtherEvents(items);
+  AddSwapAndOtherEvents(k, items);
   return items.Take();
 }
 

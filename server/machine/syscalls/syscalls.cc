@@ -1,5 +1,6 @@
 #include "server/machine/syscalls/syscalls.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "server/machine/fs/fallocate.h"
@@ -9,6 +10,7 @@
 #include "server/machine/mm/clear_refs.h"
 #include "server/machine/mm/filemap.h"
 #include "server/machine/mm/fremap.h"
+#include "server/machine/mm/ksm.h"
 #include "server/machine/mm/madvise.h"
 #include "server/machine/mm/mlock.h"
 #include "server/machine/mm/mmap.h"
@@ -225,7 +227,14 @@ class Dispatch {
         value == &k_.sysctl.mem_soft_dirty) {
       return Errno::kENOENT;
     }
+    if (value == &k_.sysctl.ksm_smart_scan && !k_.quirks.ksm_smart_scan) {
+      return Errno::kENOENT;
+    }
     if (!SysctlAccepts(k_.sysctl, value, c.value)) return Errno::kEINVAL;
+    if (value == &k_.sysctl.ksm_run) return KsmStoreRun(k_, c.value);
+    if (value == &k_.sysctl.ksm_max_page_sharing) {
+      return KsmStoreMaxPageSharing(k_, c.value);
+    }
     *value = c.value;
     if (value == &k_.sysctl.min_free_kbytes) {
       k_.sysctl.user_min_free_kbytes = c.value;
@@ -239,7 +248,9 @@ class Dispatch {
     return DoClearRefs(k_, mm(), c.type);
   }
   Result operator()(const Tick& c) {
-    k_.clock_ns += c.nanoseconds;
+    const uint64_t until = k_.clock_ns + c.nanoseconds;
+    RunKsmd(k_, until);
+    k_.clock_ns = std::max(k_.clock_ns, until);
     return Errno::kOk;
   }
 

@@ -3,11 +3,15 @@
 // mm_access().
 #include "server/machine/task/cred.h"
 
+#include "server/machine/mm/ksm.h"
+#include "server/machine/mm/mmap_lock.h"
+
 namespace faultline {
 namespace {
 
 constexpr int32_t kGetDumpable = 3, kSetDumpable = 4;
 constexpr int32_t kSetMdwe = 65, kGetMdwe = 66;
+constexpr int32_t kSetMemoryMerge = 67, kGetMemoryMerge = 68;
 
 ErrnoOr<uint64_t> SetMdwe(Mm& mm, uint64_t bits) {
   if (bits & ~(mdwe::kRefuseExecGain | mdwe::kNoInherit)) return Errno::kEINVAL;
@@ -56,6 +60,14 @@ ErrnoOr<uint64_t> DoPrctl(Kernel& k, int32_t option, uint64_t arg) {
     case kGetMdwe:
       if (!k.quirks.mdwe || arg != 0) return Errno::kEINVAL;
       return uint64_t{mm.mdwe};
+    case kSetMemoryMerge:
+      if (!k.quirks.ksm_merge_any) return Errno::kEINVAL;
+      MmapWriteLock(mm);
+      FL_TRY(arg != 0 ? KsmEnableMergeAny(k, mm) : KsmDisableMergeAny(k, mm));
+      return uint64_t{0};
+    case kGetMemoryMerge:
+      if (!k.quirks.ksm_merge_any || arg != 0) return Errno::kEINVAL;
+      return uint64_t{mm.ksm_merge_any};
     default:
       return Errno::kEINVAL;
   }

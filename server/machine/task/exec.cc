@@ -9,6 +9,7 @@
 
 #include "server/machine/mm/fault.h"
 #include "server/machine/mm/filemap.h"
+#include "server/machine/mm/ksm.h"
 #include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/util.h"
 #include "server/machine/mm/vma.h"
@@ -154,6 +155,7 @@ Errno DoExecve(Kernel& k, const Execve& asked) {
   Task& task = k.tasks[self];
   const uint8_t denied = k.mms[task.mm].mdwe;  // mmf_init_flags()
   if (!(denied & mdwe::kNoInherit)) k.mms[mm_id].mdwe = denied;
+  KsmExecve(k, k.mms[mm_id], std::as_const(k.mms)[task.mm]);
   ExitMm(k, task);
   task.mm = mm_id;
   Mm& mm = k.mms[mm_id];

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "server/machine/mm/filemap.h"
+#include "server/machine/mm/ksm.h"
 #include "server/machine/mm/mmap.h"
 #include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/oom_kill.h"
@@ -107,6 +108,7 @@ void MmPut(Kernel& k, Id<Mm> id) {
   Mm& mm = k.mms[id];
   VM_BUG_ON(mm.mm_users == 0);
   if (--mm.mm_users > 0) return;
+  KsmExit(k, mm);
   ExitMmap(k, mm);
   if (mm.exe_file) PutFile(k, mm.exe_file);
   if (mm.heap) k.heaps.Delete(mm.heap);

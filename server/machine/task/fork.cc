@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "server/machine/mm/filemap.h"
+#include "server/machine/mm/ksm.h"
 #include "server/machine/mm/memory.h"
 #include "server/machine/mm/mmap.h"
 #include "server/machine/mm/mmap_lock.h"
@@ -100,6 +101,7 @@ ErrnoOr<Id<Mm>> DupMm(Kernel& k, Id<Mm> parent_id) {
       return e;
     }
   }
+  KsmFork(k, mm, old);
   mm.hiwater_rss = mm.ShownRssPages();
   mm.hiwater_vm = mm.total_vm;
   return id;

@@ -86,7 +86,8 @@ void Verifier::CheckPage(Pfn pfn, const Page& page, bool cached, bool table) {
     Fail("frame %u is PG_anon_exclusive, but mapped %d times", pfn.value(),
          page.mapcount);
   }
-  if (anon && !k_.anon_vmas.Has(Id<AnonVma>(page.mapping))) {
+  if (anon && !page.Is(page_flag::kKsm) &&
+      !k_.anon_vmas.Has(Id<AnonVma>(page.mapping))) {
     Fail("frame %u has anon_vma %u, which does not exist", pfn.value(),
          page.mapping);
   }

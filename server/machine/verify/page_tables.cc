@@ -3,6 +3,7 @@
 #include <map>
 
 #include "server/machine/mm/folio.h"
+#include "server/machine/mm/ksm.h"
 #include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/rmap.h"
@@ -88,6 +89,7 @@ void Verifier::CheckPte(const Mm& mm, VirtAddr addr, Pte pte) {
   const Page& page = k_.page(pte.pfn());
   if (pte.special()) {
     if (pte.writable()) return fail("a special page is writable");
+    ksm_zero_pages_[mm.id.value()] += IsKsmZeroPte(k_, pte);
     if (!page.Is(page_flag::kReserved)) {
       return fail("a special page is not reserved");
     }
@@ -112,6 +114,7 @@ void Verifier::CheckAnonPte(const Vma& vma, VirtAddr addr, Pfn pfn, Pte pte,
   if (pte.writable() && !page.Is(page_flag::kAnonExclusive)) {
     return fail("it is writable, but the page is not exclusive");
   }
+  if (page.Is(page_flag::kKsm)) return;  // any page of these contents
   if (PageIndexOf(k_, pfn) != vma.PageIndex(addr)) {
     return fail("the page has another index");
   }

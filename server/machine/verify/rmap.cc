@@ -28,6 +28,9 @@ void Verifier::CheckAnonVmas() {
     if (av.root != id) references[av.root.value()]++;
     if (av.chains) children[av.parent.value()]++;
   });
+  k_.ksm.rmap_items.ForEach([&](Id<KsmRmapItem>, const KsmRmapItem& item) {
+    if (item.anon_vma) references[item.anon_vma.value()]++;
+  });
   if (!ok()) return;
   k_.anon_vmas.ForEach([&](Id<AnonVma> id, const AnonVma& av) {
     const uint32_t n = id.value();

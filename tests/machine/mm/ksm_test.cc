@@ -1,0 +1,290 @@
+// KSM: when equal pages merge, what a write, munmap, fork and exit then do, and
+// what is counted. The numbers are those that Linux 6.18 gave for the same
+// steps (tests/native/ksm_test.cc asks it again).
+#include "server/machine/mm/ksm.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "server/machine/proc/proc.h"
+#include "tests/machine/sim.h"
+
+namespace faultline {
+namespace {
+
+constexpr int32_t kMergeable = 12, kUnmergeable = 13;
+
+class KsmTest : public ::testing::Test {
+ protected:
+  explicit KsmTest(Personality personality = Personality::kLinux618)
+      : s_({.personality = personality}) {
+    s_.SetSysctl("ksm.pages_to_scan", 1000);
+  }
+
+  // Lets ksmd complete n scans.
+  void Scan(int n) {
+    s_.SetSysctl("ksm.run", kKsmMerge);
+    constexpr uint64_t kSleepNs = 20'000'000;
+    for (const uint64_t until = Full() + static_cast<uint64_t>(n);
+         Full() < until;) {
+      ASSERT_EQ(s_.Do(Tick{kSleepNs}).error, Errno::kOk);
+    }
+    s_.SetSysctl("ksm.run", kKsmStop);
+  }
+  uint64_t Full() const { return s_.kernel().ksm.seqnr; }
+  // "shared/sharing/unshared/volatile"
+  std::string Pages() const {
+    return Sys("pages_shared") + "/" + Sys("pages_sharing") + "/" +
+           Sys("pages_unshared") + "/" + Sys("pages_volatile");
+  }
+  std::string Sys(const std::string& name) const {
+    auto text = ReadProc(s_.kernel(), "/sys/kernel/mm/ksm/" + name);
+    return text.ok() ? text.value().substr(0, text.value().size() - 1)
+                     : "none";
+  }
+  std::string Stat(Pid pid = 1) const {
+    return ReadProc(s_.kernel(), "/proc/" + std::to_string(pid) + "/ksm_stat")
+        .value();
+  }
+  std::string Smaps(const std::string& field, Pid pid = 1) const {
+    auto text =
+        ReadProc(s_.kernel(), "/proc/" + std::to_string(pid) + "/smaps");
+    const size_t at = text.value().find(
+        field + ":", text.value().find("10000000-"));
+    const size_t from =
+        text.value().find_first_not_of(' ', at + field.size() + 1);
+    return text.value().substr(from, text.value().find('\n', at) - from);
+  }
+  bool SamePage(uint64_t a, uint64_t b, Pid pa = 1, Pid pb = 1) const {
+    return s_.PteOf(At(a), pa).pfn() == s_.PteOf(At(b), pb).pfn();
+  }
+  bool IsKsm(uint64_t page, Pid pid = 1) const {
+    return s_.PageOf(At(page), pid).Is(page_flag::kKsm);
+  }
+  Sim s_;
+};
+
+class Ksm61 : public KsmTest {
+ protected:
+  Ksm61() : KsmTest(Personality::kLinux61) {}
+};
+
+TEST_F(KsmTest, ThreeEqualPagesBecomeOneAtTheSecondScan) {
+  s_.Run("map 0-8 rw; write 0-3 v7; write 3 v8; advise 0-8 12");
+  Scan(1);
+  EXPECT_EQ(Pages(), "0/0/0/4");
+  Scan(1);
+  EXPECT_EQ(Pages(), "1/2/1/0");
+  EXPECT_TRUE(SamePage(0, 1));
+  EXPECT_TRUE(SamePage(0, 2));
+  EXPECT_FALSE(SamePage(0, 3));
+  EXPECT_EQ(s_.PageOf(At(0)).mapcount, 3);
+  EXPECT_EQ(Smaps("KSM"), "12 kB");
+  EXPECT_EQ(Smaps("Shared_Dirty"), "12 kB");
+  EXPECT_EQ(Smaps("Rss"), "16 kB");
+  EXPECT_EQ(Sys("pages_scanned"), "8");
+  EXPECT_EQ(Sys("general_profit"), std::to_string(2 * 4096 - 4 * 64));
+  EXPECT_EQ(Stat(),
+            "ksm_rmap_items 4\nksm_zero_pages 0\nksm_merging_pages 3\n"
+            "ksm_process_profit 12032\nksm_merge_any: no\n"
+            "ksm_mergeable: yes\n");
+}
+
+TEST_F(KsmTest, AWriteTakesACopyAndReadsDoNot) {
+  s_.Run("map 0-2 rw; write 0-2 v7; advise 0-2 12");
+  Scan(2);
+  s_.Run("read 0 =7 +0; write 0 v9 +1; read 1 =7; read 0 =9");
+  EXPECT_FALSE(IsKsm(0));
+  EXPECT_TRUE(IsKsm(1));
+  EXPECT_EQ(s_.kernel().vmstat.events[kCowKsm], 1u);
+  // The last page that is left is copied as well.
+  s_.Run("write 1 v9 +1; read 1 =9");
+  EXPECT_EQ(s_.kernel().vmstat.events[kCowKsm], 2u);
+  EXPECT_EQ(Pages(), "1/1/0/0");  // until ksmd comes by
+  Scan(1);
+  EXPECT_EQ(Pages(), "0/0/0/2");
+  Scan(1);
+  EXPECT_EQ(Pages(), "1/1/0/0");
+}
+
+TEST_F(KsmTest, APageThatChangesBetweenScansIsLeftAlone) {
+  s_.Run("map 0-2 rw; write 0-2 v7; advise 0-2 12");
+  for (int v = 1; v < 4; v++) {
+    Scan(1);
+    s_.Run("write 0-2 v" + std::to_string(v));
+  }
+  EXPECT_EQ(Pages(), "0/0/0/2");
+  EXPECT_FALSE(IsKsm(0));
+}
+
+TEST_F(KsmTest, TwoProcessesShareAndForkSharesWithoutItem) {
+  s_.Run("map 0-1 rw; write 0 v7; advise 0-1 12; fork =2; 2: write 0 v7 +1");
+  Scan(2);
+  EXPECT_TRUE(SamePage(0, 0, 1, 2));
+  EXPECT_EQ(Pages(), "1/1/0/0");
+  s_.Run("1: fork =3");
+  EXPECT_EQ(s_.PageOf(At(0)).mapcount, 3);
+  EXPECT_EQ(Pages(), "1/1/0/0");
+  Scan(1);
+  EXPECT_EQ(Pages(), "1/2/0/0");
+  s_.Run("3: write 0 v1 +1; 2: read 0 =7; 3: read 0 =1");
+}
+
+TEST_F(KsmTest, WhatAnExitLeavesKsmdClearsAway) {
+  s_.Run("map 0-1 rw; write 0 v7; advise 0-1 12; fork =2; 2: write 0 v7 +1");
+  Scan(2);
+  s_.Run("2: exit");
+  EXPECT_EQ(Pages(), "1/1/0/0");
+  Scan(1);
+  EXPECT_EQ(Pages(), "1/0/0/0");
+  s_.Run("1: unmap 0-1");
+  Scan(1);
+  EXPECT_EQ(Pages(), "0/0/0/0");
+  EXPECT_EQ(s_.kernel().ksm.slots.count(), 0u);  // nothing to merge any more
+}
+
+TEST_F(KsmTest, UnmergeableMakesPrivatePagesThatAreClean) {
+  s_.Run("map 0-4 rw; write 0-4 v7; advise 0-4 12");
+  Scan(2);
+  s_.Run("advise 0-2 13 +2; read 0 =7");
+  EXPECT_FALSE(IsKsm(0));
+  EXPECT_TRUE(IsKsm(2));
+  EXPECT_FALSE(s_.PteOf(At(0)).writable());
+  EXPECT_EQ(Smaps("Private_Clean"), "8 kB");
+  s_.Run("write 0 v1 +1; write 0 v2 +0");
+  EXPECT_EQ(s_.Vmas(), "0-2:rw 2-4:rw");
+}
+
+TEST_F(Ksm61, UnmergesByWriting) {
+  s_.Run("map 0-2 rw; write 0-2 v7; advise 0-2 12");
+  Scan(2);
+  s_.Run("advise 0-2 13 +2; write 0 v1 +0");
+  EXPECT_EQ(Smaps("Private_Dirty"), "8 kB");
+}
+
+TEST_F(KsmTest, RunTwoUnmergesAllAndForgetsTheScans) {
+  s_.Run("map 0-4 rw; write 0-4 v7; advise 0-4 12");
+  Scan(3);
+  s_.SetSysctl("ksm.run", kKsmUnmerge);
+  EXPECT_EQ(Pages(), "0/0/0/0");
+  EXPECT_EQ(Full(), 0u);
+  for (uint64_t page = 0; page < 4; page++) EXPECT_FALSE(IsKsm(page));
+  EXPECT_EQ(Smaps("KSM"), "0 kB");
+  s_.Run("read 0-4 =7");
+  EXPECT_EQ(s_.Do(Sysctl{"ksm.run", 3}).error, Errno::kEINVAL);
+}
+
+TEST_F(KsmTest, AMoveBreaksFirst) {
+  s_.Run("map 0-2 rw; write 0-2 v7; advise 0-2 12");
+  Scan(2);
+  s_.Run("move 0-2 8 +2; read 8-10 =7");
+  EXPECT_FALSE(IsKsm(8));
+  EXPECT_TRUE(s_.VmaOf(At(8)).Has(vm::kMergeable));
+}
+
+TEST_F(KsmTest, AFullPageBeginsAChain) {
+  s_.SetSysctl("ksm.max_page_sharing", 3);
+  s_.Run("map 0-8 rw; write 0-8 v7; advise 0-8 12");
+  Scan(2);
+  // Pages 0 and 1, and 2; 3 waits for 4, and so on.
+  EXPECT_EQ(Sys("stable_node_chains"), "1");
+  EXPECT_EQ(Sys("stable_node_dups"), "3");
+  EXPECT_EQ(Pages(), "3/5/0/0");
+  EXPECT_EQ(s_.PageOf(At(0)).mapcount, 3);
+  EXPECT_EQ(s_.Do(Sysctl{"ksm.max_page_sharing", 4}).error, Errno::kEBUSY);
+  EXPECT_EQ(s_.Do(Sysctl{"ksm.max_page_sharing", 1}).error, Errno::kEINVAL);
+  s_.Run("unmap 0-8");
+  Scan(1);
+  EXPECT_EQ(Pages(), "0/0/0/0");
+  s_.SetSysctl("ksm.max_page_sharing", 4);
+}
+
+TEST_F(KsmTest, ZeroPagesWhenAsked) {
+  s_.SetSysctl("ksm.use_zero_pages", 1);
+  s_.Run("map 0-4 rw; write 0-4 v0; advise 0-4 12");
+  const uint64_t anon = s_.mm().Rss(kRssAnon);
+  Scan(2);
+  EXPECT_EQ(s_.mm().Rss(kRssAnon), anon - 4);
+  EXPECT_EQ(Sys("ksm_zero_pages"), "4");
+  s_.Run("fork =2; 2: write 0 v1 +1");
+  EXPECT_EQ(Sys("ksm_zero_pages"), "7");
+  s_.Run("2: exit; 1: advise 0-4 13 +4");
+  EXPECT_EQ(Sys("ksm_zero_pages"), "0");
+}
+
+TEST_F(KsmTest, SmartScanSkipsWhatDoesNotMerge) {
+  s_.Run("map 0-1 rw; write 0 v7; advise 0-1 12");
+  Scan(4);
+  EXPECT_EQ(Pages(), "0/0/1/0");
+  Scan(1);
+  EXPECT_EQ(Sys("pages_skipped"), "1");
+  EXPECT_EQ(Pages(), "0/0/0/1");
+  s_.SetSysctl("ksm.smart_scan", 0);
+  Scan(1);
+  EXPECT_EQ(Pages(), "0/0/1/0");
+}
+
+TEST_F(Ksm61, HasNoSmartScanAndSearchesTheStableTreeAtOnce) {
+  EXPECT_EQ(s_.Do(Sysctl{"ksm.smart_scan", 0}).error, Errno::kENOENT);
+  EXPECT_EQ(Sys("pages_scanned"), "none");
+  EXPECT_EQ(s_.Do(Prctl{67, 1}).error, Errno::kEINVAL);
+  s_.Run("map 0-4 rw; write 0-2 v7; advise 0-4 12");
+  Scan(2);
+  s_.Run("write 2 v7");
+  Scan(1);
+  EXPECT_EQ(Pages(), "1/2/0/0");
+}
+
+TEST_F(KsmTest, AllOfAProcess) {
+  s_.Run("map 0-1 rw; write 0 v7; map 2-4 rw shared");
+  EXPECT_EQ(s_.Do(Prctl{68, 0}).value, 0);
+  EXPECT_EQ(s_.Do(Prctl{67, 1}).error, Errno::kOk);
+  EXPECT_EQ(s_.Do(Prctl{68, 0}).value, 1);
+  s_.Run("map 1-2 rw; write 1 v7");
+  EXPECT_EQ(s_.Vmas(), "0-2:rw 2-4:rwS");  // the flag does not part them
+  EXPECT_TRUE(s_.VmaOf(At(1)).Has(vm::kMergeable));
+  EXPECT_FALSE(s_.VmaOf(At(2)).Has(vm::kMergeable));
+  Scan(2);
+  EXPECT_TRUE(SamePage(0, 1));
+  s_.Run("fork =2");
+  EXPECT_EQ(s_.Do(Prctl{68, 0}, 2).value, 1);
+  EXPECT_EQ(s_.Do(Prctl{67, 0}).min_flt, 2u);
+  EXPECT_FALSE(s_.VmaOf(At(0)).Has(vm::kMergeable));
+  EXPECT_TRUE(IsKsm(0, 2));
+}
+
+TEST_F(KsmTest, AHugePageIsSplitWhenAPartMerges) {
+  MachineConfig config;
+  config.thp = ThpMode::kAlways;
+  s_ = Sim(config);
+  s_.SetSysctl("ksm.pages_to_scan", 10000);
+  s_.Run("map 0-512 rw; write 0-512 v1; map 600-601 rw; write 600 v1");
+  s_.Run("advise 0-512 12; advise 600-601 12");
+  ASSERT_TRUE(s_.PageOf(At(0)).Is(page_flag::kLarge));
+  Scan(3);
+  EXPECT_FALSE(s_.PageOf(At(0)).Is(page_flag::kLarge));
+  EXPECT_GT(s_.kernel().ksm.pages_sharing, 500u);
+  s_.Run("read 0-512 =1; unmap 0-512");
+}
+
+TEST_F(KsmTest, KsmdWorksOnlyInPassingTimeAndSleeps) {
+  s_.SetSysctl("ksm.pages_to_scan", 2);
+  s_.Run("map 0-8 rw; write 0-8 v7; advise 0-8 12");
+  s_.SetSysctl("ksm.run", kKsmMerge);
+  EXPECT_EQ(Sys("pages_scanned"), "0");
+  EXPECT_EQ(s_.Do(Tick{0}).error, Errno::kOk);
+  EXPECT_EQ(Sys("pages_scanned"), "2");
+  s_.Do(Tick{10'000'000});
+  EXPECT_EQ(Sys("pages_scanned"), "2");
+  s_.Do(Tick{50'000'000});
+  EXPECT_EQ(Sys("pages_scanned"), "6");
+  // A copy of the machine goes on by itself.
+  Machine copy = Machine::Load(s_.machine().Save());
+  copy.Apply({1, Tick{100'000'000}});
+  s_.Do(Tick{100'000'000});
+  EXPECT_EQ(copy.Fingerprint(), s_.machine().Fingerprint());
+}
+
+}  // namespace
+}  // namespace faultline
