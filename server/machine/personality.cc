@@ -55,14 +55,13 @@ uint64_t* FindSysctl(SysctlTable& t, std::string_view name) {
       {"thp.enabled", &t.thp_enabled},
       {"thp.use_zero_page", &t.thp_use_zero_page},
       {"config.mem_soft_dirty", &t.mem_soft_dirty},
-      {"ksm.run", &t.ksm_run},
-      {"ksm.pages_to_scan", &t.ksm_pages_to_scan},
-      {"ksm.sleep_millisecs", &t.ksm_sleep_millisecs},
-      {"ksm.max_page_sharing", &t.ksm_max_page_sharing},
-      {"ksm.use_zero_pages", &t.ksm_use_zero_pages},
-      {"ksm.smart_scan", &t.ksm_smart_scan},
-      {"ksm.stable_node_chains_prune_millisecs",
-       &t.ksm_chains_prune_millisecs},
+      {"ksm.run", &t.ksm.run},
+      {"ksm.pages_to_scan", &t.ksm.pages_to_scan},
+      {"ksm.sleep_millisecs", &t.ksm.sleep_millisecs},
+      {"ksm.max_page_sharing", &t.ksm.max_page_sharing},
+      {"ksm.use_zero_pages", &t.ksm.use_zero_pages},
+      {"ksm.smart_scan", &t.ksm.smart_scan},
+      {"ksm.stable_node_chains_prune_millisecs", &t.ksm.chains_prune_millisecs},
   };
   for (const Row& row : rows) {
     if (row.name == name) return row.value;
@@ -76,17 +75,17 @@ bool SysctlAccepts(const SysctlTable& table, const uint64_t* sysctl,
     return value == 0 || value == kVersion2632;
   }
   constexpr uint64_t kKsmUnmerge = 2, kSharingMin = 2;
-  if (sysctl == &table.ksm_run) return value <= kKsmUnmerge;
-  if (sysctl == &table.ksm_use_zero_pages || sysctl == &table.ksm_smart_scan) {
+  if (sysctl == &table.ksm.run) return value <= kKsmUnmerge;
+  if (sysctl == &table.ksm.use_zero_pages || sysctl == &table.ksm.smart_scan) {
     return value <= 1;
   }
-  if (sysctl == &table.ksm_max_page_sharing && value < kSharingMin) {
+  if (sysctl == &table.ksm.max_page_sharing && value < kSharingMin) {
     return false;
   }
-  const bool ksm_uint = sysctl == &table.ksm_pages_to_scan ||
-                        sysctl == &table.ksm_sleep_millisecs ||
-                        sysctl == &table.ksm_max_page_sharing ||
-                        sysctl == &table.ksm_chains_prune_millisecs;
+  const bool ksm_uint = sysctl == &table.ksm.pages_to_scan ||
+                        sysctl == &table.ksm.sleep_millisecs ||
+                        sysctl == &table.ksm.max_page_sharing ||
+                        sysctl == &table.ksm.chains_prune_millisecs;
   return !ksm_uint || value <= UINT32_MAX;
 }
 

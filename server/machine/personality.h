@@ -44,13 +44,23 @@ struct Quirks {
        s.merge_prefers_prev, s.heap_needs_overlap, s.stack_flag_is_nohuge,
        s.thp_aligned_mmap, s.pageout_clears_young, s.last_page_makes_no_table,
        s.map_droppable, s.mseal, s.mdwe, s.memfd_exec_flags,
-       s.madvise_own_process, s.guard_regions,
-       s.dontneed_frees_tables, s.ksm_checksum_first, s.ksm_smart_scan,
-       s.ksm_zero_pages_counted, s.ksm_merge_any, s.ksm_break_unshares,
-       s.vvar_vclock_pages);
+       s.madvise_own_process, s.guard_regions, s.dontneed_frees_tables,
+       s.ksm_checksum_first, s.ksm_smart_scan, s.ksm_zero_pages_counted,
+       s.ksm_merge_any, s.ksm_break_unshares, s.vvar_vclock_pages);
   }
 };
 Quirks QuirksOf(Personality personality);
+
+// /sys/kernel/mm/ksm: mm/ksm.h
+struct KsmKnobs {
+  uint64_t run = 0;
+  uint64_t pages_to_scan = 100;
+  uint64_t sleep_millisecs = 20;
+  uint64_t max_page_sharing = 256;
+  uint64_t use_zero_pages = 0;
+  uint64_t smart_scan = 1;
+  uint64_t chains_prune_millisecs = 2000;
+};
 
 struct SysctlTable {
   uint64_t overcommit_memory = 0;
@@ -71,14 +81,7 @@ struct SysctlTable {
   uint64_t thp_use_zero_page = 1;   // transparent_hugepage/use_zero_page
   uint64_t randomize_va_space = 0;  // kernel.randomize_va_space
   uint64_t mem_soft_dirty = 0;      // CONFIG_MEM_SOFT_DIRTY: how it was built
-  // /sys/kernel/mm/ksm: mm/ksm.h
-  uint64_t ksm_run = 0;
-  uint64_t ksm_pages_to_scan = 100;
-  uint64_t ksm_sleep_millisecs = 20;
-  uint64_t ksm_max_page_sharing = 256;
-  uint64_t ksm_use_zero_pages = 0;
-  uint64_t ksm_smart_scan = 1;
-  uint64_t ksm_chains_prune_millisecs = 2000;
+  KsmKnobs ksm;
 };
 
 // A name the machine knows ("vm.overcommit_memory"), or nullptr.

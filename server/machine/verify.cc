@@ -13,8 +13,8 @@ std::string Verifier::Run() {
        {&Verifier::CheckTasks, &Verifier::CheckOwners, &Verifier::CheckFiles,
         &Verifier::CheckVmas, &Verifier::CheckAnonVmas, &Verifier::CheckInodes,
         &Verifier::CheckPageTables, &Verifier::CheckFrames,
-        &Verifier::CheckZones, &Verifier::CheckStatistics,
-        &Verifier::CheckTlb, &Verifier::CheckKsm}) {
+        &Verifier::CheckZones, &Verifier::CheckStatistics, &Verifier::CheckTlb,
+        &Verifier::CheckKsm}) {
     (this->*check)();
     if (!problem_.empty()) return problem_;
   }

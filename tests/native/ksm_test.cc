@@ -1,6 +1,6 @@
 // KSM against the ksmd of this system: after the same steps the same pages must
-// be merged, and the same numbers stand in /sys/kernel/mm/ksm. Only where nobody
-// uses KSM, and everything is left as it was.
+// be merged, and the same numbers stand in /sys/kernel/mm/ksm. Only where
+// nobody uses KSM, and everything is left as it was.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
@@ -29,9 +29,9 @@ constexpr uint64_t kPages = 24;
 constexpr int kSteps = 120;
 constexpr char kSys[] = "/sys/kernel/mm/ksm/";
 constexpr const char* kCounters[] = {
-    "pages_shared",  "pages_sharing",    "pages_unshared", "pages_volatile",
-    "pages_skipped", "stable_node_dups", "ksm_zero_pages", "full_scans",
-    "general_profit"};
+    "pages_shared",   "pages_sharing", "pages_unshared",
+    "pages_volatile", "pages_skipped", "stable_node_dups",
+    "ksm_zero_pages", "full_scans",    "general_profit"};
 
 int64_t ReadSys(const std::string& name) {
   int64_t value = -1;
@@ -216,10 +216,9 @@ class Simulated {
     if (s.what == Do::kScan) Scan(full_scans);
     for (const char* name : kCounters) seen.counters[name] = Sys(name);
     std::vector<uint64_t> frames;
-    const std::string words =
-        ReadProcAt(machine_.kernel(), "/proc/1/pagemap", kWindow / 512,
-                   kPages * 8)
-            .value();
+    const std::string words = ReadProcAt(machine_.kernel(), "/proc/1/pagemap",
+                                         kWindow / 512, kPages * 8)
+                                  .value();
     for (uint64_t p = 0; p < kPages; p++) {
       uint64_t entry = 0;
       std::memcpy(&entry, words.data() + p * 8, 8);
@@ -238,7 +237,7 @@ class Simulated {
     Apply(Sysctl{"ksm.run", 1});
     constexpr int kTicksMax = 1000;
     for (int i = 0; i < kTicksMax && Sys("full_scans") < full_scans; i++) {
-      Apply(Tick{20'000'000});
+      Apply(Tick{19'000'000});
     }
     Apply(Sysctl{"ksm.run", 0});
   }
@@ -264,10 +263,10 @@ TEST_P(NativeKsm, MergesWhatTheKernelMerges) {
     expected.counters["pages_skipped"] -= skipped;
     const Seen seen =
         simulated.Perform(step, expected.counters.at("full_scans"));
-    const std::string where =
-        "step " + std::to_string(n++) + ": " +
-        std::to_string(static_cast<int>(step.what)) + " of " +
-        std::to_string(step.from) + "-" + std::to_string(step.to);
+    const std::string where = "step " + std::to_string(n++) + ": " +
+                              std::to_string(static_cast<int>(step.what)) +
+                              " of " + std::to_string(step.from) + "-" +
+                              std::to_string(step.to);
     ASSERT_EQ(seen.counters, expected.counters) << where;
     ASSERT_EQ(seen.same_as, expected.same_as) << where;
     ASSERT_EQ(seen.min_flt, expected.min_flt) << where;

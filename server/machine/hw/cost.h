@@ -19,7 +19,7 @@ inline constexpr uint64_t kSyscall = 100;    // entry and exit
 inline constexpr uint64_t kVmaUpdate = 150;  // one VMA made, split or merged
 inline constexpr uint64_t kTlbFlushPage = 100;
 inline constexpr uint64_t kTlbFlushAll = 300;
-inline constexpr uint64_t kKsmPage = 500;  // one page that ksmd looks at
+inline constexpr uint64_t kKsmPage = 500;       // one page that ksmd looks at
 inline constexpr uint64_t kDiskRead = 100'000;  // one block I/O
 
 }  // namespace faultline::cost

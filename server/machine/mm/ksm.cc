@@ -40,7 +40,7 @@ void Enter(Kernel& k, Mm& mm) {
   const Id<KsmMmSlot> id = ksm.slots.New();
   ksm.slots[id].mm = mm.id;
   mm.ksm_slot = id;
-  const bool unmerged = k.sysctl.ksm_run == kKsmUnmerge;
+  const bool unmerged = k.sysctl.ksm.run == kKsmUnmerge;
   LinkSlot(ksm, id, unmerged ? Id<KsmMmSlot>() : ksm.scan_slot);
 }
 
@@ -81,19 +81,19 @@ void FreeKsmSlot(Kernel& k, Id<KsmMmSlot> id) {
 Errno KsmStoreRun(Kernel& k, uint64_t run) {
   if (run > kKsmUnmerge) return Errno::kEINVAL;
   if (run == kKsmMerge) k.ksm.wake_ns = k.clock_ns;
-  if (std::exchange(k.sysctl.ksm_run, run) == run || run != kKsmUnmerge) {
+  if (std::exchange(k.sysctl.ksm.run, run) == run || run != kKsmUnmerge) {
     return Errno::kOk;
   }
   const Errno e = UnmergeAll(k);
   k.ksm.scan_slot = {};
-  if (e != Errno::kOk) k.sysctl.ksm_run = kKsmStop;
+  if (e != Errno::kOk) k.sysctl.ksm.run = kKsmStop;
   return e;
 }
 
 Errno KsmStoreMaxPageSharing(Kernel& k, uint64_t max) {
-  if (k.sysctl.ksm_max_page_sharing == max) return Errno::kOk;
+  if (k.sysctl.ksm.max_page_sharing == max) return Errno::kOk;
   if (k.ksm.pages_shared > 0 || !RemoveAllStableNodes(k)) return Errno::kEBUSY;
-  k.sysctl.ksm_max_page_sharing = max;
+  k.sysctl.ksm.max_page_sharing = max;
   return Errno::kOk;
 }
 
@@ -170,8 +170,8 @@ void KsmExit(Kernel& k, Mm& mm) {
 }
 
 Errno BreakKsm(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
-  const FaultAccess access = k.quirks.ksm_break_unshares ? FaultAccess::kUnshare
-                                                         : FaultAccess::kWrite;
+  const FaultAccess access =
+      k.quirks.ksm_break_unshares ? FaultAccess::kUnshare : FaultAccess::kWrite;
   std::vector<VirtAddr> merged;
   ForEachPte(std::as_const(k), std::as_const(k.mms)[vma.mm], start, end,
              [&](VirtAddr addr, Pte pte) {

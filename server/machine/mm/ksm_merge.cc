@@ -106,7 +106,7 @@ Pfn AnonPageAt(const Kernel& k, const Mm& mm, VirtAddr addr) {
 }
 
 bool MergeWithZeroPage(Kernel& k, Id<KsmRmapItem> id, Pfn pfn) {
-  if (k.sysctl.ksm_use_zero_pages == 0) return false;
+  if (k.sysctl.ksm.use_zero_pages == 0) return false;
   if (!std::as_const(k.frames)[pfn].IsZero()) return false;
   const KsmRmapItem& item = k.ksm.rmap_items[id];
   Vma* vma = FindMergeableVma(k, item);
@@ -125,8 +125,8 @@ bool MergeWithKsmPage(Kernel& k, Id<KsmRmapItem> id, Pfn pfn, Pfn kpage) {
   return true;
 }
 
-bool MergeTwoPages(Kernel& k, Id<KsmRmapItem> id, Pfn pfn,
-                   Id<KsmRmapItem> twin, Pfn twin_pfn) {
+bool MergeTwoPages(Kernel& k, Id<KsmRmapItem> id, Pfn pfn, Id<KsmRmapItem> twin,
+                   Pfn twin_pfn) {
   const auto head = [&](Pfn p) { return FolioHead(k.page(p), p); };
   if (std::as_const(k).page(pfn).Is(page_flag::kLarge) &&
       head(pfn) == head(twin_pfn)) {

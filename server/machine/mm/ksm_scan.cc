@@ -56,7 +56,7 @@ uint8_t SkipsOfAge(uint8_t age) {
 // should_skip_rmap_item()
 bool ShouldSkip(Kernel& k, Id<KsmRmapItem> id, Pfn pfn) {
   constexpr uint8_t kYoung = 3;
-  if (!k.quirks.ksm_smart_scan || k.sysctl.ksm_smart_scan == 0) return false;
+  if (!k.quirks.ksm_smart_scan || k.sysctl.ksm.smart_scan == 0) return false;
   if (std::as_const(k).page(pfn).Is(page_flag::kKsm)) return false;
   KsmRmapItem& item = k.ksm.rmap_items[id];
   const uint8_t age = item.age;
@@ -203,12 +203,12 @@ void RunKsmd(Kernel& k, uint64_t clock_ns) {
   constexpr uint64_t kNsPerMs = 1'000'000;
   const Id<Task> current = std::exchange(k.current, {});
   uint64_t steps = kKsmStepsMax;
-  while (k.sysctl.ksm_run == kKsmMerge && k.ksm.first_slot && steps > 0 &&
+  while (k.sysctl.ksm.run == kKsmMerge && k.ksm.first_slot && steps > 0 &&
          k.ksm.wake_ns <= clock_ns) {
     k.clock_ns = std::max(k.clock_ns, k.ksm.wake_ns);
     steps--;
-    steps -= DoScan(k, std::min(steps, k.sysctl.ksm_pages_to_scan));
-    k.ksm.wake_ns = k.clock_ns + k.sysctl.ksm_sleep_millisecs * kNsPerMs;
+    steps -= DoScan(k, std::min(steps, k.sysctl.ksm.pages_to_scan));
+    k.ksm.wake_ns = k.clock_ns + k.sysctl.ksm.sleep_millisecs * kNsPerMs;
   }
   k.current = current;
 }

@@ -1,9 +1,8 @@
 // Models mm/ksm.c (v6.18): stable_tree_search(), stable_node_dup(),
 // stable_tree_insert(), stable_tree_append(), ksm_get_folio().
-#include "server/machine/mm/ksm_tree.h"
-
 #include <utility>
 
+#include "server/machine/mm/ksm_tree.h"
 #include "server/machine/mm/rmap.h"
 
 namespace faultline {
@@ -105,7 +104,7 @@ Standing Look(Kernel& k, Id<KsmStableNode> place, Prune prune) {
   const bool all =
       prune == Prune::kYes &&
       k.clock_ns >=
-          chain.chain_prune_ns + k.sysctl.ksm_chains_prune_millisecs * kNsPerMs;
+          chain.chain_prune_ns + k.sysctl.ksm.chains_prune_millisecs * kNsPerMs;
   if (all) chain.chain_prune_ns = k.clock_ns;
   Standing best{place, {}, {}};
   for (Id<KsmStableNode> at = chain.dup_next, next; at; at = next) {
@@ -113,11 +112,10 @@ Standing Look(Kernel& k, Id<KsmStableNode> place, Prune prune) {
     const Pfn pfn = KsmPageOf(k, at);
     if (!pfn.valid()) continue;
     const bool better =
-        !best.node ||
-        (IsSharingCandidate(k, at) &&
-         (!IsSharingCandidate(k, best.node) ||
-          ksm.stable_nodes[at].rmap_hlist_len >
-              ksm.stable_nodes[best.node].rmap_hlist_len));
+        !best.node || (IsSharingCandidate(k, at) &&
+                       (!IsSharingCandidate(k, best.node) ||
+                        ksm.stable_nodes[at].rmap_hlist_len >
+                            ksm.stable_nodes[best.node].rmap_hlist_len));
     if (!better) continue;
     best.node = at;
     best.pfn = pfn;
@@ -176,7 +174,7 @@ Pfn KsmPageOf(Kernel& k, Id<KsmStableNode> node) {
 bool IsSharingCandidate(const Kernel& k, Id<KsmStableNode> node,
                         uint64_t more) {
   return k.ksm.stable_nodes[node].rmap_hlist_len + more <
-         k.sysctl.ksm_max_page_sharing;
+         k.sysctl.ksm.max_page_sharing;
 }
 
 Pfn StableTreeSearch(Kernel& k, Pfn pfn) {

@@ -37,9 +37,9 @@ void StableTreeAppend(Kernel& k, Id<KsmRmapItem> item, Id<KsmStableNode> node);
 // The item maps it no more.
 void RemoveFromStableTree(Kernel& k, Id<KsmRmapItem> item);
 
-// unstable_tree_search_insert(): an item whose page has these contents, and that
-// page. None: there was none, and now `item` is in the tree (unless a page it
-// was to be compared with is gone).
+// unstable_tree_search_insert(): an item whose page has these contents, and
+// that page. None: there was none, and now `item` is in the tree (unless a page
+// it was to be compared with is gone).
 Id<KsmRmapItem> UnstableTreeSearchInsert(Kernel& k, Id<KsmRmapItem> item,
                                          Pfn pfn, Pfn* found);
 

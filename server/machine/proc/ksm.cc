@@ -23,10 +23,9 @@ int64_t Profit(const Kernel& k, uint64_t pages, int64_t zero_pages,
 int64_t VolatilePages(const Ksm& ksm) {
   const uint64_t known =
       ksm.pages_shared + ksm.pages_sharing + ksm.pages_unshared;
-  return std::max<int64_t>(
-      static_cast<int64_t>(ksm.rmap_items.count()) -
-          static_cast<int64_t>(known),
-      0);
+  return std::max<int64_t>(static_cast<int64_t>(ksm.rmap_items.count()) -
+                               static_cast<int64_t>(known),
+                           0);
 }
 
 // ksm_process_mergeable()
@@ -37,7 +36,7 @@ bool ProcessMergeable(const Kernel& k, const Mm& mm) {
   return false;
 }
 
-struct File {
+struct SysFile {
   std::string_view name;
   int64_t (*value)(const Kernel&);
   bool since_61 = true;  // or 6.18 only
@@ -46,20 +45,20 @@ template <uint64_t Ksm::*kField>
 int64_t Counter(const Kernel& k) {
   return static_cast<int64_t>(k.ksm.*kField);
 }
-template <uint64_t SysctlTable::*kField>
+template <uint64_t KsmKnobs::*kField>
 int64_t Knob(const Kernel& k) {
-  return static_cast<int64_t>(k.sysctl.*kField);
+  return static_cast<int64_t>(k.sysctl.ksm.*kField);
 }
 
-constexpr File kSysFiles[] = {
-    {"run", Knob<&SysctlTable::ksm_run>},
-    {"pages_to_scan", Knob<&SysctlTable::ksm_pages_to_scan>},
-    {"sleep_millisecs", Knob<&SysctlTable::ksm_sleep_millisecs>},
-    {"max_page_sharing", Knob<&SysctlTable::ksm_max_page_sharing>},
-    {"use_zero_pages", Knob<&SysctlTable::ksm_use_zero_pages>},
-    {"smart_scan", Knob<&SysctlTable::ksm_smart_scan>, false},
+constexpr SysFile kSysFiles[] = {
+    {"run", Knob<&KsmKnobs::run>},
+    {"pages_to_scan", Knob<&KsmKnobs::pages_to_scan>},
+    {"sleep_millisecs", Knob<&KsmKnobs::sleep_millisecs>},
+    {"max_page_sharing", Knob<&KsmKnobs::max_page_sharing>},
+    {"use_zero_pages", Knob<&KsmKnobs::use_zero_pages>},
+    {"smart_scan", Knob<&KsmKnobs::smart_scan>, false},
     {"stable_node_chains_prune_millisecs",
-     Knob<&SysctlTable::ksm_chains_prune_millisecs>},
+     Knob<&KsmKnobs::chains_prune_millisecs>},
     {"pages_shared", Counter<&Ksm::pages_shared>},
     {"pages_sharing", Counter<&Ksm::pages_sharing>},
     {"pages_unshared", Counter<&Ksm::pages_unshared>},
@@ -82,7 +81,7 @@ constexpr File kSysFiles[] = {
 
 ErrnoOr<std::string> SysKsm(const Kernel& k, std::string_view name) {
   const auto* file = std::find_if(
-      std::begin(kSysFiles), std::end(kSysFiles), [&](const File& f) {
+      std::begin(kSysFiles), std::end(kSysFiles), [&](const SysFile& f) {
         return f.name == name && (f.since_61 || Is618(k));
       });
   if (file == std::end(kSysFiles)) return Errno::kENOENT;
@@ -101,8 +100,7 @@ ErrnoOr<std::string> ProcPidKsmStat(const Kernel& k, const Task& task) {
     << "ksm_merging_pages " << std::to_string(mm->ksm_merging_pages) << "\n"
     << "ksm_process_profit " << std::to_string(profit) << "\n"
     << "ksm_merge_any: " << (mm->ksm_merge_any ? "yes" : "no") << "\n"
-    << "ksm_mergeable: "
-    << (ProcessMergeable(k, *mm) ? "yes" : "no") << "\n";
+    << "ksm_mergeable: " << (ProcessMergeable(k, *mm) ? "yes" : "no") << "\n";
   return m.Take();
 }
 

@@ -227,12 +227,12 @@ class Dispatch {
         value == &k_.sysctl.mem_soft_dirty) {
       return Errno::kENOENT;
     }
-    if (value == &k_.sysctl.ksm_smart_scan && !k_.quirks.ksm_smart_scan) {
+    if (value == &k_.sysctl.ksm.smart_scan && !k_.quirks.ksm_smart_scan) {
       return Errno::kENOENT;
     }
     if (!SysctlAccepts(k_.sysctl, value, c.value)) return Errno::kEINVAL;
-    if (value == &k_.sysctl.ksm_run) return KsmStoreRun(k_, c.value);
-    if (value == &k_.sysctl.ksm_max_page_sharing) {
+    if (value == &k_.sysctl.ksm.run) return KsmStoreRun(k_, c.value);
+    if (value == &k_.sysctl.ksm.max_page_sharing) {
       return KsmStoreMaxPageSharing(k_, c.value);
     }
     *value = c.value;

@@ -1,9 +1,10 @@
 // Verifies KSM: whom ksmd scans, its items and the trees they are in.
+#include "server/machine/mm/ksm.h"
+
 #include <map>
 #include <set>
 #include <utility>
 
-#include "server/machine/mm/ksm.h"
 #include "server/machine/mm/ksm_tree.h"
 #include "server/machine/verify/verifier.h"
 

@@ -96,7 +96,7 @@ class Verifier {
   std::vector<Pfn> allocated_;
   std::vector<std::pair<Pfn, Owner>> owned_;
   std::map<uint32_t, uint64_t> ksm_zero_pages_;  // by mm
-  std::map<uint32_t, LargeFolio> folios_;  // by id: what the tables say
+  std::map<uint32_t, LargeFolio> folios_;        // by id: what the tables say
   uint64_t anon_mapped_ = 0, file_mapped_ = 0, anon_thps_ = 0;
   uint64_t file_pages_ = 0, shmem_ = 0, dirty_ = 0;
 };

@@ -67,8 +67,8 @@ TEST_F(RbTreeTest, StaysInOrderAndBalanced) {
     std::multiset<uint32_t> expected;
     for (uint32_t i : in) expected.insert(keys_[i]);
     const std::vector<uint32_t> keys = Keys();
-    ASSERT_TRUE(std::equal(keys.begin(), keys.end(), expected.begin(),
-                           expected.end()))
+    ASSERT_TRUE(
+        std::equal(keys.begin(), keys.end(), expected.begin(), expected.end()))
         << "step " << step;
   }
 }

@@ -15,20 +15,26 @@ namespace {
 
 constexpr int32_t kMergeable = 12, kUnmergeable = 13;
 
+MachineConfig WithPersonality(Personality personality) {
+  MachineConfig config;
+  config.personality = personality;
+  return config;
+}
+
 class KsmTest : public ::testing::Test {
  protected:
   explicit KsmTest(Personality personality = Personality::kLinux618)
-      : s_({.personality = personality}) {
+      : s_(WithPersonality(personality)) {
     s_.SetSysctl("ksm.pages_to_scan", 1000);
   }
 
   // Lets ksmd complete n scans.
   void Scan(int n) {
     s_.SetSysctl("ksm.run", kKsmMerge);
-    constexpr uint64_t kSleepNs = 20'000'000;
+    constexpr uint64_t kLessThanASleep = 19'000'000;
     for (const uint64_t until = Full() + static_cast<uint64_t>(n);
          Full() < until;) {
-      ASSERT_EQ(s_.Do(Tick{kSleepNs}).error, Errno::kOk);
+      ASSERT_EQ(s_.Do(Tick{kLessThanASleep}).error, Errno::kOk);
     }
     s_.SetSysctl("ksm.run", kKsmStop);
   }
@@ -40,8 +46,7 @@ class KsmTest : public ::testing::Test {
   }
   std::string Sys(const std::string& name) const {
     auto text = ReadProc(s_.kernel(), "/sys/kernel/mm/ksm/" + name);
-    return text.ok() ? text.value().substr(0, text.value().size() - 1)
-                     : "none";
+    return text.ok() ? text.value().substr(0, text.value().size() - 1) : "none";
   }
   std::string Stat(Pid pid = 1) const {
     return ReadProc(s_.kernel(), "/proc/" + std::to_string(pid) + "/ksm_stat")
@@ -50,8 +55,8 @@ class KsmTest : public ::testing::Test {
   std::string Smaps(const std::string& field, Pid pid = 1) const {
     auto text =
         ReadProc(s_.kernel(), "/proc/" + std::to_string(pid) + "/smaps");
-    const size_t at = text.value().find(
-        field + ":", text.value().find("10000000-"));
+    const size_t at =
+        text.value().find(field + ":", text.value().find("10000000-"));
     const size_t from =
         text.value().find_first_not_of(' ', at + field.size() + 1);
     return text.value().substr(from, text.value().find('\n', at) - from);
