@@ -62,7 +62,7 @@ INSTANTIATE_TEST_SUITE_P(Scenarios, Picture, testing::ValuesIn(Pictures()),
 
 TEST(Pictures, AreAllThere) {
   EXPECT_EQ(Pictures(),
-            (std::vector<std::string>{"gonzo-maps", "heap-steps",
+            (std::vector<std::string>{"gonzo-maps", "heap-steps", "ksm",
                                       "merge-and-refusal", "roads-to-do-mmap",
                                       "rss-of-vsz", "unmapped-area"}));
 }

@@ -12,7 +12,7 @@ expect ok
 fork
 @1 writer $a 2 4096 7
 expect min == 2
-expect cat /proc/2/smaps contains KSM:                   0 kB
+expect smaps.KSM@$a 0
 # ksmd looks at pages while time passes. At the first scan it remembers what it
 # saw; what has not changed until the second is compared.
 @0 sysctl ksm.run=1
@@ -35,7 +35,7 @@ expect min == 0
 # the writer gets a copy. The others keep what they had.
 @1 write $a 9
 expect min == 1
-expect event.FaultResolved 1
+expect event.fault_resolved 1
 expect cat /proc/vmstat contains cow_ksm 1
 @0 read $a
 expect val == 7
