@@ -27,6 +27,7 @@ Quirks QuirksOf(Personality personality) {
     q.ksm_zero_pages_counted = false;
     q.ksm_merge_any = false;
     q.ksm_break_unshares = false;
+    q.mremap_realigns = false;
     q.vvar_vclock_pages = 0;
   }
   return q;

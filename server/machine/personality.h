@@ -35,6 +35,7 @@ struct Quirks {
   bool ksm_zero_pages_counted = true;    // 6.6: a dirty zero PTE is KSM's
   bool ksm_merge_any = true;             // 6.4: PR_SET_MEMORY_MERGE
   bool ksm_break_unshares = true;        // 6.2: unmerging writes nothing
+  bool mremap_realigns = true;           // 6.7: to whole page tables
   uint32_t vvar_vclock_pages = 2;        // 6.13: a mapping of its own
 
   template <class Ar, class Self>
@@ -46,7 +47,8 @@ struct Quirks {
        s.map_droppable, s.mseal, s.mdwe, s.memfd_exec_flags,
        s.madvise_own_process, s.guard_regions, s.dontneed_frees_tables,
        s.ksm_checksum_first, s.ksm_smart_scan, s.ksm_zero_pages_counted,
-       s.ksm_merge_any, s.ksm_break_unshares, s.vvar_vclock_pages);
+       s.ksm_merge_any, s.ksm_break_unshares, s.mremap_realigns,
+       s.vvar_vclock_pages);
   }
 };
 Quirks QuirksOf(Personality personality);

@@ -14,6 +14,7 @@ TlbEntry* Tlb::Insert(Asid asid, uint64_t vpn, Pfn pfn, uint8_t flags) {
     way = (way + 1) % kWays;
   }
   *slot = {vpn, pfn, asid, flags, true};
+  used_.set(vpn % kSets);
   return slot;
 }
 
@@ -27,11 +28,20 @@ void Tlb::FlushPage(Asid asid, uint64_t vpn) {
   }
 }
 
+bool Tlb::FlushSet(Set& set, Asid asid) {
+  bool others = false;
+  for (TlbEntry& e : set) {
+    if (e.asid == asid) e.valid = false;
+    others |= e.valid;
+  }
+  return others;
+}
+
 void Tlb::FlushAsid(Asid asid) {
   counters_.flushes++;
-  for (auto& set : sets_) {
-    for (TlbEntry& e : set) {
-      if (e.asid == asid) e.valid = false;
+  if (used_.any()) {
+    for (size_t i = 0; i < kSets; i++) {
+      if (used_[i]) used_[i] = FlushSet(sets_[i], asid);
     }
   }
   for (Region& r : regions_) {

@@ -6,6 +6,7 @@
 #define FAULTLINE_SERVER_MACHINE_HW_TLB_H_
 
 #include <array>
+#include <bitset>
 #include <cstdint>
 
 #include "server/machine/base/units.h"
@@ -85,6 +86,7 @@ class Tlb {
   template <class Ar, class Self>
   static void Describe(Ar& ar, Self& s) {
     ar(s.sets_, s.next_way_, s.regions_, s.counters_);
+    if constexpr (Ar::kReading) s.used_.set();
   }
 
  private:
@@ -98,12 +100,17 @@ class Tlb {
     Pfn table;
     Asid asid = 0;
   };
-  std::array<std::array<TlbEntry, kWays>, kSets> sets_;
+  using Set = std::array<TlbEntry, kWays>;
+  // Flushes the address space from a set; true if others have entries there.
+  static bool FlushSet(Set& set, Asid asid);
+  std::array<Set, kSets> sets_;
   std::array<uint8_t, kSets> next_way_{};
   std::array<Region, kRegions> regions_;
   Counters counters_;
-  // The way that a page was found in last: an accelerator without effect on any
-  // result.
+  // Sets that may hold a valid entry, and so are to be looked at by a flush:
+  // as the next, an accelerator without effect on any result.
+  std::bitset<kSets> used_;
+  // The way that a page was found in last.
   std::array<uint8_t, kWayMemo> way_memo_{};
 };
 

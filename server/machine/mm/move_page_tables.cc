@@ -1,0 +1,152 @@
+#include "server/machine/mm/move_page_tables.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "server/machine/hw/cost.h"
+#include "server/machine/mm/huge_memory.h"
+#include "server/machine/mm/pgtable.h"
+
+namespace faultline {
+namespace {
+
+constexpr uint64_t kPudSize = kPmdSize * kPtrsPerTable;
+
+// can_align_down(): does nothing lie between the VMA and the start of the level
+// 1 table that `addr`, its first, is in?
+bool CanAlignDown(const Kernel& k, const Vma& vma, VirtAddr addr) {
+  if (vma.start != addr) return false;
+  return !vma.prev ||
+         k.vmas[vma.prev].end.value() <= addr.value() / kPmdSize * kPmdSize;
+}
+
+// can_realign_addr(): may the move begin earlier, where a table begins, so that
+// the table can move as a whole?
+bool CanRealign(const Kernel& k, const PagetableMove& move) {
+  const uint64_t offset = move.from.value() % kPmdSize;
+  return offset != 0 && offset == move.to.value() % kPmdSize &&
+         move.length >= kPmdSize - offset &&
+         CanAlignDown(k, move.source, move.from) &&
+         CanAlignDown(k, move.dest, move.to);
+}
+
+// Goes through a move, one step per table at most.
+class Mover {
+ public:
+  Mover(Kernel& k, Mm& mm, const PagetableMove& move)
+      : k_(k),
+        mm_(mm),
+        source_(move.source),
+        at_(move.from),
+        dest_(move.to),
+        end_(move.from + move.length) {
+    if (!k.quirks.mremap_realigns || !CanRealign(std::as_const(k), move)) {
+      return;
+    }
+    const uint64_t offset = at_.value() % kPmdSize;
+    at_ = at_ - offset;
+    dest_ = dest_ - offset;
+  }
+  // Where it stopped: the end, unless a table could not be made.
+  VirtAddr Run() {
+    while (at_ < end_ && Step()) {
+      at_ = at_ + extent_;
+      dest_ = dest_ + extent_;
+    }
+    return at_;
+  }
+  bool moved() const { return moved_; }
+
+ private:
+  // get_extent(): until either side leaves its region of this size.
+  uint64_t Extent(uint64_t size) const {
+    return std::min({size - at_.value() % size, size - dest_.value() % size,
+                     end_ - at_});
+  }
+  PteRef Entry(VirtAddr addr, int level) const {
+    return {FindTable(std::as_const(k_), mm_, addr, level),
+            IndexAt(addr, level)};
+  }
+  Pte Read(PteRef ref) const { return ReadPte(std::as_const(k_), ref); }
+
+  // One turn of move_page_tables()'s loop. Sets extent_; false: no memory.
+  bool Step() {
+    extent_ = Extent(kPudSize);
+    if (k_.pgtable_levels > 3) {
+      if (!FindTable(std::as_const(k_), mm_, at_, 2).valid()) return true;
+      if (!AllocTable(k_, mm_, dest_, 3).valid()) return false;
+      if (extent_ == kPudSize && MoveTable(3)) return true;
+    }
+    extent_ = Extent(kPmdSize);
+    const PteRef pmd = Entry(at_, 2);
+    if (!pmd.ok() || Read(pmd).none()) return true;
+    if (!AllocTable(k_, mm_, dest_, 2).valid()) return false;
+    if (Read(pmd).huge()) {
+      if (extent_ == kPmdSize && MoveHuge(pmd)) return true;
+      SplitHugePmd(k_, source_, at_);
+    } else if (extent_ == kPmdSize && MoveTable(2)) {
+      return true;
+    }
+    const PteRef to = AllocPte(k_, mm_, dest_);
+    if (!to.ok()) return false;
+    MovePtes(FindPte(std::as_const(k_), mm_, at_), to);
+    return true;
+  }
+
+  // move_normal_pmd(), move_normal_pud(): moves the entry of `level`, and with
+  // it the tables below. False where the destination has some already.
+  bool MoveTable(int level) {
+    const PteRef from = Entry(at_, level), to = Entry(dest_, level);
+    if (!Read(to).none()) return false;
+    SetPte(k_, to, Read(from));
+    SetPte(k_, from, Pte());
+    k_.table_memo = {};
+    k_.clock_ns += cost::kPteSet;
+    return moved_ = true;
+  }
+
+  bool MoveHuge(PteRef pmd) {
+    if (!Read(Entry(dest_, 2)).none()) return false;
+    MoveHugePmd(k_, mm_, dest_, pmd);
+    return moved_ = true;
+  }
+
+  // move_ptes(): extent_ bytes, which are within one table on either side.
+  void MovePtes(PteRef from, PteRef to) {
+    if (std::as_const(k_.frames).Table(from.table) == nullptr) return;
+    uint64_t* source = k_.frames.MutTable(from.table) + from.index;
+    uint64_t* dest = k_.frames.MutTable(to.table) + to.index;
+    // move_soft_dirty_pte()
+    const uint64_t soft_dirty = DirtyBits(k_) & ~Pte::kDirty;
+    uint64_t count = 0;
+    for (uint64_t i = 0; i < extent_ >> kPageShift; i++) {
+      if (source[i] == 0) continue;
+      const Pte pte(std::exchange(source[i], 0));
+      dest[i] = pte.value() | (pte.present() ? soft_dirty : 0);
+      count++;
+    }
+    if (count == 0) return;
+    moved_ = true;
+    k_.clock_ns += count * cost::kPteSet;
+  }
+
+  Kernel& k_;
+  Mm& mm_;
+  const Vma& source_;
+  VirtAddr at_, dest_, end_;
+  uint64_t extent_ = 0;
+  bool moved_ = false;
+};
+
+}  // namespace
+
+uint64_t MovePageTables(Kernel& k, Mm& mm, const PagetableMove& move) {
+  if (move.length == 0) return 0;
+  Mover mover(k, mm, move);
+  const VirtAddr reached = mover.Run();
+  if (mover.moved()) FlushTlbRange(k, mm, move.from, move.from + move.length);
+  // pmc_progress(): a start that was moved down may not have been reached.
+  return reached < move.from ? 0 : reached - move.from;
+}
+
+}  // namespace faultline
