@@ -4,6 +4,8 @@
 
 #include "server/codec/utf8.h"
 #include "server/machine/mm/mm_struct.h"
+#include "server/machine/mm/unmapped_area_2632.h"
+#include "server/machine/mm/vma_tree.h"
 
 namespace faultline {
 namespace {
@@ -12,7 +14,7 @@ uint64_t StartOf(const Kernel& k, Id<Vma> id) {
   return id ? k.vmas[id].start.value() : 0;
 }
 
-void PlacementToProto(const Mm& mm, v1::MmStruct* proto) {
+void PlacementToProto(const Kernel& k, const Mm& mm, v1::MmStruct* proto) {
   const bool topdown = mm.flags & mmf::kTopdown;
   proto->set_get_unmapped_area(topdown ? "arch_get_unmapped_area_topdown"
                                        : "arch_get_unmapped_area");
@@ -20,7 +22,7 @@ void PlacementToProto(const Mm& mm, v1::MmStruct* proto) {
                                 : "arch_unmap_area");
   proto->set_mmap_base(mm.mmap_base.value());
   proto->set_task_size(mm.task_size);
-  proto->set_cached_hole_size(mm.cached_hole_size);
+  proto->set_cached_hole_size(CachedHoleSize(k, mm));
   proto->set_free_area_cache(mm.free_area_cache.value());
 }
 
@@ -90,7 +92,7 @@ void MmToProto(const Kernel& k, const Mm& mm, v1::MmStruct* proto) {
   proto->set_context_vdso(counts.vdso.value());
   proto->set_flags(mm.flags);
   proto->set_num_exe_file_vmas(counts.num_exe_file_vmas);
-  PlacementToProto(mm, proto);
+  PlacementToProto(k, mm, proto);
   AccountingToProto(mm, counts, proto);
   LayoutToProto(mm, proto);
   OwnersToProto(k, mm, proto);
@@ -112,13 +114,15 @@ void VmaNodeToProto(const Kernel& k, const Vma& vma, v1::VmaNode* proto) {
   proto->set_end(vma.end.value());
   proto->set_next(StartOf(k, vma.next));
   proto->set_prev(StartOf(k, vma.prev));
-  proto->set_color(vma.rb_color == RbColor::kRed ? v1::RB_COLOR_RED
-                                                 : v1::RB_COLOR_BLACK);
-  proto->set_parent(StartOf(k, vma.rb_parent));
-  proto->set_left(StartOf(k, vma.rb_left));
-  proto->set_right(StartOf(k, vma.rb_right));
+  const VmaNode& node = k.vma_nodes[vma.id.value()];
+  const VmaBranch& branch = k.vma_branches[vma.id.value()];
+  proto->set_color(node.color == RbColor::kRed ? v1::RB_COLOR_RED
+                                               : v1::RB_COLOR_BLACK);
+  proto->set_parent(StartOf(k, node.parent));
+  proto->set_left(StartOf(k, branch.child[kLeft]));
+  proto->set_right(StartOf(k, branch.child[kRight]));
   proto->set_depth(VmaDepth(k, vma));
-  proto->set_subtree_gap(vma.rb_subtree_gap);
+  proto->set_subtree_gap(VmaSubtreeGap(k, vma.id));
 }
 
 void HeapToProto(const Kernel& k, const Mm& mm, v1::Heap* proto) {

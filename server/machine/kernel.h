@@ -21,6 +21,7 @@
 #include "server/machine/mm/ksm_types.h"
 #include "server/machine/mm/mm_types.h"
 #include "server/machine/mm/mmzone.h"
+#include "server/machine/mm/vma_node.h"
 #include "server/machine/mm/vmstat.h"
 #include "server/machine/personality.h"
 #include "server/machine/task/task_types.h"
@@ -30,6 +31,9 @@ namespace faultline {
 
 // mem_map: struct page of every frame.
 using MemMap = CowArray<Page, 8>;
+
+// Of each VMA; those of 65,536 are below one entry of the array's root.
+using VmaBranches = CowArray<VmaBranch, 7, 9>;
 
 struct Kernel {
   MachineConfig config;
@@ -55,7 +59,9 @@ struct Kernel {
 
   // Address spaces, files, tasks.
   Pool<Mm, 2> mms;
-  Pool<Vma> vmas;
+  Pool<Vma, 4, 64> vmas;  // what a search reads is one line of the host's cache
+  VmaBranches vma_branches;  // of each VMA, by its id
+  CowArray<VmaNode, 6> vma_nodes;
   Pool<AnonVma> anon_vmas;
   Pool<AnonVmaChain> anon_chains;
   Pool<MallocState, 0> heaps;
@@ -98,9 +104,9 @@ struct Kernel {
     ar(s.config, s.quirks, s.sysctl, s.prng, s.clock_ns, s.frames, s.tlb,
        s.pgtable_levels, s.mem_map, s.zones, s.vmstat, s.zero_page,
        s.huge_zero_page, s.vdso_pages, s.totalram_pages, s.vm_committed, s.mms,
-       s.vmas, s.anon_vmas, s.anon_chains, s.folios, s.inodes, s.open_files,
-       s.files, s.tasks, s.pids, s.names, s.last_pid, s.last_ino, s.last_asid,
-       s.active_mm, s.heaps, s.ksm);
+       s.vmas, s.vma_branches, s.vma_nodes, s.anon_vmas, s.anon_chains,
+       s.folios, s.inodes, s.open_files, s.files, s.tasks, s.pids, s.names,
+       s.last_pid, s.last_ino, s.last_asid, s.active_mm, s.heaps, s.ksm);
   }
 
   template <class Body>

@@ -166,7 +166,6 @@ Outcome Machine::Apply(const Command& command, EventLevel level) {
   }
   const uint64_t started = k_.clock_ns;
   const Id<Task> self = k_.current;
-  const Pid pid = k_.CurrentPid();
   uint64_t min_flt = 0, maj_flt = 0;
   if (self) {
     min_flt = k_.Current().min_flt;
@@ -177,10 +176,9 @@ Outcome Machine::Apply(const Command& command, EventLevel level) {
   DoSyscall(k_, command.op, &out);
   out.events = k_.trace.End();
   if (self) {
-    auto it = k_.pids.find(pid);
-    bool gone = it == k_.pids.end();
+    bool gone = !k_.tasks.Has(self);
     if (!gone) {
-      const Task& task = std::as_const(k_.tasks)[it->second];
+      const Task& task = std::as_const(k_.tasks)[self];
       gone = task.state != TaskState::kRunning;
       if (!gone) k_.active_mm = task.mm;
       out.min_flt = task.min_flt - min_flt;
@@ -260,7 +258,7 @@ std::vector<Machine::SubsystemFingerprint> Machine::Fingerprints() const {
       {"zones", hash(k_.zones)},
       {"vmstat", hash(k_.vmstat, k_.vm_committed)},
       {"mm", hash(k_.mms)},
-      {"vma", hash(k_.vmas)},
+      {"vma", hash(k_.vmas, k_.vma_branches, k_.vma_nodes)},
       {"rmap", hash(k_.anon_vmas, k_.anon_chains, k_.folios)},
       {"files", hash(k_.inodes, k_.open_files, k_.files, k_.names)},
       {"heaps", hash(k_.heaps)},

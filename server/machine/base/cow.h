@@ -74,7 +74,7 @@ class CowPtr {
 // copied or destroyed. Copying an array that was written since it was last
 // copied is a write to it as far as threads are concerned (it forgets which
 // chunks are its own); copying any other is a read.
-template <class T, int kChunkBits>
+template <class T, int kChunkBits, int kMidBits = 7>
 class CowArray {
  public:
   CowArray() = default;
@@ -140,7 +140,7 @@ class CowArray {
 
  private:
   static constexpr size_t kMask = (size_t{1} << kChunkBits) - 1;
-  static constexpr size_t kMidSize = 128;
+  static constexpr size_t kMidSize = size_t{1} << kMidBits;
   static constexpr size_t kOwn = 8;
   using Chunk = std::array<T, kMask + 1>;
   using Mid = std::array<CowPtr<Chunk>, kMidSize>;
@@ -180,6 +180,28 @@ class CowArray {
 
   std::vector<CowPtr<Mid>> root_;
   mutable std::array<Own, kOwn> own_{};
+
+ public:
+  // Reads items that exist, one after the other, from anywhere: as operator[],
+  // but it looks at neither what was written last nor, once it is there, the
+  // root. The array must not change meanwhile.
+  class Walker {
+   public:
+    explicit Walker(const CowArray& array) : root_(array.root_.data()) {}
+    const T& operator[](size_t i) {
+      const size_t c = i >> kChunkBits, m = c / kMidSize;
+      if (m != m_) [[unlikely]] {
+        m_ = m;
+        mid_ = root_[m].get();
+      }
+      return (*(*mid_)[c % kMidSize].get())[i & kMask];
+    }
+
+   private:
+    const CowPtr<Mid>* root_;
+    const Mid* mid_ = nullptr;
+    size_t m_ = ~size_t{0};
+  };
 };
 
 }  // namespace faultline

@@ -4,6 +4,7 @@
 #define FAULTLINE_SERVER_MACHINE_BASE_POOL_H_
 
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 
 #include "server/machine/base/bug.h"
@@ -25,14 +26,13 @@ class Id {
 };
 
 // Ids of deleted objects are reused, the last deleted first.
-template <class T, int kChunkBits = 4>
+// kAlign: of each object and what is kept with it, in the host's memory.
+template <class T, int kChunkBits = 4, size_t kAlign = alignof(T)>
 class Pool {
  public:
   Id<T> New() {
     uint32_t n = free_count_ > 0 ? free_[--free_count_] : ++last_;
-    Slot& slot = slots_[n];
-    slot.live = true;
-    slot.value = T{};
+    slots_[n].live = true;  // its value is T{}: it is new, or was deleted
     count_++;
     return Id<T>(n);
   }
@@ -40,7 +40,7 @@ class Pool {
     Slot& slot = slots_[id.value()];
     VM_BUG_ON(!slot.live);
     slot.live = false;
-    slot.value = T{};
+    slot.value = kNone;
     free_[free_count_++] = id.value();
     count_--;
   }
@@ -72,10 +72,11 @@ class Pool {
   }
 
  private:
-  struct Slot {
+  struct alignas(kAlign) Slot {
     bool live = false;
     T value{};
   };
+  static inline const T kNone{};
   CowArray<Slot, kChunkBits> slots_;
   CowArray<uint32_t, 8> free_;
   uint32_t last_ = 0;

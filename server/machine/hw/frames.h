@@ -6,6 +6,7 @@
 #ifndef FAULTLINE_SERVER_MACHINE_HW_FRAMES_H_
 #define FAULTLINE_SERVER_MACHINE_HW_FRAMES_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <utility>
@@ -80,8 +81,12 @@ class PageBytes {
 
  private:
   struct Buffer {
+    // A page table comes and goes with every move of a mapping; the host's
+    // allocator takes long over blocks of this size.
+    static void* operator new(size_t bytes);
+    static void operator delete(void* block);
     RefCount refs;
-    alignas(64) uint8_t bytes[kPageSize];
+    alignas(16) uint8_t bytes[kPageSize];
   };
   // Inline form: bit 0 set, fill in bits 8-15, one other byte (bits 16-23) at
   // the offset in bits 24-35. 0 is the inline form of a page of zeros.

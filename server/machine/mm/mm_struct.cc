@@ -11,8 +11,9 @@ constexpr int32_t kOomScoreAdjMin = -1000;
 
 uint32_t HeightOf(const Kernel& k, Id<Vma> at) {
   if (!at) return 0;
-  const Vma& vma = k.vmas[at];
-  return 1 + std::max(HeightOf(k, vma.rb_left), HeightOf(k, vma.rb_right));
+  const VmaBranch& branch = k.vma_branches[at.value()];
+  return 1 + std::max(HeightOf(k, branch.child[kLeft]),
+                      HeightOf(k, branch.child[kRight]));
 }
 
 }  // namespace
@@ -40,14 +41,15 @@ uint32_t OomDisableCount(const Kernel& k, const Mm& mm) {
 
 uint32_t VmaDepth(const Kernel& k, const Vma& vma) {
   uint32_t depth = 0;
-  for (Id<Vma> up = vma.rb_parent; up; up = k.vmas[up].rb_parent) depth++;
-  return depth;
+  for (Id<Vma> up = vma.id; up; up = k.vma_nodes[up.value()].parent) depth++;
+  return depth - 1;
 }
 
 VmaTreeShape ShapeOf(const Kernel& k, const Mm& mm) {
   VmaTreeShape shape{.height = HeightOf(k, mm.mm_rb), .black_height = 0};
-  for (Id<Vma> at = mm.mm_rb; at; at = k.vmas[at].rb_left) {
-    shape.black_height += k.vmas[at].rb_color == RbColor::kBlack;
+  for (Id<Vma> at = mm.mm_rb; at;) {
+    shape.black_height += k.vma_nodes[at.value()].color == RbColor::kBlack;
+    at = k.vma_branches[at.value()].child[kLeft];
   }
   return shape;
 }

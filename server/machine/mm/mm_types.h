@@ -77,8 +77,6 @@ enum class VmOps : uint8_t {
   kSpecial = 3,  // special_mapping_vmops: vdso, vvar
 };
 
-enum class RbColor : uint8_t { kRed, kBlack };
-
 struct Vma {
   Id<Vma> id;
   Id<Mm> mm;
@@ -92,14 +90,9 @@ struct Vma {
   VmOps ops = VmOps::kNone;
   std::string name;  // anon_name; a special mapping's name
 
-  // The sorted list, and the red-black tree with the gap below each VMA.
+  // The sorted list. vm_rb is a VmaNode (mm/vma_node.h).
   Id<Vma> prev;
   Id<Vma> next;
-  Id<Vma> rb_parent;
-  Id<Vma> rb_left;
-  Id<Vma> rb_right;
-  RbColor rb_color = RbColor::kRed;
-  uint64_t rb_subtree_gap = 0;  // bytes; the largest gap of the subtree
 
   // i_mmap: the other VMAs that map the same inode.
   Id<Vma> shared_prev;
@@ -117,8 +110,7 @@ struct Vma {
   template <class Ar, class Self>
   static void Describe(Ar& ar, Self& s) {
     ar(s.id, s.mm, s.start, s.end, s.flags, s.pgoff, s.anon_vma, s.anon_chain,
-       s.file, s.ops, s.name, s.prev, s.next, s.rb_parent, s.rb_left,
-       s.rb_right, s.rb_color, s.rb_subtree_gap, s.shared_prev, s.shared_next);
+       s.file, s.ops, s.name, s.prev, s.next, s.shared_prev, s.shared_next);
   }
 };
 
@@ -173,6 +165,15 @@ inline constexpr uint64_t kInit = 0x1 | 0xcc;
 inline constexpr uint64_t kTopdown = uint64_t{1} << 31;
 }  // namespace mmf
 
+// What a search downwards for a hole has shown: there is none of `length` bytes
+// or more between `above` and `high_limit`. An accelerator without effect on
+// any result.
+struct HoleMemo {
+  Id<Vma> above;  // none: nothing is known
+  uint64_t length = 0;
+  uint64_t high_limit = 0;
+};
+
 struct Mm {
   Id<Mm> id;
   // The VMAs.
@@ -185,6 +186,7 @@ struct Mm {
   uint64_t nodes_visited = 0;
   VirtAddr last_lookup;            // what find_vma() was asked last
   uint32_t last_lookup_nodes = 0;  // nodes it visited; 0: a cache hit
+  HoleMemo hole_memo;
 
   // The page tables.
   Pfn pgd;
@@ -202,8 +204,9 @@ struct Mm {
   VirtAddr mmap_base;
   VirtAddr mmap_legacy_base;
   uint64_t task_size = 0;
-  VirtAddr free_area_cache;       // mm/unmapped_area_2632.h
-  uint64_t cached_hole_size = 0;  // bytes
+  VirtAddr free_area_cache;            // mm/unmapped_area_2632.h
+  uint64_t cached_hole_size = 0;       // bytes
+  bool cached_hole_is_sought = false;  // not kept, but counted when asked for
   VirtAddr start_code, end_code, start_data, end_data;
   VirtAddr start_brk, brk, start_stack;
   VirtAddr arg_start, arg_end, env_start, env_end;
@@ -252,11 +255,12 @@ struct Mm {
        s.pgd, s.asid, s.pgtables_bytes, s.nr_ptes, s.mm_users, s.mm_count,
        s.owner, s.flags, s.mmap_sem_reads, s.mmap_sem_writes,
        s.page_table_locks, s.mmap_base, s.mmap_legacy_base, s.task_size,
-       s.free_area_cache, s.cached_hole_size, s.saved_auxv, s.start_code,
-       s.end_code, s.start_data, s.end_data, s.start_brk, s.brk, s.start_stack,
-       s.arg_start, s.arg_end, s.env_start, s.env_end, s.exe_file, s.heap,
-       s.total_vm, s.data_vm, s.exec_vm, s.stack_vm, s.locked_vm, s.hiwater_rss,
-       s.hiwater_vm, s.rss, s.def_flags, s.dumpable, s.mdwe, s.thp_disabled,
+       s.free_area_cache, s.cached_hole_size, s.cached_hole_is_sought,
+       s.saved_auxv, s.start_code, s.end_code, s.start_data, s.end_data,
+       s.start_brk, s.brk, s.start_stack, s.arg_start, s.arg_end, s.env_start,
+       s.env_end, s.exe_file, s.heap, s.total_vm, s.data_vm, s.exec_vm,
+       s.stack_vm, s.locked_vm, s.hiwater_rss, s.hiwater_vm, s.rss, s.def_flags,
+       s.dumpable, s.mdwe, s.thp_disabled,
        s.ksm_slot, s.ksm_merge_any, s.ksm_rmap_items, s.ksm_merging_pages,
        s.ksm_zero_pages);
   }

@@ -18,6 +18,7 @@
 #include "server/machine/mm/unmapped_area_2632.h"
 #include "server/machine/mm/util.h"
 #include "server/machine/mm/vma.h"
+#include "server/machine/mm/vma_holes.h"
 #include "server/machine/mm/vma_tree.h"
 
 namespace faultline {
@@ -296,7 +297,7 @@ ErrnoOr<VirtAddr> GetUnmappedArea(Kernel& k, Mm& mm, Id<File> file,
     }
     at = *found;
     if (!PlacesAs2632(k) && at.value() != addr) {
-      RememberArea(std::as_const(k), mm, at, length, flags);
+      RememberArea(mm, at, length, flags);
     }
     k.Emit(EventLevel::kAll, VmUnmappedArea{at.value(), 0, length});
   }

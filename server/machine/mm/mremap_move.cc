@@ -22,8 +22,7 @@ Id<Vma> CopyVma(Kernel& k, Remap& r) {
   Vma& source = k.vmas[r.vma];
   bool untouched = source.anonymous() && !source.anon_vma;
   uint64_t pgoff = untouched ? r.new_addr.vpn() : source.PageIndex(r.addr);
-  Id<Vma> next;
-  Id<Vma> prev = FindVmaPrev(k, r.mm, r.new_addr, &next);
+  const auto [prev, next] = PlaceOf(std::as_const(k), r.mm, r.new_addr);
   VirtAddr end = r.new_addr + r.new_len;
   VM_BUG_ON(next && k.vmas[next].start < end);
   MergeRange range{.mm = r.mm,

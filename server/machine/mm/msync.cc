@@ -47,7 +47,7 @@ Errno DoMsync(Kernel& k, Mm& mm, uint64_t addr, uint64_t length,
   Id<Vma> at = FindVma(k, mm, start);
   while (true) {
     if (!at) return Errno::kENOMEM;
-    const Vma& vma = k.vmas[at];
+    const Vma& vma = std::as_const(k.vmas)[at];
     if (start < vma.start) {
       if (flags == kAsync) return Errno::kENOMEM;
       start = vma.start;

@@ -82,14 +82,6 @@ void PgdFree(Kernel& k, Mm& mm) {
   mm.pgd = Pfn();
 }
 
-PteRef FindPte(const Kernel& k, const Mm& mm, VirtAddr addr) {
-  if (k.table_memo.region == addr.value() / kPmdSize &&
-      k.table_memo.pgd == mm.pgd) {
-    return {k.table_memo.table, IndexAt(addr, 1)};
-  }
-  return {FindTable(k, mm, addr, 1), IndexAt(addr, 1)};
-}
-
 PteRef AllocPte(Kernel& k, Mm& mm, VirtAddr addr) {
   PteRef found = FindPte(std::as_const(k), mm, addr);
   if (found.ok()) {
@@ -97,15 +89,6 @@ PteRef AllocPte(Kernel& k, Mm& mm, VirtAddr addr) {
     return found;
   }
   return {AllocTable(k, mm, addr, 1), IndexAt(addr, 1)};
-}
-
-Leaf FindLeaf(const Kernel& k, const Mm& mm, VirtAddr addr) {
-  const PteRef pte = FindPte(k, mm, addr);
-  if (pte.ok()) [[likely]]
-    return {pte};
-  const PteRef pmd{FindTable(k, mm, addr, 2), IndexAt(addr, 2)};
-  if (!pmd.ok() || !ReadPte(k, pmd).huge()) return {};
-  return {pmd, true};
 }
 
 Pfn PteAllocOne(Kernel& k, Mm& mm, VirtAddr addr) {

@@ -21,16 +21,7 @@ struct PteRef {
 bool PgdAlloc(Kernel& k, Mm& mm);  // false: no memory
 void PgdFree(Kernel& k, Mm& mm);
 
-PteRef FindPte(const Kernel& k, const Mm& mm, VirtAddr addr);
 PteRef AllocPte(Kernel& k, Mm& mm, VirtAddr addr);
-
-// The entry that translates `addr`: a PTE, or the entry of a level-2 table that
-// maps 2 MiB (pmd_trans_huge()). !at.ok(): there is no level-1 table either.
-struct Leaf {
-  PteRef at;
-  bool huge = false;
-};
-Leaf FindLeaf(const Kernel& k, const Mm& mm, VirtAddr addr);
 
 // pte_alloc_one(), pte_free(): a level-1 table that is in no address space yet;
 // the caller counts it in pgtables_bytes when it is.
@@ -52,6 +43,35 @@ inline void SetPte(Kernel& k, PteRef ref, Pte pte) {
   k.frames.MutTable(ref.table)[ref.index] = pte.value();
 }
 
+// Is the level-1 table of `addr` the one in k.table_memo?
+inline bool RemembersTable(const Kernel& k, const Mm& mm, VirtAddr addr) {
+  return k.table_memo.region == addr.value() / kPmdSize &&
+         k.table_memo.pgd == mm.pgd;
+}
+
+inline PteRef FindPte(const Kernel& k, const Mm& mm, VirtAddr addr) {
+  const int index = IndexAt(addr, 1);
+  if (RemembersTable(k, mm, addr)) return {k.table_memo.table, index};
+  return {FindTable(k, mm, addr, 1), index};
+}
+
+// The entry that translates `addr`: a PTE, or the entry of a level-2 table that
+// maps 2 MiB (pmd_trans_huge()). !at.ok(): there is no level-1 table either.
+struct Leaf {
+  PteRef at;
+  bool huge = false;
+};
+inline Leaf FindLeaf(const Kernel& k, const Mm& mm, VirtAddr addr) {
+  const int index = IndexAt(addr, 1);
+  if (RemembersTable(k, mm, addr)) return {{k.table_memo.table, index}};
+  const PteRef pmd{FindTable(k, mm, addr, 2), IndexAt(addr, 2)};
+  if (!pmd.ok()) return {};
+  const Pte entry = ReadPte(k, pmd);
+  if (entry.huge()) return {pmd, true};
+  if (!entry.hw_present()) return {};
+  return {{entry.pfn(), index}};
+}
+
 // free_pgtables(): frees the tables that serve only [start, end), where
 // nothing is mapped any more from `floor` up to `ceiling` (0: no limit).
 void FreePgtables(Kernel& k, Mm& mm, VirtAddr start, VirtAddr end,
@@ -60,6 +80,17 @@ void FreePgtables(Kernel& k, Mm& mm, VirtAddr start, VirtAddr end,
 // try_to_free_pte(): frees the level-1 tables that [start, end) has for itself
 // and that hold nothing.
 void FreeEmptyTables(Kernel& k, Mm& mm, VirtAddr start, VirtAddr end);
+
+// The index of the first entry of [i, end) that is not none, or end.
+inline int NextUsed(const uint64_t* table, int i, int end) {
+  if (i < end && table[i] != 0) return i;
+  for (; i + 4 <= end; i += 4) {
+    const uint64_t* t = table + i;
+    if ((t[0] | t[1] | t[2] | t[3]) != 0) break;
+  }
+  while (i < end && table[i] == 0) i++;
+  return i;
+}
 
 // Whether a huge page is done with, or has become PTEs.
 enum class Huge : uint8_t { kDone, kSplit };
@@ -85,8 +116,12 @@ void ForEachPte(Kernel& k, const Mm& mm, VirtAddr start, VirtAddr end, F f,
     }
     if (ref.ok() && std::as_const(k.frames).Table(ref.table) != nullptr) {
       uint64_t* table = k.frames.MutTable(ref.table);
-      for (int i = ref.index; a < region_end; a += kPageSize, i++) {
-        if (table[i] != 0) f(VirtAddr(a), table[i]);
+      const int end =
+          ref.index + static_cast<int>((region_end - a) >> kPageShift);
+      for (int i = NextUsed(table, ref.index, end); i < end;
+           i = NextUsed(table, i + 1, end)) {
+        const auto pages = static_cast<uint64_t>(i - ref.index);
+        f(VirtAddr(a + pages * kPageSize), table[i]);
       }
     }
     a = region_end;

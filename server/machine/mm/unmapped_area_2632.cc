@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "server/machine/mm/mmap.h"
+#include "server/machine/mm/vma_holes.h"
 #include "server/machine/mm/vma_tree.h"
 
 namespace faultline {
@@ -111,6 +112,8 @@ bool PlacesAs2632(const Kernel& k) {
 std::optional<VirtAddr> GetUnmappedArea2632(Kernel& k, Mm& mm, uint64_t addr,
                                             uint64_t length, uint64_t flags) {
   if (length > mm.task_size) return {};
+  mm.cached_hole_size = CachedHoleSize(std::as_const(k), mm);
+  mm.cached_hole_is_sought = false;
   if (!IsTopdown(mm)) return Bottomup(k, mm, addr, length, flags);
   if (!(flags & mman::k32Bit)) {
     if (auto at = AtHint(k, mm, addr, length)) return at;
@@ -136,35 +139,39 @@ void UnmapArea2632(const Kernel& k, Mm& mm, Id<Vma> below, Id<Vma> above) {
   if (bottom >= mm.mmap_legacy_base && bottom < mm.free_area_cache) {
     mm.free_area_cache = bottom;
     mm.cached_hole_size = kUnknownHole;
+    mm.cached_hole_is_sought = false;
   }
 }
 
-void RememberArea(const Kernel& k, Mm& mm, VirtAddr addr, uint64_t length,
-                  uint64_t flags) {
-  const VirtAddr bottom = mm.mmap_legacy_base;
-  if (!IsTopdown(mm) && addr >= bottom) {
-    mm.cached_hole_size = LargestHole(k, mm, bottom, addr);
-    mm.free_area_cache = addr + length;
-    return;
-  }
-  if (!IsTopdown(mm) || (flags & mman::k32Bit) ||
-      addr + length > mm.mmap_base) {
-    // Found bottom-up, where a search that begins at the top does not look.
+void RememberArea(Mm& mm, VirtAddr addr, uint64_t length, uint64_t flags) {
+  const bool low = flags & mman::k32Bit;
+  if (IsTopdown(mm) ? low || addr + length > mm.mmap_base
+                    : addr < mm.mmap_legacy_base) {
+    // Found where a search that begins at the other end does not look.
     ResetAreaCacheForFork(mm);
     return;
   }
-  mm.cached_hole_size = LargestHole(k, mm, addr + length, mm.mmap_base);
-  mm.free_area_cache = addr;
+  mm.free_area_cache = IsTopdown(mm) ? addr : addr + length;
+  mm.cached_hole_is_sought = true;
+}
+
+uint64_t CachedHoleSize(const Kernel& k, const Mm& mm) {
+  if (!mm.cached_hole_is_sought) return mm.cached_hole_size;
+  return IsTopdown(mm)
+             ? LargestHole(k, mm, mm.free_area_cache, mm.mmap_base)
+             : LargestHole(k, mm, mm.mmap_legacy_base, mm.free_area_cache);
 }
 
 void ResetAreaCacheForExec(Mm& mm) {
   mm.free_area_cache = IsTopdown(mm) ? mm.mmap_base : mm.mmap_legacy_base;
   mm.cached_hole_size = 0;
+  mm.cached_hole_is_sought = false;
 }
 
 void ResetAreaCacheForFork(Mm& mm) {
   mm.free_area_cache = IsTopdown(mm) ? mm.mmap_base : mm.mmap_legacy_base;
   mm.cached_hole_size = kUnknownHole;
+  mm.cached_hole_is_sought = false;
 }
 
 }  // namespace faultline

@@ -29,9 +29,11 @@ void UnmapArea2632(const Kernel& k, Mm& mm, Id<Vma> below, Id<Vma> above);
 
 // After a search of 6.18 that gave [addr, addr + length): that is where the
 // search ended, and the largest hole between there and its beginning is what
-// was left behind.
-void RememberArea(const Kernel& k, Mm& mm, VirtAddr addr, uint64_t length,
-                  uint64_t flags);
+// was left behind (mm.cached_hole_is_sought).
+void RememberArea(Mm& mm, VirtAddr addr, uint64_t length, uint64_t flags);
+// mm->cached_hole_size: what the walk of 2.6.32 remembered, or, after a search
+// of 6.18, the largest hole that is there now.
+uint64_t CachedHoleSize(const Kernel& k, const Mm& mm);
 
 // What execve and fork begin with.
 void ResetAreaCacheForExec(Mm& mm);

@@ -89,14 +89,18 @@ Sides NewRangeSides(const Kernel& k, const MergeRange& r) {
   return s;
 }
 
-// A VMA that a merge swallowed. Its pages belong to the survivor.
-void Absorb(Kernel& k, Vma& vma) {
-  Mm& mm = k.mms[vma.mm];
-  UnlinkVma(k, mm, vma);
+// Frees a VMA that has no range any more.
+void FreeVma(Kernel& k, Vma& vma) {
   UnlinkFileVma(k, vma);
   UnlinkAnonVmas(k, vma);
   if (vma.file) PutFile(k, vma.file);
   k.vmas.Delete(vma.id);
+}
+
+// `vma` swallows a neighbour, whose pages are now its own.
+void Absorb(Kernel& k, Vma& vma, Vma& gone) {
+  JoinVmas(k, vma, gone);
+  FreeVma(k, gone);
 }
 
 Id<Vma> Merged(Kernel& k, const Vma& vma, uint32_t absorbed) {
@@ -118,40 +122,32 @@ Id<Vma> MergeExisting(Kernel& k, const MergeRange& r) {
   uint64_t pages = PagesOf(r.end - r.start).value();
   if (left) {
     Vma& prev = k.vmas[r.prev];
-    VirtAddr end = r.end;
-    const Vma* source = &middle;
-    if (right) {
-      Vma& next = k.vmas[r.next];
-      if (next.anon_vma) source = &next;
-      end = next.end;
-    }
-    DupAnonVma(k, prev, *source);
+    const bool from_next = right && k.vmas[r.next].anon_vma;
+    DupAnonVma(k, prev, from_next ? k.vmas[r.next] : middle);
     prev.flags |= r.flags & vm::kSticky;
-    if (right) {
-      prev.flags |= k.vmas[r.next].flags & vm::kSticky;
-      Absorb(k, k.vmas[r.next]);
-    }
     if (whole) {
-      Absorb(k, middle);
+      Absorb(k, prev, middle);
     } else {
       SplitHugePmdAt(k, middle, r.end);
       middle.pgoff += pages;
-      SetVmaRange(k, middle, r.end, middle.end);
+      MoveVmaBorder(k, prev, middle, r.end);
     }
-    SetVmaRange(k, prev, prev.start, end);
+    if (right) {
+      prev.flags |= k.vmas[r.next].flags & vm::kSticky;
+      Absorb(k, prev, k.vmas[r.next]);
+    }
     return Merged(k, prev, (right ? 1u : 0u) + (whole ? 1u : 0u));
   }
   Vma& next = k.vmas[r.next];
   DupAnonVma(k, next, middle);
   next.flags |= r.flags & vm::kSticky;
+  next.pgoff -= pages;
   if (whole) {
-    Absorb(k, middle);
+    Absorb(k, next, middle);
   } else {
     SplitHugePmdAt(k, middle, r.start);
-    SetVmaRange(k, middle, middle.start, r.start);
+    MoveVmaBorder(k, middle, next, r.start);
   }
-  next.pgoff -= pages;
-  SetVmaRange(k, next, r.start, next.end);
   return Merged(k, next, whole ? 1 : 0);
 }
 
@@ -182,27 +178,26 @@ void InsertVma(Kernel& k, Vma& vma) {
 void RemoveVma(Kernel& k, Vma& vma) {
   k.clock_ns += cost::kVmaUpdate;
   k.Emit(EventLevel::kAll, VmaRemove{vma.start.value(), vma.end.value()});
-  Absorb(k, vma);
+  UnlinkVma(k, k.mms[vma.mm], vma);
+  FreeVma(k, vma);
 }
 
-Id<Vma> VmaMergeNewRange(Kernel& k, MergeRange r) {
+Id<Vma> VmaMergeNewRange(Kernel& k, const MergeRange& r) {
   if ((r.flags & vm::kSpecial) || (!r.prev && !r.next)) return {};
   Sides side = NewRangeSides(std::as_const(k), r);
   if (!side.left && !side.right) return {};
   if (side.left) {
     Vma& prev = k.vmas[r.prev];
-    VirtAddr end = r.end;
     prev.flags |= r.flags & vm::kSticky;
     // The VMA copied from may be next itself, so it comes first.
     if (r.copied_from) DupAnonVma(k, prev, k.vmas[r.copied_from]);
+    SetVmaRange(k, prev, prev.start, r.end);
     if (side.right) {
       Vma& next = k.vmas[r.next];
-      end = next.end;
       prev.flags |= next.flags & vm::kSticky;
       DupAnonVma(k, prev, next);
-      Absorb(k, next);
+      Absorb(k, prev, next);
     }
-    SetVmaRange(k, prev, prev.start, end);
     return Merged(k, prev, side.right ? 1 : 0);
   }
   Vma& next = k.vmas[r.next];
@@ -227,7 +222,8 @@ ErrnoOr<Id<Vma>> VmaModify(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
                .anon_vma = vma.anon_vma,
                .copied_from = {},
                .pgoff = vma.PageIndex(start),
-               .name = name};
+               .name = name,
+               .just_expand = false};
   if (Id<Vma> merged = MergeExisting(k, r)) return merged;
   if (vma.start < start) {
     auto low = SplitVma(k, vma, start, true);
@@ -251,23 +247,16 @@ Id<Vma> SplitVmaUnchecked(Kernel& k, Vma& vma, VirtAddr at, bool new_below) {
          VmaSplit{vma.start.value(), at.value(), vma.end.value()});
   SplitHugePmdAt(k, vma, at);  // vma_adjust_trans_huge()
   Vma& fresh = NewVma(k, k.mms[vma.mm]);
-  fresh.start = new_below ? vma.start : at;
-  fresh.end = new_below ? at : vma.end;
   fresh.flags = vma.flags;
-  fresh.pgoff = vma.PageIndex(fresh.start);
+  fresh.pgoff = vma.PageIndex(new_below ? vma.start : at);
   fresh.file = vma.file;
   fresh.ops = vma.ops;
   fresh.name = vma.name;
   fresh.anon_vma = vma.anon_vma;
   if (vma.anon_vma) AnonVmaClone(k, fresh, vma);
   if (fresh.file) k.open_files[fresh.file].f_count++;
-  if (new_below) {
-    vma.pgoff = vma.PageIndex(at);
-    SetVmaRange(k, vma, at, vma.end);
-  } else {
-    SetVmaRange(k, vma, vma.start, at);
-  }
-  LinkVma(k, k.mms[vma.mm], fresh);
+  if (new_below) vma.pgoff = vma.PageIndex(at);
+  SplitLinkedVma(k, vma, fresh, at, new_below ? Half::kLower : Half::kUpper);
   LinkFileVma(k, fresh);
   k.clock_ns += cost::kVmaUpdate;
   return fresh.id;
@@ -276,11 +265,10 @@ Id<Vma> SplitVmaUnchecked(Kernel& k, Vma& vma, VirtAddr at, bool new_below) {
 ErrnoOr<MunmapSpan> GatherMunmap(Kernel& k, Mm& mm, VirtAddr start,
                                  VirtAddr end) {
   MunmapSpan span;
-  Id<Vma> first = FindVmaIntersection(k, mm, start, end);
-  if (!first) {
-    Id<Vma> above;
-    span.prev = FindVmaPrev(k, mm, start, &above);
-    span.next = above;
+  const auto [prev, first] = PlaceOf(std::as_const(k), mm, start);
+  if (!first || std::as_const(k.vmas)[first].start >= end) {
+    span.prev = prev;
+    span.next = first;
     return span;
   }
   Vma& head = k.vmas[first];

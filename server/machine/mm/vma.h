@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "server/machine/kernel.h"
 
@@ -24,13 +25,13 @@ struct MergeRange {
   Id<AnonVma> anon_vma;
   Id<Vma> copied_from;  // mremap: the VMA whose pages will move here
   uint64_t pgoff = 0;
-  std::string name;
+  std::string_view name;
   bool just_expand = false;  // brk: never merge with the VMA above
 };
 
 // vma_merge_new_range(): enlarges a neighbour over the free range. Returns the
 // VMA that now covers it, or none.
-Id<Vma> VmaMergeNewRange(Kernel& k, MergeRange range);
+Id<Vma> VmaMergeNewRange(Kernel& k, const MergeRange& range);
 
 // vma_modify(): makes [start, end) of `vma` a VMA of its own that is ready to
 // carry `flags` and `name`, by merging it into neighbours that already do or

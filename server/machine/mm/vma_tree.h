@@ -1,19 +1,19 @@
-// The VMAs of one address space: a sorted list, a red-black tree over it, and
-// in every tree node the largest gap below any VMA of its subtree, so that
-// both finding a VMA and finding a hole are logarithmic.
+// The VMAs of one address space: a sorted list, and a red-black tree over it
+// with the hole below each VMA, so that both finding a VMA and finding a hole
+// (mm/vma_holes.h) are logarithmic.
 //
-// Models mm/mmap.c (v6.0, the last with the tree): find_vma(),
-// __vma_link(), __vma_unlink(), vma_compute_gap(). 6.18 keeps a maple tree
-// instead; what either finds is the same (departure D1).
+// Models mm/mmap.c (v6.0, the last with the tree): find_vma(), __vma_link(),
+// __vma_unlink(), vma_compute_gap(). 6.18 keeps a maple tree instead; what
+// either finds is the same (departure D1).
 //
 // Invariants: (1) list order is address order, VMAs are disjoint and not
 // empty; (2) in-order traversal of the tree is the list; (3) no red node has a
-// red child, all paths have equally many black nodes; (4) rb_subtree_gap is
-// exact.
+// red child, all paths have equally many black nodes; (4) a node's range is its
+// VMA's, its gaps are exact up to VmaNode::kGapCap; (5) what Mm::hole_memo
+// claims is true.
 #ifndef FAULTLINE_SERVER_MACHINE_MM_VMA_TREE_H_
 #define FAULTLINE_SERVER_MACHINE_MM_VMA_TREE_H_
 
-#include <optional>
 #include <string>
 
 #include "server/machine/kernel.h"
@@ -32,6 +32,14 @@ Id<Vma> FindVmaIntersection(Kernel& k, Mm& mm, VirtAddr start, VirtAddr end);
 Id<Vma> FindVmaPrev(Kernel& k, Mm& mm, VirtAddr addr, Id<Vma>* found);
 Id<Vma> LastVma(const Kernel& k, const Mm& mm);
 
+// find_vma_prepare(): the first VMA that ends above `addr`, and the one before
+// it. Counts nothing.
+struct VmaPlace {
+  Id<Vma> prev;
+  Id<Vma> next;
+};
+VmaPlace PlaceOf(const Kernel& k, const Mm& mm, VirtAddr addr);
+
 // Adds a VMA whose range is free. Updates map_count.
 void LinkVma(Kernel& k, Mm& mm, Vma& vma);
 // Takes it out of list and tree (the object stays).
@@ -39,22 +47,16 @@ void UnlinkVma(Kernel& k, Mm& mm, Vma& vma);
 // Moves the ends of a linked VMA into free or its own space, and keeps gaps.
 void SetVmaRange(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end);
 
-// Where a search for free address space may look, and what it wants.
-struct UnmappedAreaInfo {
-  uint64_t length = 0;
-  uint64_t low_limit = 0;
-  uint64_t high_limit = 0;
-};
-// vm_unmapped_area(): the highest (lowest) address of a hole that fits, with
-// stack_guard_gap kept below every VM_GROWSDOWN VMA. mm/vma.c:
-// unmapped_area_topdown(), unmapped_area()
-std::optional<VirtAddr> UnmappedAreaTopdown(const Kernel& k, const Mm& mm,
-                                            UnmappedAreaInfo info);
-std::optional<VirtAddr> UnmappedAreaBottomup(const Kernel& k, const Mm& mm,
-                                             UnmappedAreaInfo info);
-// The largest stretch of free addresses within [low, high), in bytes.
-uint64_t LargestHole(const Kernel& k, const Mm& mm, VirtAddr low,
-                     VirtAddr high);
+// The same for neighbours that touch. No hole changes, so this is cheap.
+// A linked VMA becomes two: `fresh` takes the part below `at`, or the upper.
+enum class Half : uint8_t { kLower, kUpper };
+void SplitLinkedVma(Kernel& k, Vma& vma, Vma& fresh, VirtAddr at, Half half);
+void MoveVmaBorder(Kernel& k, Vma& lower, Vma& upper, VirtAddr at);
+// `vma` takes over the range of `gone`, which leaves list and tree.
+void JoinVmas(Kernel& k, Vma& vma, Vma& gone);
+
+// rb_subtree_gap: the largest hole below any VMA of a subtree, in bytes.
+uint64_t VmaSubtreeGap(const Kernel& k, Id<Vma> id);
 // vm_start_gap(): the start less the guard gap of a stack.
 VirtAddr VmStartGap(const Kernel& k, const Vma& vma);
 

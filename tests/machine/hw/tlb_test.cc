@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <string_view>
+
+#include "server/machine/base/archive.h"
+
 namespace faultline {
 namespace {
 
@@ -76,6 +81,36 @@ TEST(Tlb, FlushAsidDropsEverythingOfOneSpace) {
     EXPECT_FALSE(Holds(tlb, kOne, vpn));
     EXPECT_TRUE(Holds(tlb, kTwo, vpn));
   }
+}
+
+TEST(Tlb, FlushAsidFindsWhatWasEnteredAfterAFlush) {
+  Tlb tlb;
+  tlb.Insert(kOne, 3, Pfn(1), 0);
+  tlb.Insert(kTwo, 3, Pfn(2), 0);
+  tlb.FlushAsid(kOne);
+  tlb.Insert(kOne, 4, Pfn(3), 0);
+  tlb.FlushAsid(kTwo);
+  EXPECT_FALSE(Holds(tlb, kTwo, 3));
+  EXPECT_TRUE(Holds(tlb, kOne, 4));
+  tlb.FlushAsid(kOne);
+  EXPECT_FALSE(Holds(tlb, kOne, 4));
+}
+
+TEST(Tlb, FlushAsidFindsWhatWasLoaded) {
+  Tlb saved;
+  saved.Insert(kOne, 3, Pfn(1), 0);
+  std::string bytes;
+  {
+    Writer writer([&](std::string_view piece) { bytes.append(piece); });
+    writer(saved);
+    writer.Flush();
+  }
+  Tlb tlb;
+  Reader reader(bytes);
+  reader(tlb);
+  EXPECT_TRUE(Holds(tlb, kOne, 3));
+  tlb.FlushAsid(kOne);
+  EXPECT_FALSE(Holds(tlb, kOne, 3));
 }
 
 TEST(Tlb, CachedTablesServeTheirTwoMegabytesUntilAnyFlush) {

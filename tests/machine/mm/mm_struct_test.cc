@@ -109,14 +109,14 @@ TEST(AreaCache, IsWhereTheLastSearchEndedAndTheHoleAboveIt) {
   Sim s;
   const uint64_t a = Map(s, 4), b = Map(s, 4);
   EXPECT_EQ(s.mm().free_area_cache.value(), b);
-  EXPECT_EQ(s.mm().cached_hole_size, 0u);
+  EXPECT_EQ(CachedHoleSize(s.kernel(), s.mm()), 0u);
   s.Do(Munmap{a, 2 * kPageSize});
   const uint64_t c = Map(s, 8);  // too large for the hole
   EXPECT_EQ(s.mm().free_area_cache.value(), c);
-  EXPECT_EQ(s.mm().cached_hole_size, 2 * kPageSize);
+  EXPECT_EQ(CachedHoleSize(s.kernel(), s.mm()), 2 * kPageSize);
   Map(s, 2);  // fills it
   EXPECT_EQ(s.mm().free_area_cache.value(), a);
-  EXPECT_EQ(s.mm().cached_hole_size, 0u);
+  EXPECT_EQ(CachedHoleSize(s.kernel(), s.mm()), 0u);
 }
 
 TEST(AreaCache, AnUnmappedHoleMovesItUp) {
