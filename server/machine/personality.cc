@@ -63,6 +63,7 @@ uint64_t* FindSysctl(SysctlTable& t, std::string_view name) {
       {"ksm.use_zero_pages", &t.ksm.use_zero_pages},
       {"ksm.smart_scan", &t.ksm.smart_scan},
       {"ksm.stable_node_chains_prune_millisecs", &t.ksm.chains_prune_millisecs},
+      {"kernel.cap_bound", &t.cap_bound},
   };
   for (const Row& row : rows) {
     if (row.name == name) return row.value;
@@ -75,6 +76,7 @@ bool SysctlAccepts(const SysctlTable& table, const uint64_t* sysctl,
   if (sysctl == &table.unmapped_area) {
     return value == 0 || value == kVersion2632;
   }
+  if (sysctl == &table.cap_bound) return (value & ~kCapFull) == 0;
   constexpr uint64_t kKsmUnmerge = 2, kSharingMin = 2;
   if (sysctl == &table.ksm.run) return value <= kKsmUnmerge;
   if (sysctl == &table.ksm.use_zero_pages || sysctl == &table.ksm.smart_scan) {

@@ -63,6 +63,8 @@ struct KsmKnobs {
   uint64_t smart_scan = 1;
   uint64_t chains_prune_millisecs = 2000;
 };
+// CAP_FULL_SET: capabilities 0 to 40 (include/uapi/linux/capability.h).
+inline constexpr uint64_t kCapFull = (uint64_t{1} << 41) - 1;
 
 struct SysctlTable {
   uint64_t overcommit_memory = 0;
@@ -84,6 +86,7 @@ struct SysctlTable {
   uint64_t randomize_va_space = 0;  // kernel.randomize_va_space
   uint64_t mem_soft_dirty = 0;      // CONFIG_MEM_SOFT_DIRTY: how it was built
   KsmKnobs ksm;
+  uint64_t cap_bound = kCapFull;    // what uid 0 has, as in /proc/PID/status
 };
 
 // A name the machine knows ("vm.overcommit_memory"), or nullptr.

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/strings/str_join.h"
+#include "server/machine/personality.h"
 #include "tests/conformance/row_lines.h"
 #include "tests/conformance/run_row.h"
 
@@ -38,7 +39,7 @@ TEST_P(Rows, HoldOnASimulatedMachine) {
   ASSERT_TRUE(script.ok()) << script.status();
   EXPECT_GT(row.assertions, 0) << "a row that claims nothing";
   std::ostringstream lines;
-  const std::string failure = RunHere(*script, lines);
+  const std::string failure = RunHere(*script, kCapFull, lines);
   if (row.missing.empty()) {
     EXPECT_EQ(failure, "") << row.claim << "\n"
                            << absl::StrJoin(row.lines, "\n");

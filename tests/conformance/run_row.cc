@@ -13,11 +13,12 @@ absl::StatusOr<scenario::Script> ScriptOf(const Row& row) {
       row.name, absl::StrCat(absl::StrJoin(row.lines, "\n"), "\ndump all\n"));
 }
 
-std::string RunHere(const scenario::Script& script, std::ostream& out) {
+std::string RunHere(const scenario::Script& script, uint64_t caps,
+                    std::ostream& out) {
   // A long row is about how many there are, not about each of them.
   constexpr size_t kVerifiedOpsMax = 2000;
   return scenarios::SimulateWithHiddenPage(
-      script, native::kHiddenPage,
+      script, native::kHiddenPage, caps,
       script.ops.size() > kVerifiedOpsMax
           ? scenarios::Verification::kNone
           : scenarios::Verification::kAfterEveryCommand,

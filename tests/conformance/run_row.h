@@ -3,6 +3,7 @@
 #ifndef FAULTLINE_TESTS_CONFORMANCE_RUN_ROW_H_
 #define FAULTLINE_TESTS_CONFORMANCE_RUN_ROW_H_
 
+#include <cstdint>
 #include <ostream>
 #include <string>
 
@@ -15,9 +16,11 @@ namespace faultline::conformance {
 // The row's scenario, with a dump of everything at its end.
 absl::StatusOr<scenario::Script> ScriptOf(const Row& row);
 
-// What the machine, verified after every command, did otherwise than the row
-// claims; empty: nothing. Writes the run's JSON lines.
-std::string RunHere(const scenario::Script& script, std::ostream& out);
+// What the machine, verified after every command and with a root that has
+// `caps`, did otherwise than the row claims; empty: nothing. Writes the run's
+// JSON lines.
+std::string RunHere(const scenario::Script& script, uint64_t caps,
+                    std::ostream& out);
 
 }  // namespace faultline::conformance
 

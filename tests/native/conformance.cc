@@ -5,6 +5,7 @@
 #include "absl/strings/str_join.h"
 #include "server/scenario/parser.h"
 #include "tests/native/native_runner.h"
+#include "tests/native/proc_pid.h"
 #include "tests/native/tracee.h"
 #include "tests/scenarios/with_hidden_page.h"
 
@@ -41,7 +42,7 @@ Conformance RunBoth(const std::vector<std::string>& lines,
   result.problem = runner.Run();
   std::ostringstream ours;
   const std::string stopped = scenarios::SimulateWithHiddenPage(
-      *script, kHiddenPage,
+      *script, kHiddenPage, OwnCapabilities(),
       options.verify ? scenarios::Verification::kAfterEveryCommand
                      : scenarios::Verification::kNone,
       ours);

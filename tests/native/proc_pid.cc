@@ -11,6 +11,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "tests/native/tracee.h"
 
 namespace faultline::native {
@@ -153,6 +154,19 @@ std::vector<std::pair<std::string, uint64_t>> ReadStatus(pid_t pid) {
     if (ParseCountLine(line, &count)) fields.push_back(std::move(count));
   }
   return fields;
+}
+
+uint64_t OwnCapabilities() {
+  const std::string text = ReadWholeFile("/proc/self/status");
+  for (absl::string_view line : absl::StrSplit(text, '\n')) {
+    uint64_t caps = 0;
+    if (absl::ConsumePrefix(&line, "CapEff:\t") &&
+        absl::SimpleHexAtoi(line, &caps)) {
+      return caps;
+    }
+  }
+  errno = 0;
+  Die("no CapEff in /proc/self/status");
 }
 
 FaultCounts ReadFaults(pid_t pid) {

@@ -50,6 +50,8 @@ std::vector<ProcMapsRow> ReadMaps(pid_t pid);
 std::vector<ProcSmapsRow> ReadSmaps(pid_t pid);
 std::vector<std::pair<std::string, uint64_t>> ReadStatus(pid_t pid);
 FaultCounts ReadFaults(pid_t pid);
+// What this process, and so one that it traces, may do: CapEff.
+uint64_t OwnCapabilities();
 uint64_t ReadStartBrk(pid_t pid);
 std::vector<uint8_t> ReadMemory(pid_t pid, uint64_t addr, uint64_t bytes);
 // The pages of [start, end) that are present, swapped out or guarded.

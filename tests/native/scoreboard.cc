@@ -10,6 +10,7 @@
 #include "tests/conformance/run_row.h"
 #include "tests/native/compare.h"
 #include "tests/native/native_runner.h"
+#include "tests/native/proc_pid.h"
 
 namespace faultline::native {
 namespace {
@@ -45,7 +46,7 @@ struct Run {
 
 Run RunHere(const scenario::Script& script) {
   std::ostringstream out;
-  std::string failure = conformance::RunHere(script, out);
+  std::string failure = conformance::RunHere(script, OwnCapabilities(), out);
   return {std::move(failure), out.str()};
 }
 

@@ -23,7 +23,9 @@
 namespace faultline::native {
 namespace {
 
+// As a machine's first process has them (server/machine/README.md).
 constexpr uint64_t kStackLimit = 8 << 20;
+constexpr uint64_t kMemlockLimit = 8 << 20;
 
 void WriteImage(const std::string& path) {
   const std::string image = ElfImage();
@@ -35,11 +37,14 @@ void WriteImage(const std::string& path) {
   close(fd);
 }
 
-void SetLimit(__rlimit_resource resource, rlim_t value) {
-  rlimit limit{value, RLIM_INFINITY};
-  getrlimit(resource, &limit);
-  limit.rlim_cur = value;
-  if (setrlimit(resource, &limit) != 0) Die("cannot set a resource limit");
+void SetLimit(__rlimit_resource resource, rlimit wanted) {
+  rlimit now{};
+  getrlimit(resource, &now);
+  const bool is_so =
+      now.rlim_cur == wanted.rlim_cur && now.rlim_max == wanted.rlim_max;
+  if (!is_so && setrlimit(resource, &wanted) != 0) {
+    Die("cannot set a resource limit");
+  }
 }
 
 // In the child: becomes the image. Does not return.
@@ -50,7 +55,8 @@ void SetLimit(__rlimit_resource resource, rlim_t value) {
   for (const InheritedFd& fd : fds) {
     if (dup2(fd.ours, fd.theirs) < 0) Die("cannot pass a file descriptor");
   }
-  SetLimit(RLIMIT_STACK, kStackLimit);
+  SetLimit(RLIMIT_STACK, {kStackLimit, RLIM_INFINITY});
+  SetLimit(RLIMIT_MEMLOCK, {kMemlockLimit, kMemlockLimit});
   if (personality(ADDR_NO_RANDOMIZE) < 0) {
     Die("cannot turn address randomisation off");
   }

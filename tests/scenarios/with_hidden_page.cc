@@ -91,12 +91,16 @@ void WithHiddenPage::RemoveArea(std::string& text) const {
 }
 
 std::string SimulateWithHiddenPage(const scenario::Script& script,
-                                   uint64_t page, Verification verification,
+                                   uint64_t page, uint64_t caps,
+                                   Verification verification,
                                    std::ostream& out) {
   const auto printer = scenario::MakeJsonPrinter(out);
   scenario::Runner runner(
-      [&](const v1::MachineConfig& config)
+      [&](v1::MachineConfig config)
           -> absl::StatusOr<std::unique_ptr<scenario::Target>> {
+        v1::Sysctl* bound = config.add_sysctls();
+        bound->set_name("kernel.cap_bound");
+        bound->set_value(caps);
         FL_ASSIGN_OR_RETURN(std::unique_ptr<scenario::Target> machine,
                             MakeMachine(config, verification));
         return WithHiddenPage::Make(std::move(machine), page);

@@ -40,10 +40,12 @@ class WithHiddenPage final : public scenario::Target {
   const uint64_t page_;
 };
 
-// Runs the script on a machine that has the page, and writes its JSON lines;
-// what it stopped at, or nothing.
+// Runs the script on a machine that has the page and whose root has the
+// capabilities `caps`, and writes its JSON lines; what it stopped at, or
+// nothing.
 std::string SimulateWithHiddenPage(const scenario::Script& script,
-                                   uint64_t page, Verification verification,
+                                   uint64_t page, uint64_t caps,
+                                   Verification verification,
                                    std::ostream& out);
 
 }  // namespace faultline::scenarios

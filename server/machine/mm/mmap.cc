@@ -20,6 +20,7 @@
 #include "server/machine/mm/vma.h"
 #include "server/machine/mm/vma_holes.h"
 #include "server/machine/mm/vma_tree.h"
+#include "server/machine/task/cred.h"
 
 namespace faultline {
 namespace {
@@ -281,7 +282,8 @@ Errno MmapRegion(Kernel& k, Mm& mm, Id<File> file, VirtAddr addr,
 uint64_t VmFlagsOfProt(uint64_t prot) { return prot & vm::kAccessFlags; }
 
 bool CanDoMlock(Kernel& k) {
-  return k.Current().rlim[kRlimitMemlock].soft != 0 || k.Current().capable();
+  return k.Current().rlim[kRlimitMemlock].soft != 0 ||
+         Capable(k, Cap::kIpcLock);
 }
 
 ErrnoOr<VirtAddr> GetUnmappedArea(Kernel& k, Mm& mm, Id<File> file,
@@ -306,7 +308,7 @@ ErrnoOr<VirtAddr> GetUnmappedArea(Kernel& k, Mm& mm, Id<File> file,
   if (at.value() >= -kMaxErrno) return static_cast<Errno>(-at.value());
   if (at.value() > mm.task_size - length) return Errno::kENOMEM;
   if (!at.aligned()) return Errno::kEINVAL;
-  if (at.value() < k.sysctl.mmap_min_addr && !k.Current().capable()) {
+  if (at.value() < k.sysctl.mmap_min_addr && !Capable(k, Cap::kSysRawio)) {
     return Errno::kEPERM;
   }
   return at;

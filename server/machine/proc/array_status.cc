@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "server/machine/proc/proc_files.h"
+#include "server/machine/task/cred.h"
 
 namespace faultline {
 namespace {
@@ -90,9 +91,14 @@ void ShowMem(const Kernel& k, SeqFile& m, const Mm& mm) {
   }
 }
 
+std::string Cap64(uint64_t caps) {
+  SeqFile m;
+  m.Hex(caps, 16) << "\n";
+  return m.Take();
+}
+
 void ShowSignals(const Kernel& k, SeqFile& m, const Task& task) {
   constexpr std::string_view kNone = "0000000000000000\n";
-  constexpr std::string_view kAll = "000001ffffffffff\n";
   m << "Threads:\t";
   m.Dec(ThreadCount(k, task)) << "\nSigQ:\t0/";
   m.Dec(MaxSigpending(k, task)) << "\n";
@@ -100,9 +106,9 @@ void ShowSignals(const Kernel& k, SeqFile& m, const Task& task) {
                                "SigIgn:\t", "SigCgt:\t", "CapInh:\t"}) {
     m << set << kNone;
   }
-  m << "CapPrm:\t" << (task.capable() ? kAll : kNone);
-  m << "CapEff:\t" << (task.capable() ? kAll : kNone);
-  m << "CapBnd:\t" << kAll << "CapAmb:\t" << kNone;
+  const uint64_t effective = EffectiveCaps(k, task);
+  m << "CapPrm:\t" << Cap64(effective) << "CapEff:\t" << Cap64(effective);
+  m << "CapBnd:\t" << Cap64(k.sysctl.cap_bound) << "CapAmb:\t" << kNone;
   m << "NoNewPrivs:\t0\nSeccomp:\t0\nSeccomp_filters:\t0\n"
        "Speculation_Store_Bypass:\tvulnerable\n"
        "SpeculationIndirectBranch:\talways enabled\n";

@@ -55,7 +55,7 @@ ErrnoOr<uint64_t> DoProcessMadvise(Kernel& k, const ProcessMadvise& call) {
       FL_TRY_VALUE(MmAccess(std::as_const(k), k.tasks[target->second]));
   if (mm != own || !k.quirks.madvise_own_process) {
     if (!remote_advice) return Errno::kEINVAL;
-    if (!k.Current().capable()) return Errno::kEPERM;  // CAP_SYS_NICE
+    if (!Capable(k, Cap::kSysNice)) return Errno::kEPERM;
   }
   uint64_t done = 0;
   for (size_t i = 0; i < lengths.size(); i++) {

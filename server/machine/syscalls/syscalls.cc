@@ -112,7 +112,7 @@ class Dispatch {
   Result operator()(const Userfaultfd& c) {
     constexpr uint32_t kUserModeOnly = 1, kCloexec = 02000000,
                        kNonblock = 04000;
-    if (!(c.flags & kUserModeOnly) && !k_.Current().capable()) {
+    if (!(c.flags & kUserModeOnly) && !Capable(k_, Cap::kSysPtrace)) {
       return Errno::kEPERM;
     }
     if (c.flags & ~(kUserModeOnly | kCloexec | kNonblock))
@@ -198,7 +198,8 @@ class Dispatch {
     Task& task = k_.Current();
     if (c.resource >= kRlimitCount || c.soft > c.hard) return Errno::kEINVAL;
     Rlimit& limit = task.rlim[c.resource];
-    if (c.hard > limit.hard && !task.capable()) return Errno::kEPERM;
+    if (c.hard > limit.hard && !Capable(k_, Cap::kSysResource))
+      return Errno::kEPERM;
     limit = {c.soft, c.hard};
     return Errno::kOk;
   }
@@ -224,7 +225,7 @@ class Dispatch {
     uint64_t* value = FindSysctl(k_.sysctl, c.name);
     // What was decided at build or boot time has no file to write to.
     if (value == nullptr || value == &k_.sysctl.stack_guard_gap ||
-        value == &k_.sysctl.mem_soft_dirty) {
+        value == &k_.sysctl.mem_soft_dirty || value == &k_.sysctl.cap_bound) {
       return Errno::kENOENT;
     }
     if (value == &k_.sysctl.ksm.smart_scan && !k_.quirks.ksm_smart_scan) {

@@ -1,5 +1,7 @@
 // Who a process is, and what it may therefore do to others. Models
-// include/linux/cred.h; a task has one uid, and 0 has every capability.
+// include/linux/cred.h; a task has one uid, and 0 has the capabilities of
+// kernel.cap_bound: all, unless the machine was booted with fewer, as a
+// container's root has them.
 #ifndef FAULTLINE_SERVER_MACHINE_TASK_CRED_H_
 #define FAULTLINE_SERVER_MACHINE_TASK_CRED_H_
 
@@ -8,6 +10,24 @@
 #include "server/machine/kernel.h"
 
 namespace faultline {
+
+// What the machine asks for, of include/uapi/linux/capability.h.
+enum class Cap : uint8_t {
+  kDacOverride = 1,
+  kKill = 5,
+  kSetuid = 7,
+  kIpcLock = 14,
+  kSysRawio = 17,
+  kSysPtrace = 19,
+  kSysAdmin = 21,
+  kSysNice = 23,
+  kSysResource = 24,
+};
+
+// capable(): may the current task?
+bool Capable(const Kernel& k, Cap cap);
+// cred->cap_effective
+uint64_t EffectiveCaps(const Kernel& k, const Task& task);
 
 // setuid(2)
 Errno DoSetuid(Kernel& k, uint32_t uid);

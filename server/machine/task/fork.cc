@@ -16,6 +16,7 @@
 #include "server/machine/mm/util.h"
 #include "server/machine/mm/vma.h"
 #include "server/machine/mm/vma_tree.h"
+#include "server/machine/task/cred.h"
 #include "server/machine/task/exit.h"
 #include "server/machine/task/randomize.h"
 
@@ -132,7 +133,8 @@ Errno CheckFlags(Kernel& k, uint64_t flags) {
   if ((flags & clone::kParent) && task.pid == 1) return Errno::kEINVAL;
   uint64_t tasks = 0;
   for (auto [pid, id] : k.pids) tasks += k.tasks[id].uid == task.uid;
-  if (tasks > task.rlim[kRlimitNproc].soft && !task.capable()) {
+  if (tasks > task.rlim[kRlimitNproc].soft && !Capable(k, Cap::kSysResource) &&
+      !Capable(k, Cap::kSysAdmin)) {
     return Errno::kEAGAIN;
   }
   if (k.pids.size() >= kPidMax - 1) return Errno::kEAGAIN;

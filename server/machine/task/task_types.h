@@ -41,13 +41,12 @@ struct Task {
   Id<Mm> mm;                 // none after exit
   Id<Files> files;
   std::string comm;
-  uint32_t uid = 0;  // 0: has every capability
+  uint32_t uid = 0;  // Capable() (task/cred.h) says what 0 may do
   std::array<Rlimit, kRlimitCount> rlim;
   uint64_t min_flt = 0;
   uint64_t maj_flt = 0;
   int32_t oom_score_adj = 0;
 
-  bool capable() const { return uid == 0; }
   template <class Ar, class Self>
   static void Describe(Ar& ar, Self& s) {
     ar(s.pid, s.tgid, s.ppid, s.state, s.exit_signal, s.exit_code, s.mm,

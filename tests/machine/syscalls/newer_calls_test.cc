@@ -6,6 +6,7 @@
 #include <string>
 
 #include "server/machine/mm/mmap.h"
+#include "server/machine/proc/proc.h"
 #include "tests/machine/sim.h"
 
 namespace faultline {
@@ -279,6 +280,17 @@ TEST(ProcessMadvise, OnLinux61OnlyHints) {
   EXPECT_EQ(ResultOf(s.Do(Advise(1, 0, 1, kCold))), "OK");
   s.Do(Setuid{1000});
   EXPECT_EQ(ResultOf(s.Do(Advise(1, 0, 1, kCold))), "EPERM");
+}
+
+TEST(Capable, RootOfAContainerHasWhatItWasGiven) {
+  MachineConfig config;
+  config.sysctls = {{"kernel.cap_bound", kCapFull & ~(uint64_t{1} << 24)}};
+  Sim s(config);
+  EXPECT_EQ(ResultOf(s.Do(Setrlimit{kRlimitMemlock, 0, 4096})), "OK");
+  EXPECT_EQ(ResultOf(s.Do(Setrlimit{kRlimitMemlock, 0, 8192})), "EPERM");
+  s.Run("map 0-2 rw; lock 0-2");  // CAP_IPC_LOCK is still there
+  const std::string status = ReadProc(s.kernel(), "/proc/1/status").value();
+  EXPECT_NE(status.find("CapEff:\t000001fffeffffff\n"), std::string::npos);
 }
 
 TEST(Setuid, OnlyRootBecomesAnother) {
