@@ -280,6 +280,7 @@ OpResult Runner::ResultOf(const Op& op, const v1::Outcome& outcome) {
     result.value = static_cast<int>(outcome.value() & 0xff);
   } else if (!IsAccess(op.kind)) {
     AddCall(op, outcome, &result);
+    if (result.died) result.ret.reset();  // it never returned
   }
   return result;
 }

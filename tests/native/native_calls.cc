@@ -91,15 +91,14 @@ Tracee::Stop NativeRunner::ProcessMadvise(const Op& op) {
 }
 
 // The tracer makes the call: the process has no memory for its answer.
+// The process says which limits there are, /proc what they are: what it is told
+// would need memory to write to, and another user's is not ours to ask for.
 void NativeRunner::ExecuteGetrlimit(const Op& op, OpResult* result) {
-  rlimit limit;
-  const pid_t pid = processes_[op.process]->pid();
-  if (prlimit(pid, static_cast<__rlimit_resource>(op.flags), nullptr, &limit) ==
-      0) {
-    result->ret = limit.rlim_cur;
-  } else {
-    result->error = errno;
-  }
+  Tracee& process = *processes_[op.process];
+  const Tracee::Stop stop =
+      process.Syscall(SYS_prlimit64, {0, op.flags, 0, 0, 0, 0});
+  RecordReturn(stop.result, result);
+  if (result->ret) result->ret = ReadLimit(process.pid(), op.flags).rlim_cur;
 }
 
 void NativeRunner::AfterTaskCall(const Op& op, OpResult* result) {

@@ -76,14 +76,9 @@ std::optional<long> SyscallNumber(OpKind kind) {
   }
 }
 
-// A system call returns a small negative number for an errno.
-void RecordReturn(uint64_t rax, OpResult* result) {
-  const auto value = static_cast<int64_t>(rax);
-  if (value < 0 && value >= -4095) {
-    result->error = static_cast<int>(-value);
-  } else {
-    result->ret = rax;
-  }
+void SetOwnLimit(Tracee& process, uint64_t resource, const rlimit& limit) {
+  const uint64_t at = process.Put(&limit, sizeof(limit));
+  process.Syscall(SYS_setrlimit, {resource, at, 0, 0, 0, 0});
 }
 
 // What $label stands for.
@@ -137,6 +132,15 @@ bool KernelHasSoftDirty() {
 }
 
 }  // namespace
+
+void RecordReturn(uint64_t rax, OpResult* result) {
+  const auto value = static_cast<int64_t>(rax);
+  if (value < 0 && value >= -4095) {
+    result->error = static_cast<int>(-value);
+  } else {
+    result->ret = rax;
+  }
+}
 
 std::string NativeRunner::KernelThpMode() {
   const std::string text = ReadWholeFile(kThpEnabled);
@@ -375,6 +379,9 @@ void NativeRunner::ExecuteMincore(const Op& op, OpResult* result) {
   const uint64_t pages = (length + kPageBytes - 1) / kPageBytes;
   const uint64_t area_bytes = (pages / kPageBytes + 1) * kPageBytes;
   const uint64_t area = kHiddenPage + kPageBytes;
+  // Nor does RLIMIT_AS count it.
+  const rlimit as = ReadLimit(process.pid(), RLIMIT_AS);
+  SetOwnLimit(process, RLIMIT_AS, {as.rlim_max, as.rlim_max});
   const FaultCounts before = ReadFaults(process.pid());
   process.Syscall(SYS_mmap, {area, area_bytes, PROT_READ | PROT_WRITE,
                              MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE |
@@ -390,6 +397,7 @@ void NativeRunner::ExecuteMincore(const Op& op, OpResult* result) {
     }
   }
   process.Syscall(SYS_munmap, {area, area_bytes, 0, 0, 0, 0});
+  SetOwnLimit(process, RLIMIT_AS, as);
   peak_is_ours_ = true;
   result->minor_faults = before.minor - populated.minor;
   result->major_faults = before.major - populated.major;

@@ -19,6 +19,9 @@
 
 namespace faultline::native {
 
+// What a system call left in rax: a small negative number is an errno.
+void RecordReturn(uint64_t rax, scenario::OpResult* result);
+
 struct RunnerOptions {
   // Dumps the maps of every live process after each op; the dumps of the
   // script are left out.

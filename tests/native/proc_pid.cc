@@ -156,6 +156,24 @@ std::vector<std::pair<std::string, uint64_t>> ReadStatus(pid_t pid) {
   return fields;
 }
 
+rlimit ReadLimit(pid_t pid, uint64_t resource) {
+  constexpr uint64_t kHeading = 1;
+  constexpr size_t kNameColumns = 26;
+  const std::string text = ReadWholeFile(PidPath(pid, "limits"));
+  const std::vector<std::string> lines = absl::StrSplit(text, '\n');
+  const std::string numbers =
+      lines.at(resource + kHeading).substr(kNameColumns);
+  const std::vector<std::string> words =
+      absl::StrSplit(numbers, ' ', absl::SkipEmpty());
+  const auto number = [](const std::string& word) {
+    uint64_t value = RLIM_INFINITY;
+    if (word == "unlimited" || absl::SimpleAtoi(word, &value)) return value;
+    errno = 0;
+    Die("no limit in /proc/PID/limits: " + word);
+  };
+  return {number(words.at(0)), number(words.at(1))};
+}
+
 uint64_t OwnCapabilities() {
   const std::string text = ReadWholeFile("/proc/self/status");
   for (absl::string_view line : absl::StrSplit(text, '\n')) {

@@ -4,6 +4,7 @@
 #ifndef FAULTLINE_TESTS_NATIVE_PROC_PID_H_
 #define FAULTLINE_TESTS_NATIVE_PROC_PID_H_
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <cstdint>
@@ -50,6 +51,8 @@ std::vector<ProcMapsRow> ReadMaps(pid_t pid);
 std::vector<ProcSmapsRow> ReadSmaps(pid_t pid);
 std::vector<std::pair<std::string, uint64_t>> ReadStatus(pid_t pid);
 FaultCounts ReadFaults(pid_t pid);
+// /proc/PID/limits, whose lines are in the order of the resources' numbers.
+rlimit ReadLimit(pid_t pid, uint64_t resource);
 // What this process, and so one that it traces, may do: CapEff.
 uint64_t OwnCapabilities();
 uint64_t ReadStartBrk(pid_t pid);

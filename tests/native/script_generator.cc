@@ -395,7 +395,9 @@ class Generator {
     const std::string hard = OneIn(4) ? "" : " 0xffffffffffffffff";
     switch (Below(5)) {
       case 0:
-        return absl::StrCat("setrlimit AS ", 40 + Below(400), "p", hard);
+        // Not the hard one: the runner lifts it for the vector of mincore.
+        return absl::StrCat("setrlimit AS ", 40 + Below(400),
+                            "p 0xffffffffffffffff");
       case 1:
         return absl::StrCat("setrlimit DATA ", Below(80), "p+", Below(kPage),
                             hard);

@@ -221,6 +221,8 @@ ErrnoOr<uint64_t> FileWrite(Kernel& k, Id<Inode> id, uint64_t offset,
     inode.size = std::max(inode.size, offset + done);
     k.page(pfn).flags |= page_flag::kUptodate;
     MarkPageDirty(k, pfn);
+    // shmem_get_folio_gfp(SGP_WRITE); other files' pages are not.
+    if (inode.shmem()) MarkPageAccessed(k, pfn);
   }
   return done;
 }

@@ -10,7 +10,6 @@
 #include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/vma_tree.h"
-#include "server/machine/task/cred.h"
 
 namespace faultline {
 namespace {
@@ -24,12 +23,12 @@ char PageInCore(const Kernel& k, const Vma& vma, VirtAddr addr) {
   return pfn.valid() && k.page(pfn).Is(page_flag::kUptodate) ? 1 : 0;
 }
 
-// can_do_mincore(): the cache of a file is shown to who could write it.
+// can_do_mincore(): the cache of a file is shown to its owner, who is root, and
+// to who could open it for writing, however it is open now.
 bool CanDoMincore(const Kernel& k, const Vma& vma) {
   if (!vma.file) return true;
-  const File& file = k.open_files[vma.file];
-  return file.writable || Capable(k, Cap::kDacOverride) ||
-         (k.inodes[file.inode].mode & 0002) != 0;
+  return k.tasks[k.current].uid == 0 ||
+         (k.inodes[k.open_files[vma.file].inode].mode & 0002) != 0;
 }
 
 }  // namespace

@@ -15,6 +15,7 @@ Id<File> ShmemFileSetup(Kernel& k, uint64_t bytes, std::string path) {
   inode.ino = ++k.last_ino;
   inode.dev_minor = 1;
   inode.fs = FsType::kTmpfs;
+  inode.mode = 0777;
   inode.size = bytes;
   inode.path = std::move(path);
   inode.linked = false;

@@ -3,6 +3,7 @@
 #include "server/machine/syscalls/process_madvise.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -57,8 +58,12 @@ ErrnoOr<uint64_t> DoProcessMadvise(Kernel& k, const ProcessMadvise& call) {
     if (!remote_advice) return Errno::kEINVAL;
     if (!Capable(k, Cap::kSysNice)) return Errno::kEPERM;
   }
+  // iov_iter_advance() passes over empty ranges; only as the first is one seen.
+  const uint64_t total =
+      std::accumulate(lengths.begin(), lengths.end(), uint64_t{0});
   uint64_t done = 0;
-  for (size_t i = 0; i < lengths.size(); i++) {
+  for (size_t i = 0; done < total; i++) {
+    if (i > 0 && lengths[i] == 0) continue;
     Errno e = DoMadvise(k, k.mms[mm], call.addr[i], lengths[i], call.advice);
     if (e != Errno::kOk && done == 0) return e;
     if (e != Errno::kOk) break;

@@ -13,7 +13,6 @@ namespace faultline {
 
 // What the machine asks for, of include/uapi/linux/capability.h.
 enum class Cap : uint8_t {
-  kDacOverride = 1,
   kKill = 5,
   kSetuid = 7,
   kIpcLock = 14,
