@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <vector>
 
 #include "server/machine/base/archive.h"
 #include "server/machine/base/cow.h"
@@ -88,6 +89,7 @@ struct Kernel {
 
   // Of the running command only.
   Id<Task> current;
+  std::vector<Pfn> mlock_batch;  // mlock_fbatch: mlocked, on the old list yet
   Trace trace;
 
   Task& Current() { return tasks[current]; }

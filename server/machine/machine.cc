@@ -172,6 +172,7 @@ Outcome Machine::Apply(const Command& command, EventLevel level) {
     maj_flt = k_.Current().maj_flt;
   }
   k_.trace.Begin(level);
+  k_.mlock_batch.clear();
   if (EntersKernel(command.op)) k_.clock_ns += cost::kSyscall;
   DoSyscall(k_, command.op, &out);
   out.events = k_.trace.End();

@@ -48,18 +48,24 @@ std::string ElfImage() {
   header.e_phoff = sizeof(header);
   header.e_ehsize = sizeof(header);
   header.e_phentsize = sizeof(Elf64_Phdr);
-  header.e_phnum = 2;
-  Elf64_Phdr segments[2] = {};
+  header.e_phnum = 3;
+  Elf64_Phdr segments[3] = {};
   segments[0].p_type = PT_LOAD;
   segments[0].p_flags = PF_R | PF_X;
   segments[0].p_vaddr = segments[0].p_paddr = kElfBase;
   segments[0].p_filesz = segments[0].p_memsz = page.size();
   segments[0].p_align = 4096;
-  segments[1].p_type = PT_GNU_STACK;
+  // No data: RLIMIT_DATA counts end_data - start_data.
+  segments[1].p_type = PT_LOAD;
   segments[1].p_flags = PF_R | PF_W;
+  segments[1].p_offset = page.size();
+  segments[1].p_vaddr = segments[1].p_paddr = kElfBase + page.size();
+  segments[1].p_align = 4096;
+  segments[2].p_type = PT_GNU_STACK;
+  segments[2].p_flags = PF_R | PF_W;
   std::memcpy(page.data(), &header, sizeof(header));
   std::memcpy(page.data() + sizeof(header), segments, sizeof(segments));
-  static_assert(sizeof(Elf64_Ehdr) + 2 * sizeof(Elf64_Phdr) <= kSyscallStub);
+  static_assert(sizeof(Elf64_Ehdr) + 3 * sizeof(Elf64_Phdr) <= kSyscallStub);
   return std::string(page.begin(), page.end());
 }
 

@@ -4,9 +4,11 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -73,6 +75,12 @@ std::optional<long> SyscallNumber(OpKind kind) {
       return SYS_userfaultfd;
     default:
       return std::nullopt;
+  }
+}
+
+// Those that were seen to end by ptrace, and are now ours to wait for as well.
+void ReapOrphans() {
+  while (waitpid(-1, nullptr, WNOHANG | __WALL) > 0) {
   }
 }
 
@@ -199,6 +207,8 @@ NativeRunner::NativeRunner(const scenario::Script& script,
 }
 
 std::string NativeRunner::Run() {
+  // When the first process is dead, orphans are ours.
+  prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   for (const Op& op : script_.ops) {
     if (scenario::IsNumbered(op.kind)) {
       RunNumbered(op);
@@ -215,6 +225,7 @@ std::string NativeRunner::Run() {
 void NativeRunner::RunNumbered(const Op& op) {
   ++number_;
   last_ = Execute(op);
+  if (op.kind == OpKind::kExit || op.kind == OpKind::kKill) ReapOrphans();
   last_.number = number_;
   last_.process = op.process;
   last_.op = op.text;

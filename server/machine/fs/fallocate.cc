@@ -45,12 +45,12 @@ Errno Allocate(Kernel& k, Id<Inode> id, uint64_t offset, uint64_t length,
     std::vector<uint64_t> fresh;
     for (uint64_t i = offset >> kPageShift; i << kPageShift < offset + length;
          i++) {
-      if (FilemapLookup(k.inodes[id], i).valid()) continue;
+      const bool there = FilemapLookup(k.inodes[id], i).valid();
       if (!FilemapAllocate(k, id, i)) {
         for (uint64_t index : fresh) PunchHole(k, id, index, index);
         return Errno::kENOMEM;
       }
-      fresh.push_back(i);
+      if (!there) fresh.push_back(i);
     }
   }
   Inode& inode = k.inodes[id];

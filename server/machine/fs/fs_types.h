@@ -49,6 +49,11 @@ struct Inode {
   }
 };
 
+// struct file_ra_state: where the last read ended.
+struct FileRa {
+  int64_t prev_pos = -1;
+};
+
 // struct file: one open(2), shared by the descriptors and VMAs that use it.
 struct File {
   Id<Inode> inode;
@@ -56,6 +61,7 @@ struct File {
   bool writable = false;
   bool path_only = false;  // O_PATH
   uint32_t f_count = 0;
+  FileRa ra;
 };
 
 // struct files_struct.

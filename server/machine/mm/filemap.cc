@@ -131,6 +131,14 @@ bool ReadAround(Kernel& k, Id<Inode> id, const Vma& vma, uint64_t index) {
   return true;
 }
 
+// shmem_get_folio(SGP_READ): a hole, and what fallocate() left, reads as zeros
+// and stays as it is.
+Pfn ShmemPageToRead(const Kernel& k, Id<Inode> id, uint64_t index) {
+  const Pfn pfn = FilemapLookup(k.inodes[id], index);
+  const bool filled = pfn.valid() && k.page(pfn).Is(page_flag::kUptodate);
+  return filled ? pfn : Pfn();
+}
+
 }  // namespace
 
 FilemapResult FilemapFault(Kernel& k, const Vma& vma, uint64_t index) {
@@ -174,27 +182,36 @@ void MarkPageDirty(Kernel& k, Pfn pfn) {
   }
 }
 
-ErrnoOr<std::string> FileRead(Kernel& k, Id<Inode> id, uint64_t offset,
-                              uint64_t length) {
-  uint64_t size = k.inodes[id].size;
+ErrnoOr<std::string> FileRead(Kernel& k, Id<Inode> id, FileRa* ra,
+                              uint64_t offset, uint64_t length) {
+  const uint64_t size = k.inodes[id].size;
   if (offset >= size) return std::string();
   length = std::min(length, size - offset);
+  const bool shmem = k.inodes[id].shmem();
   std::string out;
   out.reserve(length);
   while (out.size() < length) {
-    uint64_t at = offset + out.size();
-    Pfn pfn = FilemapGetOrRead(k, id, at >> kPageShift);
-    if (!pfn.valid()) {
+    const uint64_t at = offset + out.size();
+    const uint64_t first = at & ~kPageMask;
+    const uint64_t end =
+        std::min<uint64_t>(kPageSize, first + length - out.size());
+    const Pfn pfn = shmem ? ShmemPageToRead(k, id, at >> kPageShift)
+                          : FilemapGetOrRead(k, id, at >> kPageShift);
+    if (!pfn.valid() && !shmem) {
       if (out.empty()) return Errno::kENOMEM;
       break;
     }
-    const PageBytes& bytes = std::as_const(k.frames)[pfn];
-    uint64_t end =
-        std::min<uint64_t>(kPageSize, (at & ~kPageMask) + length - out.size());
-    for (uint64_t i = at & ~kPageMask; i < end; i++) {
+    const PageBytes zeros;
+    const PageBytes& bytes = pfn.valid() ? std::as_const(k.frames)[pfn] : zeros;
+    for (uint64_t i = first; i < end; i++) {
       out.push_back(static_cast<char>(bytes.Read(static_cast<uint32_t>(i))));
     }
-    MarkPageAccessed(k, pfn);
+    // Reading on in a page is one access; of shmem, its beginning is.
+    const bool accessed = shmem ? first == 0
+                                : static_cast<int64_t>(at >> kPageShift) !=
+                                      (ra->prev_pos - 1) >> kPageShift;
+    if (pfn.valid() && accessed) MarkPageAccessed(k, pfn);
+    ra->prev_pos = static_cast<int64_t>(offset + out.size());
   }
   return out;
 }
@@ -281,9 +298,16 @@ void PunchHoleBytes(Kernel& k, Id<Inode> id, uint64_t offset, uint64_t length) {
 }
 
 bool FilemapAllocate(Kernel& k, Id<Inode> id, uint64_t index) {
-  Pfn pfn = AddToPageCache(k, id, index);
+  Pfn pfn = FilemapLookup(k.inodes[id], index);
+  const bool fresh = !pfn.valid();
+  if (fresh) pfn = AddToPageCache(k, id, index);
   if (!pfn.valid()) return false;
-  k.page(pfn).flags &= ~page_flag::kUptodate;
+  // What was allocated before may not be taken back by this call's failure.
+  if (fresh) {
+    k.page(pfn).flags &= ~page_flag::kUptodate;
+  } else {
+    k.page(pfn).flags |= page_flag::kUptodate;
+  }
   MarkPageDirty(k, pfn);
   return true;
 }

@@ -33,8 +33,9 @@ Pfn FilemapGetOrRead(Kernel& k, Id<Inode> id, uint64_t index);
 void MarkPageDirty(Kernel& k, Pfn pfn);
 
 // generic_file_read_iter(), generic_perform_write(), at an offset.
-ErrnoOr<std::string> FileRead(Kernel& k, Id<Inode> id, uint64_t offset,
-                              uint64_t length);
+// `ra` is of the open file that is read through.
+ErrnoOr<std::string> FileRead(Kernel& k, Id<Inode> id, FileRa* ra,
+                              uint64_t offset, uint64_t length);
 ErrnoOr<uint64_t> FileWrite(Kernel& k, Id<Inode> id, uint64_t offset,
                             std::string_view data);
 // truncate_setsize(): pages beyond the new end leave every mapping and the
@@ -44,8 +45,9 @@ Errno FileTruncate(Kernel& k, Id<Inode> id, uint64_t size);
 void PunchHole(Kernel& k, Id<Inode> id, uint64_t first, uint64_t last);
 // The same of bytes: a page that is only partly in the range is zeroed there.
 void PunchHoleBytes(Kernel& k, Id<Inode> id, uint64_t offset, uint64_t length);
-// shmem_get_folio(SGP_FALLOC): a page that has its place in the cache but is
-// not up to date before somebody uses it. False: no memory.
+// shmem_get_folio(SGP_FALLOC): a new page has its place in the cache but is not
+// up to date before somebody uses it; one that was there is now. Either is
+// dirty. False: no memory.
 bool FilemapAllocate(Kernel& k, Id<Inode> id, uint64_t index);
 // shrink_folio_list() of one page: nobody maps it any more, and when it is
 // clean it leaves the page cache. Anonymous pages (there is no swap) and those

@@ -30,11 +30,7 @@ bool FollowPage(Kernel& k, const Vma& vma, VirtAddr addr, bool write) {
   }
   if (!pte.special()) {
     if (write && !pte.dirty()) MarkPageDirty(k, pte.pfn());
-    // allow_mlock_munlock(): a part of a large folio is not mlocked.
-    const bool mlocked =
-        vma.Has(vm::kLocked) &&
-        !std::as_const(k).page(pte.pfn()).Is(page_flag::kLarge);
-    MarkPageAccessed(k, pte.pfn(), mlocked ? OnLru::kUnevictable : OnLru::kAny);
+    MarkPageAccessed(k, pte.pfn());
   }
   return true;
 }

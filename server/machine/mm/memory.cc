@@ -13,6 +13,7 @@
 #include "server/machine/mm/gfp.h"
 #include "server/machine/mm/huge_memory.h"
 #include "server/machine/mm/ksm.h"
+#include "server/machine/mm/mlock.h"
 #include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/rmap.h"
@@ -179,6 +180,7 @@ bool DoFaultAround(Kernel& k, VmFault& f) {
     if (!HasPteTable(k, f)) return false;
     PteRef ref{f.pte.table, i};
     if (!ReadPte(std::as_const(k), ref).none()) continue;
+    MlockVmaPage(k, f.vma, pfn);
     AddFileRmap(k, pfn);
     rss.Add(RssKindOf(k.page(pfn)), 1);
     SetPte(k, ref, Pte::Make(pfn, prot));
@@ -190,6 +192,7 @@ bool DoFaultAround(Kernel& k, VmFault& f) {
 }
 
 void MapFilePage(Kernel& k, VmFault& f, Pfn pfn) {
+  MlockVmaPage(k, f.vma, pfn);
   AddFileRmap(k, pfn);
   f.mm.rss[RssKindOf(k.page(pfn))].Add(1);
 }

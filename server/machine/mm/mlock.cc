@@ -7,6 +7,7 @@
 #include "server/machine/mm/gup.h"
 #include "server/machine/mm/mmap.h"
 #include "server/machine/mm/mmap_lock.h"
+#include "server/machine/mm/swap.h"
 #include "server/machine/mm/vma.h"
 #include "server/machine/mm/vma_tree.h"
 #include "server/machine/task/cred.h"
@@ -73,6 +74,13 @@ Errno PosixError(Errno e) {
 }
 
 }  // namespace
+
+void MlockVmaPage(Kernel& k, const Vma& vma, Pfn pfn) {
+  constexpr size_t kPagevecSize = 31;
+  if (!vma.Has(vm::kLocked) || PageUnevictable(std::as_const(k), pfn)) return;
+  k.mlock_batch.push_back(pfn);
+  if (k.mlock_batch.size() == kPagevecSize) k.mlock_batch.clear();
+}
 
 Errno DoMlock(Kernel& k, Mm& mm, uint64_t addr, uint64_t length,
               uint64_t flags) {

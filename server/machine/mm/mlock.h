@@ -8,6 +8,11 @@
 
 namespace faultline {
 
+// mlock_vma_folio(): a VMA comes to map a page of a file. Where the VMA is
+// locked the page waits in the batch, and while it does it counts as evictable;
+// the batch ends with the command.
+void MlockVmaPage(Kernel& k, const Vma& vma, Pfn pfn);
+
 // mlock2(2); flags 0 is mlock(2), 1 MLOCK_ONFAULT.
 Errno DoMlock(Kernel& k, Mm& mm, uint64_t addr, uint64_t length,
               uint64_t flags);

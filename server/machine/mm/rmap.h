@@ -64,10 +64,11 @@ class RssBatch {
 };
 
 // rmap_walk_file(): every VMA that maps page `index` of the inode.
-template <class F>
-void ForEachFileMapping(Kernel& k, Inode& inode, uint64_t index, F f) {
+// `K` is Kernel or const Kernel.
+template <class K, class F>
+void ForEachFileMapping(K& k, const Inode& inode, uint64_t index, F f) {
   for (Id<Vma> id = inode.i_mmap, next; id; id = next) {
-    Vma& vma = k.vmas[id];
+    auto& vma = k.vmas[id];
     next = vma.shared_next;
     if (index < vma.pgoff || index >= vma.pgoff + vma.pages().value()) continue;
     f(vma, vma.start + ((index - vma.pgoff) << kPageShift));

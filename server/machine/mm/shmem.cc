@@ -25,7 +25,8 @@ Id<File> ShmemFileSetup(Kernel& k, uint64_t bytes, std::string path) {
                                .readable = true,
                                .writable = true,
                                .path_only = false,
-                               .f_count = 1};
+                               .f_count = 1,
+                               .ra = {}};
   return file_id;
 }
 

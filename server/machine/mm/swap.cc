@@ -1,6 +1,8 @@
 // Models mm/swap.c (v6.18): folio_mark_accessed().
 #include "server/machine/mm/swap.h"
 
+#include <algorithm>
+
 #include "server/machine/mm/folio.h"
 #include "server/machine/mm/ksm.h"
 #include "server/machine/mm/pgtable.h"
@@ -20,25 +22,29 @@ bool PageUnevictable(const Kernel& k, Pfn pfn) {
   const Page& page = k.page(pfn);
   if (page.Is(page_flag::kUnevictable)) return true;
   if (page.mapping == 0) return false;
-  if (!page.Is(page_flag::kAnon)) {
-    return k.inodes[Id<Inode>(page.mapping)].fs == FsType::kRamfs;
-  }
   bool locked = false;
-  auto look = [&](const Vma& vma, VirtAddr addr) {
+  const auto look = [&](const Vma& vma, VirtAddr addr) {
     locked = locked || (vma.Has(vm::kLocked) && Maps(k, vma, addr, pfn));
   };
-  page.Is(page_flag::kKsm) ? ForEachKsmMapping(k, page, look)
-                           : ForEachAnonMapping(k, page, look);
-  return locked;
+  if (page.Is(page_flag::kKsm)) {
+    ForEachKsmMapping(k, page, look);
+  } else if (page.Is(page_flag::kAnon)) {
+    ForEachAnonMapping(k, page, look);
+  } else {
+    const Inode& inode = k.inodes[Id<Inode>(page.mapping)];
+    if (inode.fs == FsType::kRamfs) return true;
+    ForEachFileMapping(k, inode, page.index, look);
+  }
+  const auto& batch = k.mlock_batch;
+  return locked && std::find(batch.begin(), batch.end(), pfn) == batch.end();
 }
 
-void MarkPageAccessed(Kernel& k, Pfn pfn, OnLru where) {
+void MarkPageAccessed(Kernel& k, Pfn pfn) {
   Page& page = FolioOf(k, pfn);
   if (page.Is(page_flag::kReserved | page_flag::kKernel)) return;
   if (!page.Is(page_flag::kReferenced)) {
     page.flags |= page_flag::kReferenced;
-  } else if (where == OnLru::kAny && !page.Is(page_flag::kActive) &&
-             !PageUnevictable(k, pfn)) {
+  } else if (!page.Is(page_flag::kActive) && !PageUnevictable(k, pfn)) {
     page.flags |= page_flag::kActive;
     page.flags &= ~page_flag::kReferenced;
   }

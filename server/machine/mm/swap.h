@@ -8,17 +8,14 @@
 
 namespace faultline {
 
-// Where the caller knows the page to be: kUnevictable when an mlocked VMA maps
-// it.
-enum class OnLru : uint8_t { kAny, kUnevictable };
-
 // folio_test_unevictable(): reclaim will not look at it, because it is of a
-// ramfs (AS_UNEVICTABLE) or a locked VMA maps it.
+// ramfs (AS_UNEVICTABLE), or a locked VMA maps it and the batch that moves such
+// pages is through.
 bool PageUnevictable(const Kernel& k, Pfn pfn);
 
 // folio_mark_accessed(): inactive, unreferenced -> inactive, referenced ->
 // active, unreferenced -> active, referenced.
-void MarkPageAccessed(Kernel& k, Pfn pfn, OnLru where = OnLru::kAny);
+void MarkPageAccessed(Kernel& k, Pfn pfn);
 
 }  // namespace faultline
 

@@ -17,8 +17,7 @@ constexpr uint64_t kMaxRwCount = 0x7ffff000;
 
 // access_ok(): of user memory, whether mapped or not.
 bool AccessOk(const Mm& mm, uint64_t addr, uint64_t length) {
-  const uint64_t user_max = mm.task_size + kPageSize;
-  return addr <= user_max && length <= user_max - addr;
+  return addr <= mm.task_size && length <= mm.task_size - addr;
 }
 
 // import_iovec(): the lengths, all together at most MAX_RW_COUNT.

@@ -156,7 +156,8 @@ class Dispatch {
   Result operator()(const Read& c) {
     Id<File> file = FileOf(k_, c.fd);
     if (!file || !k_.open_files[file].readable) return Errno::kEBADF;
-    auto bytes = FileRead(k_, k_.open_files[file].inode, c.offset, c.length);
+    File& open = k_.open_files[file];
+    auto bytes = FileRead(k_, open.inode, &open.ra, c.offset, c.length);
     if (!bytes.ok()) return bytes.error();
     out_->data = std::move(bytes.value());
     return uint64_t{out_->data.size()};

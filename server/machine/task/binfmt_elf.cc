@@ -153,9 +153,9 @@ ErrnoOr<uint64_t> MapImage(Kernel& k, Mm& mm, const ElfImage& image,
 }
 
 // FileRead() into `out`.
-Errno ReadBytes(Kernel& k, Id<Inode> inode, uint64_t offset, uint64_t length,
-                std::string* out) {
-  ErrnoOr<std::string> bytes = FileRead(k, inode, offset, length);
+Errno ReadBytes(Kernel& k, Id<Inode> inode, FileRa* ra, uint64_t offset,
+                uint64_t length, std::string* out) {
+  ErrnoOr<std::string> bytes = FileRead(k, inode, ra, offset, length);
   if (bytes.ok()) *out = bytes.value();
   return bytes.error();
 }
@@ -237,10 +237,10 @@ uint64_t PhdrAddress(const ElfImage& image, uint64_t bias) {
 
 }  // namespace
 
-ErrnoOr<ElfImage> ReadElf(Kernel& k, Id<Inode> inode) {
+ErrnoOr<ElfImage> ReadElf(Kernel& k, Id<Inode> inode, FileRa ra) {
   bool wide = k.config.profile == Profile::kX86_64;
   std::string head;
-  FL_TRY(ReadBytes(k, inode, 0, kEhdr64, &head));
+  FL_TRY(ReadBytes(k, inode, &ra, 0, kEhdr64, &head));
   if (head.size() < (wide ? kEhdr64 : kEhdr32)) return Errno::kENOEXEC;
   const std::string kMagic(
       "\x7f"
@@ -266,7 +266,7 @@ ErrnoOr<ElfImage> ReadElf(Kernel& k, Id<Inode> inode) {
     return Errno::kENOEXEC;
   }
   std::string table;
-  FL_TRY(ReadBytes(k, inode, phoff, want * image.phdr_count, &table));
+  FL_TRY(ReadBytes(k, inode, &ra, phoff, want * image.phdr_count, &table));
   if (table.size() < want * image.phdr_count) return Errno::kENOEXEC;
   Field rows(table);
   for (uint64_t i = 0; i < image.phdr_count; i++) {
@@ -274,7 +274,7 @@ ErrnoOr<ElfImage> ReadElf(Kernel& k, Id<Inode> inode) {
     constexpr uint64_t kPtLoad = 1, kPtInterp = 3;
     if (p.type == kPtInterp && image.interpreter.empty()) {
       if (p.filesz < 2 || p.filesz > kPathMax) return Errno::kENOEXEC;
-      FL_TRY(ReadBytes(k, inode, p.offset, p.filesz, &image.interpreter));
+      FL_TRY(ReadBytes(k, inode, &ra, p.offset, p.filesz, &image.interpreter));
       size_t end = image.interpreter.find('\0');
       if (end == std::string::npos) return Errno::kENOEXEC;
       image.interpreter.resize(end);
@@ -296,7 +296,7 @@ ErrnoOr<std::optional<ElfImage>> ReadInterpreter(Kernel& k,
   const Inode& inode = std::as_const(k).inodes[it->second];
   if ((inode.mode & 0111) == 0) return Errno::kEACCES;
   if (inode.size < kEhdr64) return Errno::kEIO;
-  ErrnoOr<ElfImage> interpreter = ReadElf(k, it->second);
+  ErrnoOr<ElfImage> interpreter = ReadElf(k, it->second, FileRa());
   if (interpreter.error() == Errno::kENOEXEC) return Errno::kELIBBAD;
   if (!interpreter.ok()) return interpreter.error();
   return std::optional<ElfImage>(std::move(interpreter.value()));

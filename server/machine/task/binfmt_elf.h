@@ -34,8 +34,9 @@ struct ElfImage {
   std::string interpreter;  // PT_INTERP, "" when there is none
 };
 
-// Parses the headers. ENOEXEC for what is no ELF image of this machine.
-ErrnoOr<ElfImage> ReadElf(Kernel& k, Id<Inode> inode);
+// Parses the headers; `ra` says what was read of them. ENOEXEC for what is no
+// ELF image of this machine.
+ErrnoOr<ElfImage> ReadElf(Kernel& k, Id<Inode> inode, FileRa ra);
 
 // The image's interpreter; nothing when it names none. ENOENT, EACCES, EIO,
 // and ELIBBAD for what is no ELF image.

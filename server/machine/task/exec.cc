@@ -80,14 +80,17 @@ bool ParseScript(const std::string& head, std::string* interpreter,
   return !interpreter->empty();
 }
 
-// The file to load, scripts resolved; call.argv follows.
-ErrnoOr<Id<Inode>> FindImage(Kernel& k, Execve* call) {
+// The file to load, scripts resolved, and how far it was read; call.argv
+// follows.
+ErrnoOr<Id<Inode>> FindImage(Kernel& k, Execve* call, FileRa* ra) {
   std::string path = call->path;
   for (int depth = 0; depth <= kInterpreterDepthMax; depth++) {
     auto it = k.names.find(path);
     if (it == k.names.end()) return Errno::kENOENT;
     if ((k.inodes[it->second].mode & 0111) == 0) return Errno::kEACCES;
-    std::string head = FL_TRY_VALUE(FileRead(k, it->second, 0, kBinprmBufSize));
+    *ra = FileRa();
+    std::string head =
+        FL_TRY_VALUE(FileRead(k, it->second, ra, 0, kBinprmBufSize));
     std::string interpreter, argument;
     if (!ParseScript(head, &interpreter, &argument)) return it->second;
     std::vector<std::string> argv = {interpreter};
@@ -143,8 +146,9 @@ std::string Basename(const std::string& path) {
 Errno DoExecve(Kernel& k, const Execve& asked) {
   Execve call = asked;
   FL_TRY(CheckArguments(k.Current(), call));
-  Id<Inode> inode = FL_TRY_VALUE(FindImage(k, &call));
-  ElfImage image = FL_TRY_VALUE(ReadElf(k, inode));
+  FileRa ra;
+  Id<Inode> inode = FL_TRY_VALUE(FindImage(k, &call, &ra));
+  ElfImage image = FL_TRY_VALUE(ReadElf(k, inode, ra));
   std::optional<ElfImage> interpreter = FL_TRY_VALUE(ReadInterpreter(k, image));
   Id<Mm> mm_id = MmAlloc(k);
   if (!mm_id) return Errno::kENOMEM;
