@@ -21,6 +21,7 @@ Quirks QuirksOf(Personality personality) {
     q.memfd_exec_flags = false;
     q.madvise_own_process = false;
     q.guard_regions = false;
+    q.mprotect_batches = false;
     q.dontneed_frees_tables = false;
     q.ksm_checksum_first = false;
     q.ksm_smart_scan = false;

@@ -29,6 +29,7 @@ struct Quirks {
   bool memfd_exec_flags = true;          // 6.3: MFD_NOEXEC_SEAL, MFD_EXEC
   bool madvise_own_process = true;       // 6.13: process_madvise, any advice
   bool guard_regions = true;             // 6.13: MADV_GUARD_INSTALL
+  bool mprotect_batches = true;          // 6.17: PTEs of a large folio
   bool dontneed_frees_tables = true;     // 6.14: CONFIG_PT_RECLAIM
   bool ksm_checksum_first = true;        // 6.11: before the stable tree
   bool ksm_smart_scan = true;            // 6.7: pages that never merge wait
@@ -45,7 +46,8 @@ struct Quirks {
        s.merge_prefers_prev, s.heap_needs_overlap, s.stack_flag_is_nohuge,
        s.thp_aligned_mmap, s.pageout_clears_young, s.last_page_makes_no_table,
        s.map_droppable, s.mseal, s.mdwe, s.memfd_exec_flags,
-       s.madvise_own_process, s.guard_regions, s.dontneed_frees_tables,
+       s.madvise_own_process, s.guard_regions, s.mprotect_batches,
+       s.dontneed_frees_tables,
        s.ksm_checksum_first, s.ksm_smart_scan, s.ksm_zero_pages_counted,
        s.ksm_merge_any, s.ksm_break_unshares, s.mremap_realigns,
        s.vvar_vclock_pages);

@@ -1,6 +1,7 @@
 #include "tests/native/affinity.h"
 
 #include <sched.h>
+#include <sys/mman.h>
 
 namespace faultline::native {
 
@@ -15,6 +16,15 @@ void PinToFirstCpu() {
     sched_setaffinity(0, sizeof(one), &one);
     return;
   }
+}
+
+// free_pages_and_swap_cache(), at the end of an unmapping that frees a page,
+// begins with lru_add_drain().
+void DrainFolioBatches() {
+  constexpr size_t kBytes = 4096;
+  void* page = mmap(nullptr, kBytes, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+  if (page != MAP_FAILED) munmap(page, kBytes);
 }
 
 }  // namespace faultline::native

@@ -9,6 +9,11 @@ namespace faultline::native {
 // The first CPU that the program may use.
 void PinToFirstCpu();
 
+// Empties the CPU's folio batches (new, mlocked, lazily freed pages), as any
+// other program that gives memory back does. They hold references, so that a
+// page in one of them is copied at a write where it would be reused.
+void DrainFolioBatches();
+
 }  // namespace faultline::native
 
 #endif  // FAULTLINE_TESTS_NATIVE_AFFINITY_H_

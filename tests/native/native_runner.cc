@@ -19,6 +19,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "server/scenario/expect.h"
+#include "tests/native/affinity.h"
 #include "tests/native/proc_pid.h"
 
 namespace faultline::native {
@@ -226,6 +227,7 @@ void NativeRunner::RunNumbered(const Op& op) {
   ++number_;
   last_ = Execute(op);
   if (op.kind == OpKind::kExit || op.kind == OpKind::kKill) ReapOrphans();
+  DrainFolioBatches();
   last_.number = number_;
   last_.process = op.process;
   last_.op = op.text;

@@ -260,6 +260,8 @@ Errno FileTruncate(Kernel& k, Id<Inode> id, uint64_t size) {
     if (pfn.valid()) {
       k.frames[pfn].Zero(static_cast<uint32_t>(tail),
                          static_cast<uint32_t>(kPageSize - tail));
+      // shmem_undo_range(); truncate_inode_partial_folio() does not.
+      if (inode.shmem()) MarkPageDirty(k, pfn);
     }
   }
   return Errno::kOk;
@@ -290,7 +292,7 @@ void PunchHoleBytes(Kernel& k, Id<Inode> id, uint64_t offset, uint64_t length) {
     if (!pfn.valid() || from >= to) return;
     k.frames[pfn].Zero(static_cast<uint32_t>(from & ~kPageMask),
                        static_cast<uint32_t>(to - from));
-    if (OnDevice(k.inodes[id])) MarkPageDirty(k, pfn);
+    if (OnDevice(k.inodes[id]) || k.inodes[id].shmem()) MarkPageDirty(k, pfn);
   };
   if (offset & ~kPageMask) zero(offset, std::min(end, first << kPageShift));
   const bool own_page = first <= last;  // not the page that was zeroed above

@@ -390,7 +390,9 @@ void ZapPageRange(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
     Page& page = k.page(pte.pfn());
     if (!page.Is(page_flag::kAnon)) {
       if (pte.dirty()) page.flags |= page_flag::kDirty;
-      if (pte.young() && HasRecency(vma)) MarkPageAccessed(k, pte.pfn());
+      if (pte.young() && HasRecency(vma)) {
+        MarkPageAccessed(k, pte.pfn(), &vma);
+      }
     }
     rss.Add(RssKindOf(page), -1);
     if (page.Is(page_flag::kLarge)) [[unlikely]]
@@ -489,7 +491,9 @@ void UnmapMappingPages(Kernel& k, Inode& inode, uint64_t first, uint64_t last,
       if (!pte.present() || pte.special()) return;
       if (k.page(pte.pfn()).Is(page_flag::kAnon)) return;
       if (pte.dirty()) MarkPageDirty(k, pte.pfn());
-      if (pte.young() && HasRecency(vma)) MarkPageAccessed(k, pte.pfn());
+      if (pte.young() && HasRecency(vma)) {
+        MarkPageAccessed(k, pte.pfn(), &vma);
+      }
       entry = 0;
       flush = true;
       rss.Add(RssKindOf(k.page(pte.pfn())), -1);

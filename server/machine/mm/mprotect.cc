@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/machine/mm/folio.h"
 #include "server/machine/mm/gup.h"
 #include "server/machine/mm/huge_memory.h"
 #include "server/machine/mm/mmap.h"
@@ -26,6 +27,52 @@ bool CanChangePteWritable(const Kernel& k, const Vma& vma, Pte pte) {
   return page.Is(page_flag::kAnon) && page.Is(page_flag::kAnonExclusive);
 }
 
+// mprotect_folio_pte_batch(): PTEs of one large folio change together, and each
+// of them gets the accessed and dirty bits that any of them had.
+class FolioPteBatch {
+ public:
+  FolioPteBatch(const Kernel& k, VirtAddr end) : k_(k), end_(end) {}
+
+  // What the entry at `addr` has by its batch.
+  uint64_t HardwareBits(VirtAddr addr, const uint64_t* entry) {
+    if (addr >= batch_end_) Begin(addr, entry);
+    return bits_;
+  }
+
+ private:
+  void Begin(VirtAddr addr, const uint64_t* entry) {
+    constexpr uint64_t kRespected = Pte::kWrite | Pte::kSoftDirty;
+    const Pte first(*entry);
+    bits_ = 0;
+    batch_end_ = addr + kPageSize;
+    if (!k_.quirks.mprotect_batches || first.special()) return;
+    if (!k_.page(first.pfn()).Is(page_flag::kLarge)) return;
+    const VirtAddr table_end((addr.value() & ~(kPmdSize - 1)) + kPmdSize);
+    const VirtAddr stop = std::min(end_, table_end);
+    bits_ = first.value();
+    for (uint64_t i = 1; batch_end_ < stop; i++) {
+      const Pte pte(entry[i]);
+      const Pfn pfn = first.pfn() + PageCount(i);
+      if (!pte.present() || pte.pfn() != pfn || IsFolioHead(pfn) ||
+          ((pte.value() ^ first.value()) & kRespected) != 0) {
+        break;
+      }
+      bits_ |= pte.value();
+      batch_end_ = batch_end_ + kPageSize;
+    }
+    bits_ &= Pte::kAccessed | Pte::kDirty;
+  }
+  // Another folio begins.
+  bool IsFolioHead(Pfn pfn) const {
+    return FolioHead(k_.page(pfn), pfn) == pfn;
+  }
+
+  const Kernel& k_;
+  const VirtAddr end_;
+  VirtAddr batch_end_;
+  uint64_t bits_ = 0;
+};
+
 // change_protection(): the new protection enters every PTE.
 void ChangeProtection(Kernel& k, const Vma& vma, VirtAddr start, VirtAddr end) {
   constexpr uint64_t kKeep = Pte::kPfnMask | Pte::kAccessed | Pte::kDirty |
@@ -36,10 +83,12 @@ void ChangeProtection(Kernel& k, const Vma& vma, VirtAddr start, VirtAddr end) {
   // A TLB entry that permits more than its PTE must go; one that permits
   // less faults, and the fault finds nothing to do. Linux flushes both.
   bool flush = false;
-  auto change_pte = [&](VirtAddr, uint64_t& entry) {
+  FolioPteBatch batch(k, end);
+  auto change_pte = [&](VirtAddr addr, uint64_t& entry) {
     Pte old(entry);
     if (!old.present()) return;
-    Pte pte((old.value() & kKeep) | prot);
+    const uint64_t by_batch = batch.HardwareBits(addr, &entry);
+    Pte pte((old.value() & kKeep) | by_batch | prot);
     if (vma.Has(vm::kWrite) && !pte.writable() &&
         CanChangePteWritable(std::as_const(k), vma, pte)) {
       pte = pte.With(Pte::kWrite);

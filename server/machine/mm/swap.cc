@@ -18,11 +18,11 @@ bool Maps(const Kernel& k, const Vma& vma, VirtAddr addr, Pfn pfn) {
 
 }  // namespace
 
-bool PageUnevictable(const Kernel& k, Pfn pfn) {
+bool PageUnevictable(const Kernel& k, Pfn pfn, const Vma* by) {
   const Page& page = k.page(pfn);
   if (page.Is(page_flag::kUnevictable)) return true;
   if (page.mapping == 0) return false;
-  bool locked = false;
+  bool locked = by != nullptr && by->Has(vm::kLocked);
   const auto look = [&](const Vma& vma, VirtAddr addr) {
     locked = locked || (vma.Has(vm::kLocked) && Maps(k, vma, addr, pfn));
   };
@@ -39,12 +39,12 @@ bool PageUnevictable(const Kernel& k, Pfn pfn) {
   return locked && std::find(batch.begin(), batch.end(), pfn) == batch.end();
 }
 
-void MarkPageAccessed(Kernel& k, Pfn pfn) {
+void MarkPageAccessed(Kernel& k, Pfn pfn, const Vma* by) {
   Page& page = FolioOf(k, pfn);
   if (page.Is(page_flag::kReserved | page_flag::kKernel)) return;
   if (!page.Is(page_flag::kReferenced)) {
     page.flags |= page_flag::kReferenced;
-  } else if (!page.Is(page_flag::kActive) && !PageUnevictable(k, pfn)) {
+  } else if (!page.Is(page_flag::kActive) && !PageUnevictable(k, pfn, by)) {
     page.flags |= page_flag::kActive;
     page.flags &= ~page_flag::kReferenced;
   }

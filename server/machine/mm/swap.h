@@ -11,11 +11,12 @@ namespace faultline {
 // folio_test_unevictable(): reclaim will not look at it, because it is of a
 // ramfs (AS_UNEVICTABLE), or a locked VMA maps it and the batch that moves such
 // pages is through.
-bool PageUnevictable(const Kernel& k, Pfn pfn);
+bool PageUnevictable(const Kernel& k, Pfn pfn, const Vma* by = nullptr);
 
 // folio_mark_accessed(): inactive, unreferenced -> inactive, referenced ->
-// active, unreferenced -> active, referenced.
-void MarkPageAccessed(Kernel& k, Pfn pfn);
+// active, unreferenced -> active, referenced. `by`: a VMA that maps the page
+// and may have left the reverse map already.
+void MarkPageAccessed(Kernel& k, Pfn pfn, const Vma* by = nullptr);
 
 }  // namespace faultline
 
