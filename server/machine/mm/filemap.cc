@@ -283,6 +283,11 @@ void PunchHoleBytes(Kernel& k, Id<Inode> id, uint64_t offset, uint64_t length) {
   const uint64_t first = PagesOf(PageAlign(offset)).value();
   const uint64_t last = end >> kPageShift;  // not included
   if (first < last) PunchHole(k, id, first, last - 1);
+  // shmem_fallocate() takes the end of what to unmap as unsigned: a hole that
+  // ends in the first page unmaps everything behind its beginning.
+  if (last == 0 && k.inodes[id].shmem()) {
+    UnmapMappingPages(k, k.inodes[id], first, ~uint64_t{0} >> 1, false);
+  }
   // truncate_inode_partial_folio()
   const auto zero = [&](uint64_t from, uint64_t to) {
     const uint64_t index = from >> kPageShift;

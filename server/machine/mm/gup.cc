@@ -24,8 +24,8 @@ bool FollowPage(Kernel& k, const Vma& vma, VirtAddr addr, bool write) {
   if (!ref.ok()) return false;
   Pte pte = ReadPte(std::as_const(k), ref);
   if (!pte.hw_present() || (write && !pte.writable())) return false;
-  if (huge) {  // touch_pmd()
-    SetPte(k, ref, pte.With(Pte::kAccessed | (write ? DirtyBits(k) : 0)));
+  if (huge) {  // touch_pmd(): on x86 nothing changes but for a write
+    if (write) SetPte(k, ref, pte.With(Pte::kAccessed | DirtyBits(k)));
     return true;
   }
   if (!pte.special()) {

@@ -9,6 +9,7 @@
 #include "server/machine/mm/huge_memory.h"
 #include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/rmap.h"
+#include "server/machine/mm/util.h"
 
 namespace faultline {
 namespace {
@@ -60,10 +61,12 @@ void ForEachMapping(Kernel& k, const std::vector<Place>& places, Pfn head,
 void Unmap(Kernel& k, const std::vector<Place>& places, Pfn head) {
   for (const Place& place : places) {
     const Vma& vma = k.vmas[place.vma];
-    const Mm& mm = k.mms[vma.mm];
+    Mm& mm = k.mms[vma.mm];
     const Leaf leaf = FindLeaf(std::as_const(k), mm, place.addr);
     if (leaf.huge && ReadPte(std::as_const(k), leaf.at).pfn() == head) {
       SplitHugePmd(k, vma, place.addr);
+    } else {
+      UpdateHiwaterRss(mm);  // try_to_migrate_one(), for each PTE
     }
     FlushTlbRange(k, mm, place.addr,
                   place.addr + ((place.last - place.first) << kPageShift));

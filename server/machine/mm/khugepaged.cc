@@ -15,7 +15,8 @@ namespace {
 // lead to different answers.
 enum class Scan : uint8_t {
   kSucceed,     // SCAN_SUCCEED, SCAN_PMD_MAPPED
-  kNoTable,     // SCAN_PMD_NULL: the others are still tried
+  kNoTable,     // SCAN_PMD_NULL, no level-2 table: the others are still tried
+  kNothing,     // SCAN_PMD_NONE, an empty level-2 entry: the end
   kNotPresent,  // a marker, no page: the end
   kNoMemory,    // SCAN_ALLOC_HUGE_PAGE_FAIL: the end
 };
@@ -40,7 +41,9 @@ Scan CollapsePmd(Kernel& k, Vma& vma, VirtAddr addr) {
   Mm& mm = k.mms[vma.mm];
   const Leaf leaf = FindLeaf(std::as_const(k), mm, addr);
   if (leaf.huge) return Scan::kSucceed;
-  if (!leaf.at.ok()) return Scan::kNoTable;
+  const Pfn level2 = FindTable(std::as_const(k), mm, addr, 2);
+  if (!level2.valid()) return Scan::kNoTable;
+  if (!leaf.at.ok()) return Scan::kNothing;
   bool absent = false;
   ForEachPte(std::as_const(k), mm, addr, addr + kPmdSize,
              [&](VirtAddr, Pte pte) { absent |= !pte.present(); });
@@ -51,7 +54,7 @@ Scan CollapsePmd(Kernel& k, Vma& vma, VirtAddr addr) {
     return Scan::kNoMemory;
   }
   k.vmstat.events[kThpCollapseAlloc]++;
-  const PteRef pmd{FindTable(std::as_const(k), mm, addr, 2), IndexAt(addr, 2)};
+  const PteRef pmd{level2, IndexAt(addr, 2)};
   FlushTlbRange(k, mm, addr, addr + kPmdSize);
   CopyInto(k, mm, leaf.at.table, head);
   k.table_memo = {};

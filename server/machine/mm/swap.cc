@@ -12,8 +12,8 @@ namespace faultline {
 namespace {
 
 bool Maps(const Kernel& k, const Vma& vma, VirtAddr addr, Pfn pfn) {
-  const PteRef ref = FindPte(k, k.mms[vma.mm], addr);
-  return ref.ok() && ReadPte(k, ref).present() && ReadPte(k, ref).pfn() == pfn;
+  const Pte pte = LookAtPte(k, k.mms[vma.mm], addr);
+  return pte.present() && pte.pfn() == pfn;
 }
 
 }  // namespace
