@@ -19,9 +19,10 @@ bool Maps(const Kernel& k, const Vma& vma, VirtAddr addr, Pfn pfn) {
 }  // namespace
 
 bool PageUnevictable(const Kernel& k, Pfn pfn, const Vma* by) {
-  const Page& page = k.page(pfn);
+  Page page = FolioOf(k, pfn);
   if (page.Is(page_flag::kUnevictable)) return true;
   if (page.mapping == 0) return false;
+  page.index = PageIndexOf(k, pfn);
   bool locked = by != nullptr && by->Has(vm::kLocked);
   const auto look = [&](const Vma& vma, VirtAddr addr) {
     locked = locked || (vma.Has(vm::kLocked) && Maps(k, vma, addr, pfn));
