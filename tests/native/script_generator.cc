@@ -130,7 +130,8 @@ class Generator {
       label = absl::StrCat("r", ++labels_, ": ");
     }
     lines_.push_back(absl::StrCat("@", process, " ", label, op));
-    const bool makes = op == "fork" || op == "vfork";
+    const bool makes = op == "fork" || op == "vfork" ||
+                       (op.starts_with("clone ") && op != "clone SIGHAND");
     if (makes && processes_ < kProcessesMax) ++processes_;
   }
 
@@ -345,7 +346,10 @@ class Generator {
 
   std::string ForkText() {
     if (!OneIn(4) && processes_ < kProcessesMax) {
-      return OneIn(6) ? "vfork" : "fork";
+      if (OneIn(6)) return "vfork";
+      if (!OneIn(10)) return "fork";
+      return Any({"clone FILES", "clone VM", "clone VM|FILES|SIGHAND",
+                  "clone SIGHAND", "clone VM|FS"});
     }
     if (OneIn(4)) return "wait";
     if (processes_ == 1 || !OneIn(3)) return "munlockall";

@@ -191,6 +191,37 @@ TEST_F(HugePages, CollapseGathersSmallPages) {
   s_.Run("advise 512-1024 25 =EINVAL");  // nothing there to gather
 }
 
+TEST_F(HugePages, CollapseEndsAtAnEmptyEntry) {
+  s_.Run("map 0-1024 rw; write 512 v1; advise 0-1024 25 =EINVAL");
+  EXPECT_FALSE(IsHuge(1));
+  s_.Run("advise 512-1024 25");
+  EXPECT_TRUE(IsHuge(1));
+}
+
+// Seen on Linux 6.18: mprotect changes the PTEs of a large folio as one batch.
+TEST_F(HugePages, ProtectingAPartSharesWhatTheHardwareNoticed) {
+  s_.Run("map 0-512 rw; advise 0-512 14; write 0 v1; unmap 100-101; fork");
+  s_.Run("2: read 3; 2: protect 0-8 r");
+  EXPECT_TRUE(s_.PteOf(At(0), 2).young());
+  EXPECT_TRUE(s_.PteOf(At(7), 2).young());
+  EXPECT_FALSE(s_.PteOf(At(8), 2).young());
+}
+
+TEST_F(HugePages, PopulatingForReadingLeavesTheEntryOld) {
+  s_.Run("map 0-512 rw; advise 0-512 14; write 0 v1; fork; 2: advise 1-3 22");
+  EXPECT_FALSE(LookAtPte(s_.kernel(), s_.mm(2), VirtAddr(At(1))).young());
+  s_.Run("2: read 1");
+  EXPECT_TRUE(LookAtPte(s_.kernel(), s_.mm(2), VirtAddr(At(1))).young());
+}
+
+TEST_F(HugePages, SplittingAFolioThatPtesMapNotesTheWatermark) {
+  s_.Run("map 0-512 rw; advise 0-512 14; write 0 v1; advise 256-300 15");
+  const uint64_t rss = s_.mm().ShownRssPages();
+  s_.Run("advise 0-8 8");
+  EXPECT_LT(s_.mm().ShownRssPages(), rss);
+  EXPECT_EQ(s_.mm().hiwater_rss, rss);
+}
+
 TEST_F(HugePages, CollapseRefuses) {
   s_.Run("map 0-512 rw; advise 0-512 25 =EINVAL");              // no anon_vma
   s_.Run("write 0; advise 0-512 15; advise 0-512 25 =EINVAL");  // NOHUGEPAGE
