@@ -47,10 +47,9 @@ struct Quirks {
        s.thp_aligned_mmap, s.pageout_clears_young, s.last_page_makes_no_table,
        s.map_droppable, s.mseal, s.mdwe, s.memfd_exec_flags,
        s.madvise_own_process, s.guard_regions, s.mprotect_batches,
-       s.dontneed_frees_tables,
-       s.ksm_checksum_first, s.ksm_smart_scan, s.ksm_zero_pages_counted,
-       s.ksm_merge_any, s.ksm_break_unshares, s.mremap_realigns,
-       s.vvar_vclock_pages);
+       s.dontneed_frees_tables, s.ksm_checksum_first, s.ksm_smart_scan,
+       s.ksm_zero_pages_counted, s.ksm_merge_any, s.ksm_break_unshares,
+       s.mremap_realigns, s.vvar_vclock_pages);
   }
 };
 Quirks QuirksOf(Personality personality);
@@ -88,7 +87,7 @@ struct SysctlTable {
   uint64_t randomize_va_space = 0;  // kernel.randomize_va_space
   uint64_t mem_soft_dirty = 0;      // CONFIG_MEM_SOFT_DIRTY: how it was built
   KsmKnobs ksm;
-  uint64_t cap_bound = kCapFull;    // what uid 0 has, as in /proc/PID/status
+  uint64_t cap_bound = kCapFull;  // what uid 0 has, as in /proc/PID/status
 };
 
 // A name the machine knows ("vm.overcommit_memory"), or nullptr.

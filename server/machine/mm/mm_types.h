@@ -260,9 +260,8 @@ struct Mm {
        s.start_brk, s.brk, s.start_stack, s.arg_start, s.arg_end, s.env_start,
        s.env_end, s.exe_file, s.heap, s.total_vm, s.data_vm, s.exec_vm,
        s.stack_vm, s.locked_vm, s.hiwater_rss, s.hiwater_vm, s.rss, s.def_flags,
-       s.dumpable, s.mdwe, s.thp_disabled,
-       s.ksm_slot, s.ksm_merge_any, s.ksm_rmap_items, s.ksm_merging_pages,
-       s.ksm_zero_pages);
+       s.dumpable, s.mdwe, s.thp_disabled, s.ksm_slot, s.ksm_merge_any,
+       s.ksm_rmap_items, s.ksm_merging_pages, s.ksm_zero_pages);
   }
 };
 

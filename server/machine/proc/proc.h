@@ -2,9 +2,10 @@
 // a machine that is only looked at. Models fs/proc/{root,base}.c (v6.18).
 //
 // Files: /proc/PID/{maps,smaps,smaps_rollup,pagemap,status,stat,statm,
-// oom_score,oom_score_adj,ksm_stat,ksm_merging_pages} and /proc/{meminfo,zoneinfo,buddyinfo,vmstat,
-// kpagecount,kpageflags}. PID is a number; nobody reads, so there is no self.
-// And what KSM shows of itself: /sys/kernel/mm/ksm/NAME.
+// oom_score,oom_score_adj,ksm_stat,ksm_merging_pages} and
+// /proc/{meminfo,zoneinfo,buddyinfo,vmstat, kpagecount,kpageflags}. PID is a
+// number; nobody reads, so there is no self. And what KSM shows of itself:
+// /sys/kernel/mm/ksm/NAME.
 #ifndef FAULTLINE_SERVER_MACHINE_PROC_PROC_H_
 #define FAULTLINE_SERVER_MACHINE_PROC_PROC_H_
 
