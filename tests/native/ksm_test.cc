@@ -3,6 +3,7 @@
 // nobody uses KSM, and everything is left as it was.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -53,6 +54,22 @@ std::string NotAsked() {
   if (!WriteSys("run", 0)) return "its knobs need root";
   return "";
 }
+
+// There is one ksmd: whoever else runs these tests waits.
+class KsmAlone {
+ public:
+  KsmAlone() : fd_(open("/sys/kernel/mm/ksm/run", O_RDONLY | O_CLOEXEC)) {
+    if (fd_ >= 0) flock(fd_, LOCK_EX);
+  }
+  KsmAlone(const KsmAlone&) = delete;
+  KsmAlone& operator=(const KsmAlone&) = delete;
+  ~KsmAlone() {
+    if (fd_ >= 0) close(fd_);
+  }
+
+ private:
+  int fd_;
+};
 
 // Sets a knob for as long as it lives.
 class Knob {
@@ -247,6 +264,7 @@ class Simulated {
 class NativeKsm : public testing::TestWithParam<uint32_t> {};
 
 TEST_P(NativeKsm, MergesWhatTheKernelMerges) {
+  const KsmAlone alone;
   if (const std::string why = NotAsked(); !why.empty()) GTEST_SKIP() << why;
   const bool zero_pages = GetParam() % 2 == 1;
   const Knob sleep("sleep_millisecs", 40), pages("pages_to_scan", 100000);

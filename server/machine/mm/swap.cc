@@ -11,9 +11,13 @@
 namespace faultline {
 namespace {
 
-bool Maps(const Kernel& k, const Vma& vma, VirtAddr addr, Pfn pfn) {
+// Does the locked VMA hold the page? Of a large folio only a level-2 entry
+// does: allow_mlock_munlock(), and splitting the entry munlocks it.
+bool Mlocks(const Kernel& k, const Vma& vma, VirtAddr addr, Pfn pfn) {
   const Pte pte = LookAtPte(k, k.mms[vma.mm], addr);
-  return pte.present() && pte.pfn() == pfn;
+  if (!pte.present() || pte.pfn() != pfn) return false;
+  return !k.page(pfn).Is(page_flag::kLarge) ||
+         FindLeaf(k, k.mms[vma.mm], addr).huge;
 }
 
 }  // namespace
@@ -25,7 +29,7 @@ bool PageUnevictable(const Kernel& k, Pfn pfn, const Vma* by) {
   page.index = PageIndexOf(k, pfn);
   bool locked = by != nullptr && by->Has(vm::kLocked);
   const auto look = [&](const Vma& vma, VirtAddr addr) {
-    locked = locked || (vma.Has(vm::kLocked) && Maps(k, vma, addr, pfn));
+    locked = locked || (vma.Has(vm::kLocked) && Mlocks(k, vma, addr, pfn));
   };
   if (page.Is(page_flag::kKsm)) {
     ForEachKsmMapping(k, page, look);
