@@ -119,8 +119,8 @@ void VmaNodeToProto(const Kernel& k, const Vma& vma, v1::VmaNode* proto) {
   proto->set_color(node.color == RbColor::kRed ? v1::RB_COLOR_RED
                                                : v1::RB_COLOR_BLACK);
   proto->set_parent(StartOf(k, node.parent));
-  proto->set_left(StartOf(k, branch.child[kLeft]));
-  proto->set_right(StartOf(k, branch.child[kRight]));
+  proto->set_left(StartOf(k, branch.child(kLeft)));
+  proto->set_right(StartOf(k, branch.child(kRight)));
   proto->set_depth(VmaDepth(k, vma));
   proto->set_subtree_gap(VmaSubtreeGap(k, vma.id));
 }

@@ -12,8 +12,8 @@ constexpr int32_t kOomScoreAdjMin = -1000;
 uint32_t HeightOf(const Kernel& k, Id<Vma> at) {
   if (!at) return 0;
   const VmaBranch& branch = k.vma_branches[at.value()];
-  return 1 + std::max(HeightOf(k, branch.child[kLeft]),
-                      HeightOf(k, branch.child[kRight]));
+  return 1 + std::max(HeightOf(k, branch.child(kLeft)),
+                      HeightOf(k, branch.child(kRight)));
 }
 
 }  // namespace
@@ -49,7 +49,7 @@ VmaTreeShape ShapeOf(const Kernel& k, const Mm& mm) {
   VmaTreeShape shape{.height = HeightOf(k, mm.mm_rb), .black_height = 0};
   for (Id<Vma> at = mm.mm_rb; at;) {
     shape.black_height += k.vma_nodes[at.value()].color == RbColor::kBlack;
-    at = k.vma_branches[at.value()].child[kLeft];
+    at = k.vma_branches[at.value()].child(kLeft);
   }
   return shape;
 }

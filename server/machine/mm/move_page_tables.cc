@@ -30,19 +30,17 @@ bool CanRealign(const Kernel& k, const PagetableMove& move) {
          CanAlignDown(k, move.dest, move.to);
 }
 
-// How many entries are not none. Four sums, so that they need not wait for each
-// other.
+// How many entries are not none. Mostly all are, and then one look at what is
+// common to them says so.
 uint64_t CountUsed(const uint64_t* entries, uint64_t n) {
-  uint64_t sum[4] = {};
-  uint64_t i = 0;
-  for (; i + 4 <= n; i += 4) {
-    sum[0] += entries[i] != 0;
-    sum[1] += entries[i + 1] != 0;
-    sum[2] += entries[i + 2] != 0;
-    sum[3] += entries[i + 3] != 0;
+  uint64_t common[2] = {Pte::kPresent, Pte::kPresent};
+  for (uint64_t i = 0; i + 1 < n; i += 2) {
+    common[0] &= entries[i];
+    common[1] &= entries[i + 1];
   }
-  for (; i < n; i++) sum[0] += entries[i] != 0;
-  return sum[0] + sum[1] + sum[2] + sum[3];
+  if ((common[0] & common[1] & entries[n - 1]) != 0) return n;
+  const auto none = std::count(entries, entries + n, uint64_t{0});
+  return n - static_cast<uint64_t>(none);
 }
 
 // Goes through a move, one step per table at most.
@@ -87,24 +85,28 @@ class Mover {
   // One turn of move_page_tables()'s loop. Sets extent_; false: no memory.
   bool Step() {
     extent_ = Extent(kPudSize);
+    const PteRef pmd = Entry(at_, 2);
+    if (!pmd.ok()) return true;
     if (k_.pgtable_levels > 3) {
-      if (!FindTable(std::as_const(k_), mm_, at_, 2).valid()) return true;
       if (!AllocTable(k_, mm_, dest_, 3).valid()) return false;
       if (extent_ == kPudSize && MoveTable(3)) return true;
     }
     extent_ = Extent(kPmdSize);
-    const PteRef pmd = Entry(at_, 2);
-    if (!pmd.ok() || Read(pmd).none()) return true;
-    if (!AllocTable(k_, mm_, dest_, 2).valid()) return false;
+    if (Read(pmd).none()) return true;
+    const PteRef to{AllocTable(k_, mm_, dest_, 2), IndexAt(dest_, 2)};
+    if (!to.ok()) return false;
     if (Read(pmd).huge()) {
       if (extent_ == kPmdSize && MoveHuge(pmd)) return true;
       SplitHugePmd(k_, source_, at_);
     } else if (extent_ == kPmdSize && MoveTable(2)) {
       return true;
     }
-    const PteRef to = AllocPte(k_, mm_, dest_);
-    if (!to.ok()) return false;
-    MovePtes({Read(pmd).pfn(), IndexAt(at_, 1)}, to);
+    VM_BUG_ON(Read(to).huge());
+    // pte_alloc()
+    const Pfn table =
+        Read(to).none() ? AllocTable(k_, mm_, dest_, 1) : Read(to).pfn();
+    if (!table.valid()) return false;
+    MovePtes({Read(pmd).pfn(), IndexAt(at_, 1)}, {table, IndexAt(dest_, 1)});
     return true;
   }
 

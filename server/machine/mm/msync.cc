@@ -23,6 +23,12 @@ char PageInCore(const Kernel& k, const Vma& vma, VirtAddr addr) {
   return pfn.valid() && k.page(pfn).Is(page_flag::kUptodate) ? 1 : 0;
 }
 
+// Is [start, end) within this one VMA?
+bool Covers(const Kernel& k, Id<Vma> vma, VirtAddr start, VirtAddr end) {
+  const VmaBranch& b = k.vma_branches[vma.value()];
+  return b.start() <= start && end <= b.end();
+}
+
 // can_do_mincore(): the cache of a file is shown to its owner, who is root, and
 // to who could open it for writing, however it is open now.
 bool CanDoMincore(const Kernel& k, const Vma& vma) {
@@ -47,6 +53,9 @@ Errno DoMsync(Kernel& k, Mm& mm, uint64_t addr, uint64_t length,
   Id<Vma> at = FindVma(k, mm, start);
   while (true) {
     if (!at) return Errno::kENOMEM;
+    // MS_ASYNC alone does nothing: that there is a mapping is all it asks, and
+    // the tree says so.
+    if (flags == kAsync && Covers(k, at, start, end)) return unmapped;
     const Vma& vma = std::as_const(k.vmas)[at];
     if (start < vma.start) {
       if (flags == kAsync) return Errno::kENOMEM;

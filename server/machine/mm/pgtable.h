@@ -3,7 +3,10 @@
 #ifndef FAULTLINE_SERVER_MACHINE_MM_PGTABLE_H_
 #define FAULTLINE_SERVER_MACHINE_MM_PGTABLE_H_
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <utility>
 
 #include "server/machine/kernel.h"
@@ -81,14 +84,22 @@ void FreePgtables(Kernel& k, Mm& mm, VirtAddr start, VirtAddr end,
 // and that hold nothing.
 void FreeEmptyTables(Kernel& k, Mm& mm, VirtAddr start, VirtAddr end);
 
+// Are entries [i, end) none? REQUIRES: i < end.
+inline bool AllNone(const uint64_t* table, int i, int end) {
+  // Each is as the one before it, and the first is none.
+  const auto others = static_cast<size_t>(end - i - 1);
+  return table[i] == 0 &&
+         std::memcmp(table + i, table + i + 1, others * sizeof(uint64_t)) == 0;
+}
+
 // The index of the first entry of [i, end) that is not none, or end.
 inline int NextUsed(const uint64_t* table, int i, int end) {
-  if (i < end && table[i] != 0) return i;
-  for (; i + 4 <= end; i += 4) {
-    const uint64_t* t = table + i;
-    if ((t[0] | t[1] | t[2] | t[3]) != 0) break;
-  }
-  while (i < end && table[i] == 0) i++;
+  constexpr int kRun = 16;  // none for so long: perhaps to the end
+  const int run_end = std::min(end, i + kRun);
+  while (i < run_end && table[i] == 0) i++;
+  if (i < run_end) return i;
+  if (i == end || AllNone(table, i, end)) return end;
+  while (table[i] == 0) i++;
   return i;
 }
 

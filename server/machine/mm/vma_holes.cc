@@ -13,8 +13,8 @@ const VmaNode& NodeOf(const Kernel& k, VmaId id) {
   return k.vma_nodes[id.value()];
 }
 
-Id<Vma> Child(const Kernel& k, VmaId id, size_t side) {
-  return k.vma_branches[id.value()].child[side];
+const VmaBranch& BranchOf(const Kernel& k, VmaId id) {
+  return k.vma_branches[id.value()];
 }
 
 // A stretch of free addresses that lies within the limits of a search.
@@ -34,8 +34,8 @@ std::optional<Hole> Clip(const UnmappedAreaInfo& info, uint64_t start,
 }
 std::optional<Hole> ClipBelow(const Kernel& k, const UnmappedAreaInfo& info,
                               VmaId above) {
-  const VmaNode& n = NodeOf(k, above);
-  return Clip(info, n.start - n.gap, n.start, above);
+  const uint64_t end = BranchOf(k, above).start().value();
+  return Clip(info, end - NodeOf(k, above).gap, end, above);
 }
 // The hole above all VMAs.
 std::optional<Hole> ClipTop(const Kernel& k, const Mm& mm,
@@ -56,29 +56,29 @@ std::optional<Hole> FirstFit(const Kernel& k, const Mm& mm,
                              const UnmappedAreaInfo& info, size_t near) {
   const size_t far = 1 - near;
   // Is anything on that side of a node within the limits?
-  const auto enter = [&](const VmaNode& n, size_t side) {
+  const auto enter = [&](VmaId id, size_t side) {
+    const uint64_t start = BranchOf(k, id).start().value();
     const bool within =
-        side == kLeft ? n.start > info.low_limit : n.start < info.high_limit;
-    return within && MayFit(info, n.child_gap[side]);
+        side == kLeft ? start > info.low_limit : start < info.high_limit;
+    return within && MayFit(info, NodeOf(k, id).child_gap[side]);
   };
   VmaId at = mm.mm_rb, from;
   bool descend = true;
   while (at) {
-    const VmaNode& n = NodeOf(k, at);
-    if (descend && enter(n, far)) {
-      at = Child(k, at, far);
+    if (descend && enter(at, far)) {
+      at = BranchOf(k, at).child(far);
       continue;
     }
-    if (descend || from != Child(k, at, near)) {
+    if (descend || from != BranchOf(k, at).child(near)) {
       if (auto hole = ClipBelow(k, info, at)) return hole;
-      if (enter(n, near)) {
-        at = Child(k, at, near);
+      if (enter(at, near)) {
+        at = BranchOf(k, at).child(near);
         descend = true;
         continue;
       }
     }
     from = at;
-    at = n.parent;
+    at = NodeOf(k, at).parent;
     descend = false;
   }
   return {};
@@ -114,15 +114,13 @@ uint64_t LargestHoleOf(const Kernel& k, VmaId at, uint64_t low, uint64_t high,
   const VmaNode& n = NodeOf(k, at);
   const uint64_t gap = n.SubtreeGap();
   if (gap < VmaNode::kGapCap && gap <= best) return best;
-  const uint64_t from = std::max(low, n.start - n.gap);
-  const uint64_t to = std::min(high, n.start);
+  const VmaBranch& b = BranchOf(k, at);
+  const uint64_t start = b.start().value();
+  const uint64_t from = std::max(low, start - n.gap);
+  const uint64_t to = std::min(high, start);
   if (to > from) best = std::max(best, to - from);
-  if (n.start < high) {
-    best = LargestHoleOf(k, Child(k, at, kRight), low, high, best);
-  }
-  if (n.start > low) {
-    best = LargestHoleOf(k, Child(k, at, kLeft), low, high, best);
-  }
+  if (start < high) best = LargestHoleOf(k, b.child(kRight), low, high, best);
+  if (start > low) best = LargestHoleOf(k, b.child(kLeft), low, high, best);
   return best;
 }
 

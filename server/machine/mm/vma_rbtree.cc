@@ -33,7 +33,7 @@ void VmaRbTree::SetGap(Id<Vma> id, uint64_t gap) {
 
 void VmaRbTree::ReplaceChild(Id<Vma> parent, Id<Vma> old, Id<Vma> fresh) {
   if (parent) {
-    branch(parent).child[SideOf(parent, old)] = fresh;
+    branch(parent).set_child(SideOf(parent, old), fresh);
   } else {
     mm_.mm_rb = fresh;
   }
@@ -48,10 +48,10 @@ void VmaRbTree::Rotate(Id<Vma> down, size_t side) {
   VmaNode& x = node(down);
   VmaNode& y = node(up);
   ReplaceChild(x.parent, down, up);
-  branch(down).child[other] = inner;
+  branch(down).set_child(other, inner);
   x.child_gap[other] = y.child_gap[side];
   if (inner) node(inner).parent = down;
-  branch(up).child[side] = down;
+  branch(up).set_child(side, down);
   y.child_gap[side] = x.SubtreeGap();
   x.parent = up;
 }
@@ -62,13 +62,14 @@ void VmaRbTree::Insert(Id<Vma> id, Id<Vma> prev, Id<Vma> next) {
   const Id<Vma> parent = below_prev ? prev : next;
   VmaNode& fresh = node(id);
   fresh.parent = parent;
-  branch(id).child = {};
+  branch(id).set_child(kLeft, {});
+  branch(id).set_child(kRight, {});
   fresh.child_gap = {};
   fresh.color = RbColor::kRed;
   if (!parent) {
     mm_.mm_rb = id;
   } else {
-    branch(parent).child[below_prev ? kRight : kLeft] = id;
+    branch(parent).set_child(below_prev ? kRight : kLeft, id);
     Propagate(id);
   }
   InsertFixup(id);
@@ -127,11 +128,11 @@ void VmaRbTree::Erase(Id<Vma> id) {
         next == right ? y.child_gap[kRight] : z.child_gap[kRight];
     if (next != right) {
       ReplaceChild(parent, next, x);
-      branch(next).child[kRight] = right;
+      branch(next).set_child(kRight, right);
       node(right).parent = next;
     }
     ReplaceChild(z.parent, id, next);
-    branch(next).child[kLeft] = left;
+    branch(next).set_child(kLeft, left);
     node(left).parent = next;
     y.child_gap[kLeft] = z.child_gap[kLeft];
     y.child_gap[kRight] = gap_right;

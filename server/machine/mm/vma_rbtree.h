@@ -21,7 +21,7 @@ class VmaRbTree {
     return std::as_const(k_.vma_nodes)[id.value()];
   }
   Id<Vma> child(Id<Vma> id, size_t side) const {
-    return std::as_const(k_.vma_branches)[id.value()].child[side];
+    return std::as_const(k_.vma_branches)[id.value()].child(side);
   }
 
   // Adds a node with its range and gap between two that are neighbours.

@@ -15,6 +15,10 @@ const VmaNode& NodeOf(const Kernel& k, VmaId id) {
   return k.vma_nodes[id.value()];
 }
 
+const VmaBranch& BranchOf(const Kernel& k, VmaId id) {
+  return k.vma_branches[id.value()];
+}
+
 // What a walk from the root down past `addr` has seen.
 struct Walk {
   VmaPlace place;
@@ -23,31 +27,35 @@ struct Walk {
 };
 
 // Without branches: which way it goes is not to be predicted.
-Walk WalkTo(const Kernel& k, const Mm& mm, uint64_t addr) {
+Walk WalkTo(const Kernel& k, const Mm& mm, VirtAddr addr) {
   Walk w;
+  const uint64_t page = addr.vpn();
   VmaBranches::Walker branches(k.vma_branches);
   for (VmaId at = mm.mm_rb; at;) {
     const VmaBranch& b = branches[at.value()];
-    const bool above = b.end > addr;
+    const bool above = b.end_page() > page;
     w.nodes++;
     w.nodes_next = above ? w.nodes : w.nodes_next;
     w.place.next = above ? at : w.place.next;
     w.place.prev = above ? w.place.prev : at;
-    const VmaId left = b.child[kLeft], right = b.child[kRight];
-    at = above ? left : right;
+    at = b.Turn(above);
   }
   return w;
 }
 
 // Is it the first VMA that ends above `addr`?
-bool IsFirstAbove(const Kernel& k, VmaId id, uint64_t addr) {
-  const VmaNode& n = NodeOf(k, id);
-  return addr >= n.start - n.gap && addr < k.vma_branches[id.value()].end;
+bool IsFirstAbove(const Kernel& k, VmaId id, VirtAddr addr) {
+  const VmaBranch& b = BranchOf(k, id);
+  return addr < b.end() && addr >= b.start() - NodeOf(k, id).gap;
+}
+
+bool Contains(const VmaBranch& b, VirtAddr addr) {
+  return addr >= b.start() && addr < b.end();
 }
 
 // What find_vma() found last, and the VMA above the hole that a mapping was
 // placed in, are the likely answers. The tree says the same.
-VmaId Remembered(const Kernel& k, const Mm& mm, uint64_t addr) {
+VmaId Remembered(const Kernel& k, const Mm& mm, VirtAddr addr) {
   for (VmaId id : {mm.hole_memo.above, mm.mmap_cache}) {
     if (id && IsFirstAbove(k, id, addr)) return id;
   }
@@ -58,22 +66,21 @@ VmaId Remembered(const Kernel& k, const Mm& mm, uint64_t addr) {
 void NoteGrownHole(const Kernel& k, Mm& mm, VmaId id) {
   HoleMemo& memo = mm.hole_memo;
   if (!memo.above || memo.above == id) return;
-  const VmaNode& n = NodeOf(k, id);
-  if (n.gap >= memo.length && n.start > NodeOf(k, memo.above).start) {
+  if (NodeOf(k, id).gap >= memo.length &&
+      BranchOf(k, id).start() > BranchOf(k, memo.above).start()) {
     memo.above = id;
   }
 }
 
 // The VMA below a hole, or the hole's lower end, is another now. No `next`: it
 // is the hole above all VMAs.
-void SetGapBelow(Kernel& k, Mm& mm, VmaId next, uint64_t hole_start) {
+void SetGapBelow(Kernel& k, Mm& mm, VmaId next, VirtAddr hole_start) {
   if (!next) {
     mm.hole_memo = {};
     return;
   }
-  const VmaNode& n = NodeOf(k, next);
-  const uint64_t gap = n.start - hole_start;
-  const bool grows = gap > n.gap;
+  const uint64_t gap = BranchOf(k, next).start() - hole_start;
+  const bool grows = gap > NodeOf(k, next).gap;
   VmaRbTree(k, mm).SetGap(next, gap);
   if (grows) NoteGrownHole(k, mm, next);
 }
@@ -95,13 +102,10 @@ void ListDel(Kernel& k, Mm& mm, const Vma& vma) {
 }
 
 // Gives a VMA its range, in itself and in the tree.
-void SetStart(Kernel& k, Vma& vma, VirtAddr start) {
+void SetRange(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
   vma.start = start;
-  k.vma_nodes[vma.id.value()].start = start.value();
-}
-void SetEnd(Kernel& k, Vma& vma, VirtAddr end) {
   vma.end = end;
-  k.vma_branches[vma.id.value()].end = end.value();
+  k.vma_branches[vma.id.value()].set_range(start, end);
 }
 
 void Link(Kernel& k, Mm& mm, Vma& vma, VmaPlace place) {
@@ -109,8 +113,7 @@ void Link(Kernel& k, Mm& mm, Vma& vma, VmaPlace place) {
   const VirtAddr floor = prev ? k.vmas[prev].end : VirtAddr(0);
   VM_BUG_ON(vma.start < floor || (next && k.vmas[next].start < vma.end));
   ListAdd(k, mm, vma, place);
-  SetStart(k, vma, vma.start);
-  SetEnd(k, vma, vma.end);
+  SetRange(k, vma, vma.start, vma.end);
   VmaRbTree tree(k, mm);
   tree.node(vma.id).gap = vma.start - floor;
   tree.Insert(vma.id, prev, next);
@@ -131,28 +134,27 @@ VirtAddr VmStartGap(const Kernel& k, const Vma& vma) {
 }
 
 VmaPlace PlaceOf(const Kernel& k, const Mm& mm, VirtAddr addr) {
-  if (VmaId id = Remembered(k, mm, addr.value())) return {k.vmas[id].prev, id};
-  return WalkTo(k, mm, addr.value()).place;
+  if (VmaId id = Remembered(k, mm, addr)) return {k.vmas[id].prev, id};
+  return WalkTo(k, mm, addr).place;
 }
 
 Id<Vma> LookupVma(const Kernel& k, const Mm& mm, VirtAddr addr) {
-  if (VmaId id = Remembered(k, mm, addr.value())) return id;
-  return WalkTo(k, mm, addr.value()).place.next;
+  if (VmaId id = Remembered(k, mm, addr)) return id;
+  return WalkTo(k, mm, addr).place.next;
 }
 
 Id<Vma> FindVma(Kernel& k, Mm& mm, VirtAddr addr) {
-  const auto& vmas = std::as_const(k.vmas);
   mm.last_lookup = addr;
-  if (mm.mmap_cache && vmas[mm.mmap_cache].Contains(addr)) {
+  if (mm.mmap_cache && Contains(BranchOf(k, mm.mmap_cache), addr)) {
     mm.cache_hits++;
     mm.last_lookup_nodes = 0;
     return mm.mmap_cache;
   }
   mm.cache_misses++;
-  const Walk walk = WalkTo(k, mm, addr.value());
+  const Walk walk = WalkTo(k, mm, addr);
   const VmaId found = walk.place.next;
   // find_vma() stops where the address is.
-  const bool inside = found && vmas[found].start <= addr;
+  const bool inside = found && BranchOf(k, found).start() <= addr;
   mm.last_lookup_nodes = inside ? walk.nodes_next : walk.nodes;
   mm.nodes_visited += mm.last_lookup_nodes;
   if (found) mm.mmap_cache = found;
@@ -161,7 +163,7 @@ Id<Vma> FindVma(Kernel& k, Mm& mm, VirtAddr addr) {
 
 Id<Vma> FindVmaIntersection(Kernel& k, Mm& mm, VirtAddr start, VirtAddr end) {
   VmaId id = FindVma(k, mm, start);
-  if (id && std::as_const(k.vmas)[id].start >= end) return VmaId();
+  if (id && BranchOf(k, id).start() >= end) return VmaId();
   return id;
 }
 
@@ -169,7 +171,7 @@ Id<Vma> LastVma(const Kernel& k, const Mm& mm) {
   VmaId last;
   for (VmaId at = mm.mm_rb; at;) {
     last = at;
-    at = k.vma_branches[at.value()].child[kRight];
+    at = BranchOf(k, at).child(kRight);
   }
   return last;
 }
@@ -190,40 +192,33 @@ void UnlinkVma(Kernel& k, Mm& mm, Vma& vma) {
   if (mm.hole_memo.above == vma.id) mm.hole_memo.above = vma.next;
   const VirtAddr hole_start = vma.prev ? k.vmas[vma.prev].end : VirtAddr(0);
   // First, so that the largest gap of the VMA's ancestors hardly changes.
-  SetGapBelow(k, mm, vma.next, hole_start.value());
+  SetGapBelow(k, mm, vma.next, hole_start);
   VmaRbTree(k, mm).Erase(vma.id);
 }
 
 void SetVmaRange(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
   Mm& mm = k.mms[vma.mm];
-  if (vma.start != start) {
-    const VmaNode& node = NodeOf(k, vma.id);
-    const uint64_t hole_start = node.start - node.gap;
-    SetStart(k, vma, start);
-    SetGapBelow(k, mm, vma.id, hole_start);
-  }
-  if (vma.end != end) {
-    SetEnd(k, vma, end);
-    SetGapBelow(k, mm, vma.next, end.value());
-  }
+  const VirtAddr hole_start = vma.start - NodeOf(k, vma.id).gap;
+  const bool start_moves = vma.start != start, end_moves = vma.end != end;
+  SetRange(k, vma, start, end);
+  if (start_moves) SetGapBelow(k, mm, vma.id, hole_start);
+  if (end_moves) SetGapBelow(k, mm, vma.next, end);
 }
 
 void SplitLinkedVma(Kernel& k, Vma& vma, Vma& fresh, VirtAddr at, Half half) {
   Mm& mm = k.mms[vma.mm];
   VmaRbTree tree(k, mm);
   if (half == Half::kLower) {
-    SetStart(k, fresh, vma.start);
-    SetEnd(k, fresh, at);
-    SetStart(k, vma, at);
+    SetRange(k, fresh, vma.start, at);
+    SetRange(k, vma, at, vma.end);
     ListAdd(k, mm, fresh, {vma.prev, vma.id});
     tree.node(fresh.id).gap = tree.cnode(vma.id).gap;
     tree.Insert(fresh.id, fresh.prev, vma.id);
     tree.SetGap(vma.id, 0);
     if (mm.hole_memo.above == vma.id) mm.hole_memo.above = fresh.id;
   } else {
-    SetStart(k, fresh, at);
-    SetEnd(k, fresh, vma.end);
-    SetEnd(k, vma, at);
+    SetRange(k, fresh, at, vma.end);
+    SetRange(k, vma, vma.start, at);
     ListAdd(k, mm, fresh, {vma.id, vma.next});
     tree.node(fresh.id).gap = 0;
     tree.Insert(fresh.id, vma.id, fresh.next);
@@ -232,8 +227,8 @@ void SplitLinkedVma(Kernel& k, Vma& vma, Vma& fresh, VirtAddr at, Half half) {
 
 void MoveVmaBorder(Kernel& k, Vma& lower, Vma& upper, VirtAddr at) {
   VM_BUG_ON(lower.end != upper.start || at <= lower.start || at >= upper.end);
-  SetEnd(k, lower, at);
-  SetStart(k, upper, at);
+  SetRange(k, lower, lower.start, at);
+  SetRange(k, upper, at, upper.end);
 }
 
 void JoinVmas(Kernel& k, Vma& vma, Vma& gone) {
@@ -245,9 +240,9 @@ void JoinVmas(Kernel& k, Vma& vma, Vma& gone) {
   if (mm.mmap_cache == gone.id) mm.mmap_cache = vma.id;
   if (mm.hole_memo.above == gone.id) mm.hole_memo.above = vma.id;
   if (vma.end == gone.start) {
-    SetEnd(k, vma, gone.end);
+    SetRange(k, vma, vma.start, gone.end);
   } else {
-    SetStart(k, vma, gone.start);
+    SetRange(k, vma, gone.start, vma.end);
     tree.SetGap(vma.id, tree.cnode(gone.id).gap);
   }
   tree.Erase(gone.id);
@@ -259,10 +254,9 @@ uint64_t VmaSubtreeGap(const Kernel& k, Id<Vma> id) {
   uint64_t gap = n.gap;
   for (size_t side : {kLeft, kRight}) {
     const uint64_t capped = n.child_gap[side];
-    gap = std::max(
-        gap, capped < VmaNode::kGapCap
-                 ? capped
-                 : VmaSubtreeGap(k, k.vma_branches[id.value()].child[side]));
+    gap = std::max(gap, capped < VmaNode::kGapCap
+                            ? capped
+                            : VmaSubtreeGap(k, BranchOf(k, id).child(side)));
   }
   return gap;
 }

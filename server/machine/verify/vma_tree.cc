@@ -12,7 +12,7 @@ const VmaNode& NodeOf(const Kernel& k, Id<Vma> id) {
 }
 
 Id<Vma> Child(const Kernel& k, Id<Vma> id, size_t side) {
-  return k.vma_branches[id.value()].child[side];
+  return k.vma_branches[id.value()].child(side);
 }
 
 bool IsBlack(const Kernel& k, Id<Vma> id) {
@@ -33,12 +33,12 @@ std::string CheckListed(const Kernel& k, const Mm& mm, const Vma& v) {
 
 std::string CheckNode(const Kernel& k, const Vma& v) {
   const VmaNode& n = NodeOf(k, v.id);
-  if (n.start != v.start.value() ||
-      k.vma_branches[v.id.value()].end != v.end.value()) {
+  const VmaBranch& b = k.vma_branches[v.id.value()];
+  if (b.start() != v.start || b.end() != v.end) {
     return "a VMA's node has another range";
   }
-  const uint64_t floor = v.prev ? k.vmas[v.prev].end.value() : 0;
-  if (n.gap != n.start - floor) return "a VMA gap is stale";
+  const VirtAddr floor = v.prev ? k.vmas[v.prev].end : VirtAddr(0);
+  if (n.gap != v.start - floor) return "a VMA gap is stale";
   for (size_t side : {kLeft, kRight}) {
     const Id<Vma> child = Child(k, v.id, side);
     if (n.child_gap[side] != CappedGap(k, child)) return "a VMA gap is stale";
