@@ -210,7 +210,7 @@ ErrnoOr<Id<Vma>> NewMapping(Kernel& k, Mm& mm, const MergeRange& r) {
     bool shmem = k.inodes[k.open_files[file].inode].shmem();
     vma.ops = shmem ? VmOps::kShmem : VmOps::kFile;
   }
-  InsertVma(k, vma);
+  InsertVma(k, vma, {r.prev, r.next});
   return vma.id;
 }
 

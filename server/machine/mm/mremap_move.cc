@@ -53,7 +53,7 @@ Id<Vma> CopyVma(Kernel& k, Remap& r) {
   fresh.anon_vma = source.anon_vma;
   if (source.anon_vma) AnonVmaClone(k, fresh, source);
   if (fresh.file) k.open_files[fresh.file].f_count++;
-  InsertVma(k, fresh);
+  InsertVma(k, fresh, {prev, next});
   return fresh.id;
 }
 

@@ -168,7 +168,11 @@ Vma& NewVma(Kernel& k, Mm& mm) {
 }
 
 void InsertVma(Kernel& k, Vma& vma) {
-  LinkVma(k, k.mms[vma.mm], vma);
+  InsertVma(k, vma, PlaceOf(std::as_const(k), k.mms[vma.mm], vma.start));
+}
+
+void InsertVma(Kernel& k, Vma& vma, VmaPlace place) {
+  LinkVma(k, k.mms[vma.mm], vma, place);
   LinkFileVma(k, vma);
   k.clock_ns += cost::kVmaUpdate;
   k.Emit(EventLevel::kAll,

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "server/machine/kernel.h"
+#include "server/machine/mm/vma_tree.h"
 
 namespace faultline {
 
@@ -48,6 +49,7 @@ inline void SetVmaFlags(Vma& vma, uint64_t flags) {
 Vma& NewVma(Kernel& k, Mm& mm);
 // Enters a finished VMA: tree, file's i_mmap, event.
 void InsertVma(Kernel& k, Vma& vma);
+void InsertVma(Kernel& k, Vma& vma, VmaPlace place);
 // split_vma(): checks max_map_count; __split_vma() does not. The new VMA is
 // the lower part when `new_below`.
 ErrnoOr<Id<Vma>> SplitVma(Kernel& k, Vma& vma, VirtAddr at, bool new_below);

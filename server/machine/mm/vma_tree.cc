@@ -108,22 +108,6 @@ void SetRange(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
   k.vma_branches[vma.id.value()].set_range(start, end);
 }
 
-void Link(Kernel& k, Mm& mm, Vma& vma, VmaPlace place) {
-  const auto [prev, next] = place;
-  const VirtAddr floor = prev ? k.vmas[prev].end : VirtAddr(0);
-  VM_BUG_ON(vma.start < floor || (next && k.vmas[next].start < vma.end));
-  ListAdd(k, mm, vma, place);
-  SetRange(k, vma, vma.start, vma.end);
-  VmaRbTree tree(k, mm);
-  tree.node(vma.id).gap = vma.start - floor;
-  tree.Insert(vma.id, prev, next);
-  if (!next) return;
-  const uint64_t left = k.vmas[next].start - vma.end;
-  tree.SetGap(next, left);
-  HoleMemo& memo = mm.hole_memo;
-  if (memo.above == next && left < memo.length) memo.above = vma.id;
-}
-
 }  // namespace
 
 VirtAddr VmStartGap(const Kernel& k, const Vma& vma) {
@@ -181,8 +165,24 @@ Id<Vma> FindVmaPrev(Kernel& k, Mm& mm, VirtAddr addr, Id<Vma>* found) {
   return *found ? k.vmas[*found].prev : LastVma(k, mm);
 }
 
+void LinkVma(Kernel& k, Mm& mm, Vma& vma, VmaPlace place) {
+  const auto [prev, next] = place;
+  const VirtAddr floor = prev ? k.vmas[prev].end : VirtAddr(0);
+  VM_BUG_ON(vma.start < floor || (next && k.vmas[next].start < vma.end));
+  ListAdd(k, mm, vma, place);
+  SetRange(k, vma, vma.start, vma.end);
+  VmaRbTree tree(k, mm);
+  tree.node(vma.id).gap = vma.start - floor;
+  tree.Insert(vma.id, prev, next);
+  if (!next) return;
+  const uint64_t left = k.vmas[next].start - vma.end;
+  tree.SetGap(next, left);
+  HoleMemo& memo = mm.hole_memo;
+  if (memo.above == next && left < memo.length) memo.above = vma.id;
+}
+
 void LinkVma(Kernel& k, Mm& mm, Vma& vma) {
-  Link(k, mm, vma, PlaceOf(std::as_const(k), mm, vma.start));
+  LinkVma(k, mm, vma, PlaceOf(std::as_const(k), mm, vma.start));
 }
 
 void UnlinkVma(Kernel& k, Mm& mm, Vma& vma) {

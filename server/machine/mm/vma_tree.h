@@ -42,6 +42,8 @@ VmaPlace PlaceOf(const Kernel& k, const Mm& mm, VirtAddr addr);
 
 // Adds a VMA whose range is free. Updates map_count.
 void LinkVma(Kernel& k, Mm& mm, Vma& vma);
+// The same where it is known between which two it comes.
+void LinkVma(Kernel& k, Mm& mm, Vma& vma, VmaPlace place);
 // Takes it out of list and tree (the object stays).
 void UnlinkVma(Kernel& k, Mm& mm, Vma& vma);
 // Moves the ends of a linked VMA into free or its own space, and keeps gaps.
