@@ -1,46 +1,11 @@
 #include "server/machine/hw/frames.h"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
-#include <new>
 
 #include "server/machine/base/archive.h"
 
 namespace faultline {
-namespace {
-
-// The blocks that this thread has freed last.
-class SpareBlocks {
- public:
-  ~SpareBlocks() {
-    while (count_ > 0) ::operator delete(blocks_[--count_]);
-    closed_ = true;
-  }
-  void* Take() { return count_ > 0 ? blocks_[--count_] : nullptr; }
-  bool Keep(void* block) {
-    if (closed_ || count_ == blocks_.size()) return false;
-    blocks_[count_++] = block;
-    return true;
-  }
-
- private:
-  std::array<void*, 4> blocks_{};
-  size_t count_ = 0;
-  bool closed_ = false;  // the thread ends
-};
-thread_local SpareBlocks spare_blocks;
-
-}  // namespace
-
-void* PageBytes::Buffer::operator new(size_t bytes) {
-  void* block = spare_blocks.Take();
-  return block != nullptr ? block : ::operator new(bytes);
-}
-
-void PageBytes::Buffer::operator delete(void* block) {
-  if (!spare_blocks.Keep(block)) ::operator delete(block);
-}
 
 uint64_t PageBytes::InlineWord(uint8_t fill, uint32_t offset, uint8_t byte) {
   if (byte == fill) offset = 0;

@@ -81,10 +81,6 @@ class PageBytes {
 
  private:
   struct Buffer {
-    // A page table comes and goes with every move of a mapping; the host's
-    // allocator takes long over blocks of this size.
-    static void* operator new(size_t bytes);
-    static void operator delete(void* block);
     RefCount refs;
     alignas(16) uint8_t bytes[kPageSize];
   };

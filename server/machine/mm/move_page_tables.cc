@@ -1,3 +1,5 @@
+// Models mm/mremap.c (v6.18): move_page_tables(), try_realign_addr(),
+// move_normal_pmd(), move_ptes().
 #include "server/machine/mm/move_page_tables.h"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// Models mm/vma.c (v6.18): unmapped_area_topdown(), unmapped_area(); mm/mmap.c
+// (v6.0): the walk through the gaps.
 #include "server/machine/mm/vma_holes.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Models lib/rbtree.c (v6.0) by its invariants; mm/mmap.c: vma_gap_update().
 #include "server/machine/mm/vma_rbtree.h"
 
 #include <utility>
