@@ -142,10 +142,6 @@ void Reenactor::Note(absl::string_view text) {
 
 void Reenactor::NotReenacted() { ++report_.not_reenacted[call_->name]; }
 
-absl::Status Reenactor::On(const strace::RemapFilePages&) {
-  NotReenacted();
-  return absl::OkStatus();
-}
 absl::Status Reenactor::On(const strace::Shmat&) {
   NotReenacted();
   return absl::OkStatus();

@@ -147,8 +147,12 @@ class Reenactor {
   absl::Status On(const strace::Close& call);
   absl::Status On(const strace::Dup& call);
   absl::Status On(const strace::Ftruncate& call);
+  absl::Status On(const strace::RemapFilePages& call);
+  absl::Status On(const strace::Mseal& call);
+  absl::Status On(const strace::ProcessMadvise& call);
+  absl::Status On(const strace::Prctl& call);
+  absl::Status On(const strace::Fallocate& call);
   // Calls that shape memory and that machines do not have.
-  absl::Status On(const strace::RemapFilePages&);
   absl::Status On(const strace::Shmat&);
   absl::Status On(const strace::Shmdt&);
   // Calls that do not shape memory.

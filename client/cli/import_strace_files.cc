@@ -217,4 +217,18 @@ absl::Status Reenactor::On(const strace::Ftruncate& call) {
   return Plain(command);
 }
 
+absl::Status Reenactor::On(const strace::Fallocate& call) {
+  const auto it = task_->files->find(call.fd.number);
+  if (it == task_->files->end() || !it->second.in_machine) {
+    return absl::OkStatus();
+  }
+  v1::Command command;
+  v1::Fallocate* fallocate = command.mutable_fallocate();
+  fallocate->set_fd(static_cast<int32_t>(call.fd.number));
+  fallocate->set_mode(static_cast<uint32_t>(call.mode));
+  fallocate->set_offset(static_cast<int64_t>(call.offset));
+  fallocate->set_length(static_cast<int64_t>(call.length));
+  return Plain(command);
+}
+
 }  // namespace faultline::cli

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "absl/strings/numbers.h"
+#include "absl/strings/strip.h"
 #include "client/cli/import_strace.h"
 
 namespace faultline::cli {
@@ -13,6 +15,12 @@ constexpr uint64_t kMapFixedNoReplace = 0x100000;
 constexpr uint64_t kMapAnonymous = 0x20;
 constexpr uint64_t kRemapMayMove = 1;
 constexpr uint64_t kRemapFixed = 2;
+constexpr uint64_t kPrGetDumpable = 3;
+constexpr uint64_t kPrSetDumpable = 4;
+constexpr uint64_t kPrSetMdwe = 65;
+constexpr uint64_t kPrGetMdwe = 66;
+constexpr uint64_t kPrSetMemoryMerge = 67;
+constexpr uint64_t kPrGetMemoryMerge = 68;
 constexpr uint64_t kHugePage = uint64_t{2} << 20;
 
 bool IsFixed(uint64_t flags) {
@@ -221,6 +229,71 @@ absl::Status Reenactor::On(const strace::Mincore& call) {
   v1::Command command;
   command.mutable_mincore()->set_addr(ToOurs(call.address));
   command.mutable_mincore()->set_length(call.length);
+  return Plain(command);
+}
+
+absl::Status Reenactor::On(const strace::RemapFilePages& call) {
+  v1::Command command;
+  v1::RemapFilePages* remap = command.mutable_remap_file_pages();
+  remap->set_addr(ToOurs(call.address));
+  remap->set_length(call.length);
+  remap->set_prot(call.prot);
+  remap->set_pgoff(call.page_offset);
+  remap->set_flags(call.flags);
+  return Plain(command);
+}
+
+absl::Status Reenactor::On(const strace::Mseal& call) {
+  v1::Command command;
+  command.mutable_mseal()->set_addr(ToOurs(call.address));
+  command.mutable_mseal()->set_length(call.length);
+  command.mutable_mseal()->set_flags(call.flags);
+  return Plain(command);
+}
+
+// The pidfd is known by what strace -yy says of it, the caller's own by -y.
+absl::Status Reenactor::On(const strace::ProcessMadvise& call) {
+  absl::string_view name = call.process.path;
+  strace::Pid pid = 0;
+  const bool known = absl::ConsumePrefix(&name, "pid:") &&
+                     absl::SimpleAtoi(name, &pid) && tasks_.count(pid) > 0;
+  if (!known) {
+    NotReenacted();
+    return absl::OkStatus();
+  }
+  Task* const caller = task_;
+  v1::Command command;
+  v1::ProcessMadvise* advise = command.mutable_process_madvise();
+  advise->set_target(tasks_[pid].pid);
+  task_ = &tasks_[pid];  // its address space
+  for (const auto& [address, length] : call.ranges) {
+    advise->add_addr(ToOurs(address));
+    advise->add_length(length);
+  }
+  task_ = caller;
+  advise->set_advice(static_cast<int32_t>(call.advice));
+  advise->set_flags(static_cast<uint32_t>(call.flags));
+  return Plain(command);
+}
+
+// Of the options those that concern memory.
+absl::Status Reenactor::On(const strace::Prctl& call) {
+  switch (call.option) {
+    case kPrGetDumpable:
+    case kPrSetDumpable:
+    case kPrSetMdwe:
+    case kPrGetMdwe:
+    case kPrSetMemoryMerge:
+    case kPrGetMemoryMerge:
+      break;
+    default:
+      return absl::OkStatus();
+  }
+  v1::Command command;
+  command.mutable_prctl()->set_option(static_cast<int32_t>(call.option));
+  if (!call.arguments.empty()) {
+    command.mutable_prctl()->set_arg(call.arguments[0].value_or(0));
+  }
   return Plain(command);
 }
 

@@ -112,6 +112,7 @@ absl::StatusOr<v1::Outcome> Session::Call(const v1::Command& command,
     FAULTLINE_CALL(RemapFilePages, remap_file_pages);
     FAULTLINE_CALL(MemfdCreate, memfd_create);
     FAULTLINE_CALL(Fallocate, fallocate);
+    FAULTLINE_CALL(Fcntl, fcntl);
     FAULTLINE_CALL(ProcessMadvise, process_madvise);
     FAULTLINE_CALL(Getrlimit, getrlimit);
     FAULTLINE_CALL(Setuid, setuid);

@@ -219,6 +219,11 @@ FL_FIELDS(Fallocate) {
   FL_FIELD(offset);
   FL_FIELD(length);
 }
+FL_FIELDS(Fcntl) {
+  FL_FIELD(fd);
+  FL_FIELD(cmd);
+  FL_FIELD(arg);
+}
 FL_FIELDS(ProcessMadvise) {
   FL_FIELD(target);
   FL_NUMBERS(addr);

@@ -67,6 +67,7 @@ void OwnersToProto(const Kernel& k, const Mm& mm, v1::MmStruct* proto) {
   proto->set_mm_users(mm.mm_users);
   proto->set_mm_count(mm.mm_count);
   if (mm.owner) proto->set_owner_pid(k.tasks[mm.owner].pid);
+  proto->set_pmd_huge_pte(DepositedTables(k, mm));
   proto->set_oom_disable_count(OomDisableCount(k, mm));
   if (k.active_mm == mm.id) proto->set_cpu_vm_mask(1);
   if (!mm.exe_file) return;

@@ -52,6 +52,7 @@
   X(Calloc, calloc)                   \
   X(Realloc, realloc)                 \
   X(Free, free)                       \
-  X(Mallopt, mallopt)
+  X(Mallopt, mallopt)                 \
+  X(Fcntl, fcntl)
 
 #endif  // FAULTLINE_SERVER_CODEC_OPERATIONS_H_

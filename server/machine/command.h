@@ -222,6 +222,12 @@ struct Fallocate {
   int64_t offset = 0;
   int64_t length = 0;
 };
+// fcntl(2): F_ADD_SEALS, F_GET_SEALS; any other command is EINVAL.
+struct Fcntl {
+  int32_t fd = -1;
+  int32_t cmd = 0;
+  uint64_t arg = 0;
+};
 // memfd_create(2): a file of tmpfs without a name. `at` is as for Open.
 struct MemfdCreate {
   std::string name;
@@ -299,13 +305,15 @@ struct Tick {
   uint64_t nanoseconds = 0;
 };
 
-using Operation = std::variant<
-    Mmap, Munmap, Mprotect, Mremap, Brk, Madvise, Mlock, Munlock, Mlockall,
-    Munlockall, Msync, Mincore, SetVmaName, Access, Fork, Clone, Execve, Exit,
-    Wait, Kill, CreateFile, Open, Close, Read, Write, Truncate, Fsync,
-    Setrlimit, AllocPages, FreePages, Sysctl, Tick, AccessMany, Mseal,
-    RemapFilePages, MemfdCreate, Fallocate, ProcessMadvise, Getrlimit, Setuid,
-    Prctl, Userfaultfd, ClearRefs, Malloc, Calloc, Realloc, Free, Mallopt>;
+using Operation =
+    std::variant<Mmap, Munmap, Mprotect, Mremap, Brk, Madvise, Mlock, Munlock,
+                 Mlockall, Munlockall, Msync, Mincore, SetVmaName, Access, Fork,
+                 Clone, Execve, Exit, Wait, Kill, CreateFile, Open, Close, Read,
+                 Write, Truncate, Fsync, Setrlimit, AllocPages, FreePages,
+                 Sysctl, Tick, AccessMany, Mseal, RemapFilePages, MemfdCreate,
+                 Fallocate, ProcessMadvise, Getrlimit, Setuid, Prctl,
+                 Userfaultfd, ClearRefs, Malloc, Calloc, Realloc, Free, Mallopt,
+                 Fcntl>;
 
 struct Command {
   Pid pid = 1;  // who calls; 0: nobody (administration)

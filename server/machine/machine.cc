@@ -325,7 +325,8 @@ const char* OperationName(const Operation& op) {
                                     "calloc",
                                     "realloc",
                                     "free",
-                                    "mallopt"};
+                                    "mallopt",
+                                    "fcntl"};
   static_assert(std::size(kNames) == std::variant_size_v<Operation>);
   return kNames[op.index()];
 }

@@ -23,6 +23,8 @@ Quirks QuirksOf(Personality personality) {
     q.guard_regions = false;
     q.mprotect_batches = false;
     q.dontneed_frees_tables = false;
+    q.fallocate_one_mode = false;
+    q.sealed_maps_readonly = false;
     q.ksm_checksum_first = false;
     q.ksm_smart_scan = false;
     q.ksm_zero_pages_counted = false;

@@ -31,6 +31,8 @@ struct Quirks {
   bool guard_regions = true;             // 6.13: MADV_GUARD_INSTALL
   bool mprotect_batches = true;          // 6.17: PTEs of a large folio
   bool dontneed_frees_tables = true;     // 6.14: CONFIG_PT_RECLAIM
+  bool fallocate_one_mode = true;        // 6.12: no longer bits
+  bool sealed_maps_readonly = true;      // 6.7: MAP_SHARED without writing
   bool ksm_checksum_first = true;        // 6.11: before the stable tree
   bool ksm_smart_scan = true;            // 6.7: pages that never merge wait
   bool ksm_zero_pages_counted = true;    // 6.6: a dirty zero PTE is KSM's
@@ -47,9 +49,10 @@ struct Quirks {
        s.thp_aligned_mmap, s.pageout_clears_young, s.last_page_makes_no_table,
        s.map_droppable, s.mseal, s.mdwe, s.memfd_exec_flags,
        s.madvise_own_process, s.guard_regions, s.mprotect_batches,
-       s.dontneed_frees_tables, s.ksm_checksum_first, s.ksm_smart_scan,
-       s.ksm_zero_pages_counted, s.ksm_merge_any, s.ksm_break_unshares,
-       s.mremap_realigns, s.vvar_vclock_pages);
+       s.dontneed_frees_tables, s.fallocate_one_mode, s.sealed_maps_readonly,
+       s.ksm_checksum_first, s.ksm_smart_scan, s.ksm_zero_pages_counted,
+       s.ksm_merge_any, s.ksm_break_unshares, s.mremap_realigns,
+       s.vvar_vclock_pages);
   }
 };
 Quirks QuirksOf(Personality personality);

@@ -14,6 +14,8 @@ namespace {
 
 constexpr int kFirstDescriptor = 3;
 constexpr uint64_t kPageSize = 4096;
+constexpr int32_t kFAddSeals = 1033, kFGetSeals = 1034;
+constexpr uint32_t kMfdAllowSealing = 2;
 constexpr uint64_t kTickNs = 4'000'000;      // CONFIG_HZ=250
 constexpr uint64_t kReadWrite = 2;           // O_RDWR
 constexpr uint64_t kNoLimit = ~uint64_t{0};  // RLIM_INFINITY
@@ -367,6 +369,15 @@ bool FillFileCall(const Op& op, Values& values, v1::Command* command) {
     case OpKind::kFsync:
       command->mutable_fsync()->set_fd(fd);
       return true;
+    case OpKind::kAddSeals:
+      command->mutable_fcntl()->set_fd(fd);
+      command->mutable_fcntl()->set_cmd(kFAddSeals);
+      command->mutable_fcntl()->set_arg(op.flags);
+      return true;
+    case OpKind::kGetSeals:
+      command->mutable_fcntl()->set_fd(fd);
+      command->mutable_fcntl()->set_cmd(kFGetSeals);
+      return true;
     case OpKind::kFallocate: {
       v1::Fallocate* call = command->mutable_fallocate();
       call->set_fd(fd);
@@ -488,6 +499,7 @@ std::vector<v1::Command> MemfdCommands(const FileDeclaration& file) {
   std::vector<v1::Command> commands(2);
   commands[0].mutable_memfd_create()->set_name(absl::StrCat("f", file.number));
   commands[0].mutable_memfd_create()->set_at(fd);
+  commands[0].mutable_memfd_create()->set_flags(kMfdAllowSealing);
   commands[1].mutable_truncate()->set_fd(fd);
   commands[1].mutable_truncate()->set_size(
       static_cast<int64_t>(file.size_bytes));

@@ -99,6 +99,16 @@ const NameTable& FallocateModes() {
   return table;
 }
 
+const NameTable& SealNames() {
+  static const auto& table = *new NameTable("seal", {{"SEAL", 0x1},
+                                                     {"SHRINK", 0x2},
+                                                     {"GROW", 0x4},
+                                                     {"WRITE", 0x8},
+                                                     {"FUTURE_WRITE", 0x10},
+                                                     {"EXEC", 0x20}});
+  return table;
+}
+
 const NameTable& CloneFlags() {
   static const auto& table = *new NameTable("clone flag", {{"VM", 0x100},
                                                            {"FS", 0x200},
@@ -112,9 +122,13 @@ const NameTable& CloneFlags() {
 }
 
 const NameTable& PrctlOptions() {
-  static const auto& table = *new NameTable(
-      "prctl option",
-      {{"GET_DUMPABLE", 3}, {"DUMPABLE", 4}, {"MDWE", 65}, {"GET_MDWE", 66}});
+  static const auto& table =
+      *new NameTable("prctl option", {{"GET_DUMPABLE", 3},
+                                      {"DUMPABLE", 4},
+                                      {"MDWE", 65},
+                                      {"GET_MDWE", 66},
+                                      {"MEMORY_MERGE", 67},
+                                      {"GET_MEMORY_MERGE", 68}});
   return table;
 }
 

@@ -46,6 +46,7 @@ const NameTable& MsyncFlags();
 const NameTable& Mlock2Flags();
 const NameTable& MlockallFlags();
 const NameTable& FallocateModes();
+const NameTable& SealNames();
 const NameTable& CloneFlags();
 const NameTable& PrctlOptions();   // without PR_ and PR_SET_
 const NameTable& ResourceNames();  // of setrlimit, without RLIMIT_

@@ -261,6 +261,18 @@ std::vector<OpSpec> Accesses() {
        {},
        "FILE MODE OFFSET LEN",
        "Allocates a range of a file, or punches a hole into it."},
+      {"add_seals",
+       K::kAddSeals,
+       {P::kFile, P::kSeals},
+       {},
+       "FILE SEALS",
+       "Forbids what is done to a file of memfd_create, for good."},
+      {"get_seals",
+       K::kGetSeals,
+       {P::kFile},
+       {},
+       "FILE",
+       "Returns the seals of a file."},
       {"fsync", K::kFsync, {P::kFile}, {}, "FILE", "Writes a file back."},
   };
 }

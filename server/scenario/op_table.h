@@ -29,6 +29,7 @@ enum class Param {
   kMlock2Flags,
   kMlockallFlags,
   kFallocateMode,
+  kSeals,
   kCloneFlags,
   kPrctlOption,
   kSignal,

@@ -77,6 +77,8 @@ const NameTable* FlagTable(Param param) {
       return &MlockallFlags();
     case Param::kFallocateMode:
       return &FallocateModes();
+    case Param::kSeals:
+      return &SealNames();
     case Param::kCloneFlags:
       return &CloneFlags();
     case Param::kPrctlOption:

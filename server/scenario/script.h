@@ -70,6 +70,8 @@ enum class OpKind {
   kPwrite,
   kPread,
   kFallocate,
+  kAddSeals,
+  kGetSeals,
   kFsync,
   // The kernel's own calls.
   kAllocPages,

@@ -72,11 +72,14 @@ absl::StatusOr<std::string> ExpandMap(const Words& words) {
 }
 
 bool IsFileCall(absl::string_view op) {
-  return op == "ftruncate" || op == "pwrite" || op == "pread" || op == "fsync";
+  return op == "ftruncate" || op == "pwrite" || op == "pread" ||
+         op == "fsync" || op == "fallocate" || op == "add_seals" ||
+         op == "get_seals";
 }
 
 bool IsDeclaration(absl::string_view op) {
-  return op == "file" || op == "boot" || op == "dump" || op == "expect";
+  return op == "file" || op == "image" || op == "boot" || op == "dump" ||
+         op == "expect";
 }
 
 // The word of the op, after "@1" and "label:".
@@ -134,7 +137,8 @@ class Expectations {
   // What a call must do that nothing is said about.
   void AddDefault() {
     if (outcome_ || op_.empty() || IsDeclaration(op_)) return;
-    if (op_ == "ftruncate" || op_ == "fsync") {
+    if (op_ == "ftruncate" || op_ == "fsync" || op_ == "fallocate" ||
+        op_ == "add_seals") {
       AddLine("ret == 0", "").IgnoreError();
     } else if (op_ == "pwrite") {
       AddLine("ret == 1", "").IgnoreError();

@@ -485,6 +485,13 @@ void NativeRunner::ExecuteFileCall(const Op& op, OpResult* result) {
     case OpKind::kFsync:
       result->file_ret = OrErrno(fsync(fd));
       break;
+    case OpKind::kAddSeals:
+      result->file_ret =
+          OrErrno(fcntl(fd, F_ADD_SEALS, static_cast<int>(op.flags)));
+      break;
+    case OpKind::kGetSeals:
+      result->file_ret = OrErrno(fcntl(fd, F_GET_SEALS));
+      break;
     case OpKind::kFallocate:
       result->file_ret =
           OrErrno(fallocate(fd, static_cast<int>(op.flags), offset,

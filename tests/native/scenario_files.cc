@@ -72,9 +72,9 @@ ScenarioFiles::~ScenarioFiles() {
 void ScenarioFiles::Create(const scenario::FileDeclaration& file) {
   const std::string name = absl::StrCat("f", file.number);
   const std::string path = absl::StrCat(directory_, "/", name);
-  const int all = file.memfd
-                      ? memfd_create(name.c_str(), MFD_CLOEXEC)
-                      : open(path.c_str(), O_CREAT | O_TRUNC | O_RDWR, 0644);
+  const int all =
+      file.memfd ? memfd_create(name.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING)
+                 : open(path.c_str(), O_CREAT | O_TRUNC | O_RDWR, 0644);
   if (all < 0 || ftruncate(all, static_cast<off_t>(file.size_bytes)) != 0) {
     Die("cannot make " + path);
   }

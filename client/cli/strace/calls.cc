@@ -191,6 +191,31 @@ Call ReadRemapFilePages(ArgumentReader& in) {
                         in.Number(3), in.FlagBits(4)};
 }
 
+Call ReadMseal(ArgumentReader& in) {
+  return Mseal{in.Number(0), in.Number(1), in.FlagBits(2)};
+}
+
+Call ReadProcessMadvise(ArgumentReader& in) {
+  ProcessMadvise call;
+  call.process = in.Fd(0);
+  const std::string_view vector = in.Slice(1);
+  for (const auto element :
+       ListElements(vector).value_or(std::vector<std::string_view>())) {
+    const auto base = FieldOf(element, "iov_base");
+    const auto length = FieldOf(element, "iov_len");
+    const auto address = ParseNumber(base.value_or(""));
+    const auto bytes = ParseNumber(length.value_or(""));
+    if (!address.has_value() || !bytes.has_value()) {
+      in.Fail(1, vector, "is not a list of ranges");
+      break;
+    }
+    call.ranges.emplace_back(*address, *bytes);
+  }
+  call.advice = in.FlagBits(3);
+  call.flags = in.FlagBits(4);
+  return call;
+}
+
 constexpr int kSigchld = 17;
 
 Call ReadFork(ArgumentReader&) {
@@ -398,6 +423,10 @@ Call ReadFtruncate(ArgumentReader& in) {
   return Ftruncate{in.Fd(0), in.Number(1)};
 }
 
+Call ReadFallocate(ArgumentReader& in) {
+  return Fallocate{in.Fd(0), in.FlagBits(1), in.Number(2), in.Number(3)};
+}
+
 Call ReadShmget(ArgumentReader& in) {
   return Shmget{in.Number(0), in.Number(1), in.FlagBits(2)};
 }
@@ -468,6 +497,11 @@ constexpr KnownCall kKnownCalls[] = {
     {"shmat", ReadShmat},
     {"shmdt", ReadShmdt},
     {"memfd_create", ReadMemfdCreate},
+    {"fallocate", ReadFallocate},
+    {"process_madvise", ReadProcessMadvise},
+    {"mseal", ReadMseal},
+    // As strace before 6.9 names it.
+    {"syscall_0x1ce", ReadMseal},
 };
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -104,6 +105,20 @@ struct RemapFilePages {
   uint64_t length = 0;
   uint64_t prot = 0;
   uint64_t page_offset = 0;
+  uint64_t flags = 0;
+};
+
+struct Mseal {
+  uint64_t address = 0;
+  uint64_t length = 0;
+  uint64_t flags = 0;
+};
+
+// The record's result is how many bytes were advised.
+struct ProcessMadvise {
+  Descriptor process;  // a pidfd: its path is "pid:N"
+  std::vector<std::pair<uint64_t, uint64_t>> ranges;  // address, length
+  uint64_t advice = 0;
   uint64_t flags = 0;
 };
 
@@ -204,6 +219,13 @@ struct Ftruncate {
   uint64_t length = 0;
 };
 
+struct Fallocate {
+  Descriptor fd;
+  uint64_t mode = 0;
+  uint64_t offset = 0;
+  uint64_t length = 0;
+};
+
 struct Shmget {
   uint64_t key = 0;
   uint64_t size = 0;
@@ -230,7 +252,8 @@ using Call =
                  Madvise, Mlock, Munlock, Mlockall, Munlockall, Msync, Mincore,
                  RemapFilePages, Clone, Exit, Wait, ArchPrctl, SetVmaName,
                  Prctl, SetTidAddress, Rlimit, Personality, Open, Close, Dup,
-                 Ftruncate, Shmget, Shmat, Shmdt, MemfdCreate>;
+                 Ftruncate, Shmget, Shmat, Shmdt, MemfdCreate, Mseal,
+                 ProcessMadvise, Fallocate>;
 
 struct ParsedCall {
   Call call;          // monostate: no typed view of this call

@@ -423,6 +423,10 @@ class Calls(Generic[Result]):
             "fallocate", pid, fd=fd, mode=mode, offset=offset, length=length
         )
 
+    def fcntl(self, fd: int, cmd: int, arg: int = 0, *, pid: int = 1) -> Result:
+        """fcntl(2): F_ADD_SEALS 1033; F_GET_SEALS 1034, whose value they are."""
+        return self._call("fcntl", pid, fd=fd, cmd=cmd, arg=arg)
+
     def memfd_create(
         self, name: str, flags: int = 0, at: int = -1, *, pid: int = 1
     ) -> Result:

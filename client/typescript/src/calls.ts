@@ -118,6 +118,8 @@ interface DescribedCalls {
   memfdCreate: Call<"memfdCreate">;
   /** fallocate(2): allocates a range of a file, or punches a hole into it. */
   fallocate: Call<"fallocate">;
+  /** fcntl(2): F_ADD_SEALS 1033; F_GET_SEALS 1034, whose `value` they are. */
+  fcntl: Call<"fcntl">;
   /** process_madvise(2): `value`: how many bytes were advised. */
   processMadvise: Call<"processMadvise">;
   /** getrlimit(2): `value`: the soft limit; `data`: both, 8 bytes each. */

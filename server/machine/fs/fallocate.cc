@@ -37,6 +37,23 @@ bool ModeExists(uint32_t mode) {
   }
 }
 
+// Until 6.11 the modes were bits, checked one after the other.
+Errno CheckModeBits(uint32_t mode) {
+  constexpr uint32_t kSupported = kKeepSize | kPunchHole | kCollapseRange |
+                                  kZeroRange | kInsertRange | kUnshareRange;
+  constexpr uint32_t kExclusive = kPunchHole | kZeroRange;
+  if (mode & ~kSupported) return Errno::kEOPNOTSUPP;
+  if ((mode & kExclusive) == kExclusive) return Errno::kEOPNOTSUPP;
+  if ((mode & kPunchHole) && !(mode & kKeepSize)) return Errno::kEOPNOTSUPP;
+  for (uint32_t alone : {kCollapseRange, kInsertRange}) {
+    if ((mode & alone) && mode != alone) return Errno::kEINVAL;
+  }
+  if ((mode & kUnshareRange) && (mode & ~(kUnshareRange | kKeepSize))) {
+    return Errno::kEINVAL;
+  }
+  return Errno::kOk;
+}
+
 // Pages that have no place yet get one; when memory runs out they lose it.
 Errno Allocate(Kernel& k, Id<Inode> id, uint64_t offset, uint64_t length,
                bool keep_size) {
@@ -48,7 +65,7 @@ Errno Allocate(Kernel& k, Id<Inode> id, uint64_t offset, uint64_t length,
       const bool there = FilemapLookup(k.inodes[id], i).valid();
       if (!FilemapAllocate(k, id, i)) {
         for (uint64_t index : fresh) PunchHole(k, id, index, index);
-        return Errno::kENOMEM;
+        return NoPage(k, id);
       }
       if (!there) fresh.push_back(i);
     }
@@ -64,7 +81,11 @@ Errno DoFallocate(Kernel& k, const Fallocate& call) {
   const Id<File> file = FileOf(k, call.fd);
   if (!file || k.open_files[file].path_only) return Errno::kEBADF;
   if (call.offset < 0 || call.length <= 0) return Errno::kEINVAL;
-  if (!ModeExists(call.mode)) return Errno::kEOPNOTSUPP;
+  if (!k.quirks.fallocate_one_mode) {
+    FL_TRY(CheckModeBits(call.mode));
+  } else if (!ModeExists(call.mode)) {
+    return Errno::kEOPNOTSUPP;
+  }
   if (!k.open_files[file].writable) return Errno::kEBADF;
   const auto offset = static_cast<uint64_t>(call.offset);
   const auto length = static_cast<uint64_t>(call.length);
@@ -72,9 +93,14 @@ Errno DoFallocate(Kernel& k, const Fallocate& call) {
   const Id<Inode> id = k.open_files[file].inode;
   if (k.inodes[id].fs == FsType::kRamfs) return Errno::kEOPNOTSUPP;
   if (call.mode & ~(kKeepSize | kPunchHole)) return Errno::kEOPNOTSUPP;
+  const Inode& inode = k.inodes[id];
   if (call.mode & kPunchHole) {
+    if (inode.Sealed(seal::kAnyWrite)) return Errno::kEPERM;
     PunchHoleBytes(k, id, offset, length);
     return Errno::kOk;
+  }
+  if (inode.Sealed(seal::kGrow) && offset + length > inode.size) {
+    return Errno::kEPERM;
   }
   return Allocate(k, id, offset, length, call.mode & kKeepSize);
 }

@@ -15,6 +15,17 @@
 
 namespace faultline {
 
+// F_SEAL_*: what can no more be done to a file of tmpfs.
+namespace seal {
+inline constexpr uint32_t kSeal = 0x1;
+inline constexpr uint32_t kShrink = 0x2;
+inline constexpr uint32_t kGrow = 0x4;
+inline constexpr uint32_t kWrite = 0x8;
+inline constexpr uint32_t kFutureWrite = 0x10;
+inline constexpr uint32_t kExec = 0x20;
+inline constexpr uint32_t kAnyWrite = kWrite | kFutureWrite;
+}  // namespace seal
+
 // struct inode and its address_space (the page cache of one file).
 struct Inode {
   uint64_t ino = 0;
@@ -27,6 +38,7 @@ struct Inode {
   bool linked = true;          // has its name in the file system
   uint32_t opens = 0;          // struct files that refer to it
   uint64_t commit_charge = 0;  // pages charged for shared anonymous memory
+  uint32_t seals = seal::kSeal;
 
   // What the device holds. Bytes at or beyond `device_valid` read as zero.
   FileContent content = FileContent::kHole;
@@ -41,11 +53,14 @@ struct Inode {
   uint32_t i_mmap_writable = 0;  // shared writable mappings
 
   bool shmem() const { return fs == FsType::kTmpfs; }
+  // VM_NORESERVE: each page is charged when it comes.
+  bool charges_pages() const { return shmem() && commit_charge == 0; }
+  bool Sealed(uint32_t seal) const { return (seals & seal) != 0; }
   template <class Ar, class Self>
   static void Describe(Ar& ar, Self& s) {
     ar(s.ino, s.dev_major, s.dev_minor, s.fs, s.mode, s.size, s.path, s.linked,
-       s.opens, s.commit_charge, s.content, s.seed, s.device_valid, s.device,
-       s.i_pages, s.nrpages, s.i_mmap, s.i_mmap_writable);
+       s.opens, s.commit_charge, s.seals, s.content, s.seed, s.device_valid,
+       s.device, s.i_pages, s.nrpages, s.i_mmap, s.i_mmap_writable);
   }
 };
 

@@ -14,6 +14,7 @@
 #include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/rmap.h"
+#include "server/machine/mm/shmem.h"
 #include "server/machine/mm/swap.h"
 
 namespace faultline {
@@ -63,9 +64,13 @@ void WriteDevice(Inode& inode, uint64_t index, const PageBytes& bytes) {
 bool OnDevice(const Inode& inode) { return inode.fs == FsType::kExt4; }
 
 Pfn AddToPageCache(Kernel& k, Id<Inode> id, uint64_t index) {
-  Pfn pfn = AllocPages(k, gfp::kHighUserMovable, 0);
-  if (!pfn.valid()) return pfn;
   Inode& inode = k.inodes[id];
+  if (!ShmemAcctBlock(k, inode)) return {};
+  Pfn pfn = AllocPages(k, gfp::kHighUserMovable, 0);
+  if (!pfn.valid()) {
+    ShmemUnacctBlock(k, inode);
+    return pfn;
+  }
   k.frames[pfn] = DeviceBytes(std::as_const(inode), index);
   Page& page = k.page(pfn);
   page.flags |= page_flag::kUptodate | page_flag::kLru;
@@ -96,9 +101,16 @@ void DeleteFromPageCache(Kernel& k, Inode& inode, uint64_t index) {
   inode.nrpages--;
   k.vmstat.node[kNrFilePages]--;
   if (inode.shmem()) k.vmstat.node[kNrShmem]--;
+  ShmemUnacctBlock(k, inode);
   k.Emit(EventLevel::kAll,
          MmFilemapDeleteFromPageCache{inode.ino, index, pfn.value()});
   PutPage(k, pfn);
+}
+
+// shmem_write_begin(): may [at, end) be written?
+bool SealsForbidWrite(const Inode& inode, uint64_t end) {
+  return inode.Sealed(seal::kAnyWrite) ||
+         (inode.Sealed(seal::kGrow) && end > inode.size);
 }
 
 // Calls f(index) for the cached pages in [first, last].
@@ -154,7 +166,8 @@ FilemapResult FilemapFault(Kernel& k, const Vma& vma, uint64_t index) {
   }
   if (inode.shmem()) {
     pfn = AddToPageCache(k, id, index);
-    return {pfn, pfn.valid() ? 0 : vm_fault::kOom};
+    if (pfn.valid()) return {pfn, 0};
+    return {pfn, ShmemHasRoom(k, inode) ? vm_fault::kOom : vm_fault::kSigbus};
   }
   k.vmstat.events[kPgMajFault]++;
   if (OnDevice(inode)) {
@@ -224,9 +237,15 @@ ErrnoOr<uint64_t> FileWrite(Kernel& k, Id<Inode> id, uint64_t offset,
   uint64_t done = 0;
   while (done < data.size()) {
     uint64_t at = offset + done;
+    const uint64_t end =
+        std::min((at & kPageMask) + kPageSize, offset + data.size());
+    if (SealsForbidWrite(k.inodes[id], end)) {
+      if (done == 0) return Errno::kEPERM;
+      break;
+    }
     Pfn pfn = FilemapGetOrRead(k, id, at >> kPageShift);
     if (!pfn.valid()) {
-      if (done == 0) return Errno::kENOMEM;
+      if (done == 0) return NoPage(k, id);
       break;
     }
     PageBytes& bytes = k.frames[pfn];
@@ -244,10 +263,18 @@ ErrnoOr<uint64_t> FileWrite(Kernel& k, Id<Inode> id, uint64_t offset,
   return done;
 }
 
+Errno NoPage(Kernel& k, Id<Inode> id) {
+  return ShmemHasRoom(k, k.inodes[id]) ? Errno::kENOMEM : Errno::kENOSPC;
+}
+
 Errno FileTruncate(Kernel& k, Id<Inode> id, uint64_t size) {
   if (size > kMaxFileBytes) return Errno::kEFBIG;
   Inode& inode = k.inodes[id];
   uint64_t old = inode.size;
+  if ((size < old && inode.Sealed(seal::kShrink)) ||
+      (size > old && inode.Sealed(seal::kGrow))) {
+    return Errno::kEPERM;
+  }
   inode.size = size;
   if (size >= old) return Errno::kOk;
   uint64_t first = PagesOf(PageAlign(size)).value();

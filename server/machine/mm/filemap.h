@@ -38,8 +38,10 @@ ErrnoOr<std::string> FileRead(Kernel& k, Id<Inode> id, FileRa* ra,
                               uint64_t offset, uint64_t length);
 ErrnoOr<uint64_t> FileWrite(Kernel& k, Id<Inode> id, uint64_t offset,
                             std::string_view data);
+// Why a file got no page: ENOMEM; ENOSPC, when it must not be charged.
+Errno NoPage(Kernel& k, Id<Inode> id);
 // truncate_setsize(): pages beyond the new end leave every mapping and the
-// cache; the tail of the last page is zeroed.
+// cache; the tail of the last page is zeroed. EPERM: it is sealed.
 Errno FileTruncate(Kernel& k, Id<Inode> id, uint64_t size);
 // shmem_fallocate(FALLOC_FL_PUNCH_HOLE) and its like: pages [first, last].
 void PunchHole(Kernel& k, Id<Inode> id, uint64_t first, uint64_t last);

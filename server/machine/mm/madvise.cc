@@ -154,6 +154,7 @@ Errno Remove(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
   Id<Inode> inode = k.open_files[vma.file].inode;
   // ramfs has no fallocate().
   if (k.inodes[inode].fs == FsType::kRamfs) return Errno::kEOPNOTSUPP;
+  if (k.inodes[inode].Sealed(seal::kAnyWrite)) return Errno::kEPERM;
   PunchHole(k, inode, vma.PageIndex(start), vma.PageIndex(end) - 1);
   return Errno::kOk;
 }

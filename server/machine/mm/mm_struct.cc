@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "server/machine/mm/pgtable.h"
+
 namespace faultline {
 namespace {
 
@@ -37,6 +39,17 @@ uint32_t OomDisableCount(const Kernel& k, const Mm& mm) {
     count += task.mm == mm.id && task.oom_score_adj == kOomScoreAdjMin;
   }
   return count;
+}
+
+uint32_t DepositedTables(const Kernel& k, const Mm& mm) {
+  uint32_t tables = 0;
+  for (Id<Vma> at = mm.mmap; at; at = k.vmas[at].next) {
+    const Vma& vma = k.vmas[at];
+    if (!vma.anonymous() || vma.size() < kPmdSize) continue;
+    VirtAddr a((vma.start.value() + kPmdSize - 1) & ~(kPmdSize - 1));
+    for (; a < vma.end; a = a + kPmdSize) tables += FindLeaf(k, mm, a).huge;
+  }
+  return tables;
 }
 
 uint32_t VmaDepth(const Kernel& k, const Vma& vma) {

@@ -22,6 +22,9 @@ VmaCounts CountVmas(const Kernel& k, const Mm& mm);
 // Tasks of the address space that the OOM killer may not choose.
 uint32_t OomDisableCount(const Kernel& k, const Mm& mm);
 
+// pmd_huge_pte: page tables in deposit, one for each huge page.
+uint32_t DepositedTables(const Kernel& k, const Mm& mm);
+
 // A VMA's distance from the root, which is 0. A lookup of one of its addresses
 // that misses mmap_cache visits one node more.
 uint32_t VmaDepth(const Kernel& k, const Vma& vma);

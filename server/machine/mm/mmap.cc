@@ -164,6 +164,20 @@ Errno FileMapFlags(const File& file, uint64_t pgoff, uint64_t length,
   return Errno::kOk;
 }
 
+// memfd_check_seals_mmap()
+Errno CheckSeals(const Kernel& k, const Inode& inode, uint64_t* vm_flags) {
+  if (!inode.Sealed(seal::kAnyWrite) || !(*vm_flags & vm::kShared)) {
+    return Errno::kOk;
+  }
+  // mapping_map_writable() took any shared mapping for one.
+  if (!k.quirks.sealed_maps_readonly && inode.Sealed(seal::kWrite)) {
+    return Errno::kEPERM;
+  }
+  if (*vm_flags & vm::kWrite) return Errno::kEPERM;
+  *vm_flags &= ~vm::kMayWrite;
+  return Errno::kOk;
+}
+
 // The same for anonymous memory: the second switch.
 Errno AnonMapFlags(const Kernel& k, uint64_t map_flags, VirtAddr addr,
                    uint64_t* vm_flags, uint64_t* pgoff) {
@@ -277,6 +291,29 @@ Errno MmapRegion(Kernel& k, Mm& mm, Id<File> file, VirtAddr addr,
   return Errno::kOk;
 }
 
+// MAP_HUGETLB, as far as it gets: the pool of huge pages is empty (departure
+// D7). What was mapped there is gone by then.
+struct HugetlbArea {
+  VirtAddr addr;
+  uint64_t length;
+  uint64_t vm_flags;
+};
+Errno MapHugetlb(Kernel& k, Mm& mm, const MmapArgs& args, HugetlbArea area) {
+  const File file{.inode = {},
+                  .readable = true,
+                  .writable = true,
+                  .path_only = false,
+                  .f_count = 0};
+  FL_TRY(FileMapFlags(file, args.pgoff, area.length, args.prot, args.flags,
+                      &area.vm_flags));
+  if (!MayExpandVm(k, mm, area.vm_flags, area.length >> kPageShift)) {
+    return Errno::kENOMEM;
+  }
+  FL_TRY(DoMunmap(k, mm, area.addr, area.addr + area.length));
+  const bool aligned = (args.pgoff << kPageShift) % args.huge_bytes == 0;
+  return aligned ? Errno::kENOMEM : Errno::kEINVAL;
+}
+
 }  // namespace
 
 uint64_t VmFlagsOfProt(uint64_t prot) { return prot & vm::kAccessFlags; }
@@ -314,6 +351,15 @@ ErrnoOr<VirtAddr> GetUnmappedArea(Kernel& k, Mm& mm, Id<File> file,
   return at;
 }
 
+ErrnoOr<uint64_t> HugetlbPageBytes(uint64_t map_flags) {
+  constexpr int kShift = 26;  // MAP_HUGE_SHIFT
+  constexpr uint64_t kMask = 63, kDefault = 21, kGigantic = 30;
+  uint64_t log = map_flags >> kShift & kMask;
+  if (log == 0) log = kDefault;
+  if (log != kDefault && log != kGigantic) return Errno::kEINVAL;
+  return uint64_t{1} << log;
+}
+
 ErrnoOr<VirtAddr> DoMmap(Kernel& k, Mm& mm, MmapArgs args) {
   MmapWriteLock(mm);
   if (args.length == 0) return Errno::kEINVAL;
@@ -329,6 +375,11 @@ ErrnoOr<VirtAddr> DoMmap(Kernel& k, Mm& mm, MmapArgs args) {
   if (mm.map_count > k.sysctl.max_map_count) return Errno::kENOMEM;
   uint64_t vm_flags = VmFlagsOfProt(args.prot) | VmFlagsOfMap(k, flags) |
                       mm.def_flags | vm::kMayAll;
+  // hugetlb_get_unmapped_area()
+  if ((flags & mman::kFixed) && args.huge_bytes > 0 && length <= mm.task_size &&
+      hint % args.huge_bytes != 0) {
+    return Errno::kEINVAL;
+  }
   VirtAddr addr = FL_TRY_VALUE(
       GetUnmappedArea(k, mm, args.file, hint, length, args.pgoff, flags));
   if ((flags & mman::kFixedNoReplace) &&
@@ -341,6 +392,9 @@ ErrnoOr<VirtAddr> DoMmap(Kernel& k, Mm& mm, MmapArgs args) {
   if (args.file) {
     FL_TRY(FileMapFlags(k.open_files[args.file], pgoff, length, args.prot,
                         flags, &vm_flags));
+    FL_TRY(CheckSeals(k, k.inodes[k.open_files[args.file].inode], &vm_flags));
+  } else if (args.huge_bytes > 0) {
+    return MapHugetlb(k, mm, args, {addr, length, vm_flags});
   } else {
     FL_TRY(AnonMapFlags(k, flags, addr, &vm_flags, &pgoff));
   }

@@ -32,8 +32,11 @@ struct MmapArgs {
   uint64_t length = 0;
   uint64_t prot = 0;
   uint64_t flags = 0;
-  uint64_t pgoff = 0;  // pages
+  uint64_t pgoff = 0;       // pages
+  uint64_t huge_bytes = 0;  // MAP_HUGETLB: of one page
 };
+// hstate_sizelog(): the size that MAP_HUGE_* asks for. EINVAL.
+ErrnoOr<uint64_t> HugetlbPageBytes(uint64_t map_flags);
 // vm_mmap_pgoff(): do_mmap() and the population it asks for.
 ErrnoOr<VirtAddr> DoMmap(Kernel& k, Mm& mm, MmapArgs args);
 

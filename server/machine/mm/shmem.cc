@@ -1,5 +1,5 @@
 // Models mm/shmem.c (v6.18): shmem_zero_setup(), shmem_kernel_file_setup(),
-// shmem_acct_size().
+// shmem_acct_size(), shmem_acct_blocks().
 #include "server/machine/mm/shmem.h"
 
 #include <string>
@@ -37,6 +37,21 @@ ErrnoOr<Id<File>> ShmemZeroSetup(Kernel& k, const Mm& mm, uint64_t bytes,
   Id<File> file = ShmemFileSetup(k, bytes, "/dev/zero");
   k.inodes[k.open_files[file].inode].commit_charge = charged;
   return file;
+}
+
+bool ShmemAcctBlock(Kernel& k, const Inode& inode) {
+  if (!inode.charges_pages()) return true;
+  if (!k.current || !k.Current().mm) {  // nobody's limits
+    k.vm_committed++;
+    return true;
+  }
+  return VmEnoughMemory(k, k.mms[k.Current().mm], 1) == Errno::kOk;
+}
+
+bool ShmemHasRoom(Kernel& k, const Inode& inode) {
+  if (!ShmemAcctBlock(k, inode)) return false;
+  ShmemUnacctBlock(k, inode);
+  return true;
 }
 
 }  // namespace faultline

@@ -14,8 +14,17 @@ namespace faultline {
 ErrnoOr<Id<File>> ShmemZeroSetup(Kernel& k, const Mm& mm, uint64_t bytes,
                                  uint64_t vm_flags);
 
+// shmem_acct_blocks(): charges one page of a file that was not charged whole.
+// False: it must not be.
+bool ShmemAcctBlock(Kernel& k, const Inode& inode);
+// Would it be charged?
+bool ShmemHasRoom(Kernel& k, const Inode& inode);
+inline void ShmemUnacctBlock(Kernel& k, const Inode& inode) {
+  if (inode.charges_pages()) k.vm_committed--;
+}
+
 // shmem_kernel_file_setup(): an unlinked file on the kernel's own tmpfs, with
-// one reference. It charges nothing.
+// one reference. It charges its pages as they come.
 Id<File> ShmemFileSetup(Kernel& k, uint64_t bytes, std::string path);
 
 }  // namespace faultline

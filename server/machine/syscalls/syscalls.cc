@@ -65,8 +65,11 @@ class Dispatch {
                   .flags = c.flags,
                   .pgoff = c.offset >> kPageShift};
     if (c.flags & mman::kAnonymous) {
-      // No huge-page pool is configured (departure D7).
-      if (c.flags & mman::kHugeTlb) return Errno::kENOMEM;
+      if (c.flags & mman::kHugeTlb) {
+        args.huge_bytes = FL_TRY_VALUE(HugetlbPageBytes(c.flags));
+        const uint64_t within = args.huge_bytes - 1;
+        args.length = (args.length + within) & ~within;
+      }
     } else {
       args.file = FileOf(k_, c.fd);
       if (!args.file || k_.open_files[args.file].path_only) {
@@ -182,6 +185,7 @@ class Dispatch {
     return Errno::kOk;
   }
   Result operator()(const Fallocate& c) { return DoFallocate(k_, c); }
+  Result operator()(const Fcntl& c) { return DoFcntl(k_, c); }
   Result operator()(const MemfdCreate& c) { return DoMemfdCreate(k_, c); }
   Result operator()(const Getrlimit& c) {
     if (c.resource >= kRlimitCount) return Errno::kEINVAL;

@@ -133,8 +133,9 @@ Errno CheckFlags(Kernel& k, uint64_t flags) {
   if ((flags & clone::kParent) && task.pid == 1) return Errno::kEINVAL;
   uint64_t tasks = 0;
   for (auto [pid, id] : k.pids) tasks += k.tasks[id].uid == task.uid;
-  if (tasks > task.rlim[kRlimitNproc].soft && !Capable(k, Cap::kSysResource) &&
-      !Capable(k, Cap::kSysAdmin)) {
+  // With the new one.
+  if (tasks + 1 > task.rlim[kRlimitNproc].soft &&
+      !Capable(k, Cap::kSysResource) && !Capable(k, Cap::kSysAdmin)) {
     return Errno::kEAGAIN;
   }
   if (k.pids.size() >= kPidMax - 1) return Errno::kEAGAIN;

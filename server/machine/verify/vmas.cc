@@ -19,8 +19,9 @@ void Verifier::CheckVmas() {
   if (!ok()) return;
   Expect("VMAs that exist", "all address spaces; linked:", linked, linked,
          k_.vmas.count());
-  k_.inodes.ForEach(
-      [&](Id<Inode>, const Inode& inode) { committed += inode.commit_charge; });
+  k_.inodes.ForEach([&](Id<Inode>, const Inode& inode) {
+    committed += inode.charges_pages() ? inode.nrpages : inode.commit_charge;
+  });
   Expect("vm_committed", "the machine; pages charged:", committed, committed,
          k_.vm_committed);
 }

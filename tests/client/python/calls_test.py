@@ -48,6 +48,7 @@ SAMPLES = {
     "nanoseconds": 1,
     "target": 1,
     "signal": SIGTERM,
+    "cmd": 1034,
 }
 
 

@@ -234,6 +234,31 @@ TEST(CallsTest, Descriptors) {
       std::holds_alternative<std::monostate>(Parse("fcntl(3, F_GETFL)").call));
 }
 
+TEST(CallsTest, NewerCalls) {
+  for (const char* name : {"mseal", "syscall_0x1ce"}) {
+    const auto call = As<Mseal>(std::string(name) + "(0x7f0000, 8192, 0)");
+    EXPECT_EQ(call.address, 0x7f0000U);
+    EXPECT_EQ(call.length, 8192U);
+  }
+  const auto advice = As<ProcessMadvise>(
+      "process_madvise(3<pid:77>, [{iov_base=0x1000, iov_len=4096}, "
+      "{iov_base=0x3000, iov_len=8192}], 2, MADV_COLD, 0)");
+  EXPECT_EQ(advice.process.path, "pid:77");
+  EXPECT_EQ(advice.advice, 20U);
+  ASSERT_EQ(advice.ranges.size(), 2U);
+  EXPECT_EQ(advice.ranges[1].first, 0x3000U);
+  EXPECT_EQ(advice.ranges[1].second, 8192U);
+  EXPECT_THAT(Parse("process_madvise(3, [{x=1}], 1, MADV_COLD, 0)").error,
+              HasSubstr("is not a list of ranges"));
+  const auto hole = As<Fallocate>(
+      "fallocate(3</x>, FALLOC_FL_KEEP_SIZE|FALLOC_FL_PUNCH_HOLE, 0, 4096)");
+  EXPECT_EQ(hole.mode, 3U);
+  EXPECT_EQ(hole.length, 4096U);
+  EXPECT_EQ(
+      As<Prctl>("prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0)").option,
+      65U);
+}
+
 TEST(CallsTest, SharedMemory) {
   EXPECT_EQ(As<Shmget>("shmget(IPC_PRIVATE, 4096, IPC_CREAT|0600)").flags,
             01600U);

@@ -202,7 +202,7 @@ TEST(Clone, TheProcessLimitIsEagain) {
   Sim s;
   s.Limit(kRlimitNproc, 2);
   s.DropCapabilities();
-  s.Run("fork; fork; fork =EAGAIN; 2: exit; wait; fork");
+  s.Run("fork; fork =EAGAIN; 2: exit; fork =EAGAIN; wait; fork");
 }
 
 TEST(Pids, AreNotReusedAtOnceAndWrapToThreeHundred) {
