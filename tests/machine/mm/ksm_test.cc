@@ -5,8 +5,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <map>
 #include <string>
 
+#include "server/machine/base/prng.h"
 #include "server/machine/proc/proc.h"
 #include "tests/machine/sim.h"
 
@@ -290,6 +295,104 @@ TEST_F(KsmTest, KsmdWorksOnlyInPassingTimeAndSleeps) {
   s_.Do(Tick{100'000'000});
   EXPECT_EQ(copy.Fingerprint(), s_.machine().Fingerprint());
 }
+
+// Whatever several processes do, each reads what it wrote; Sim verifies the
+// machine after every command.
+class KsmLives : public KsmTest, public testing::WithParamInterface<uint64_t> {
+ protected:
+  static constexpr uint64_t kPages = 12;
+  using Bytes = std::array<int, kPages>;  // -1: not mapped
+
+  uint64_t Below(uint64_t n) { return random_.Next() % n; }
+  // A process that lives.
+  Pid Any() {
+    auto it = bytes_.begin();
+    std::advance(it, Below(bytes_.size()));
+    return it->first;
+  }
+  void Step() {
+    const Pid pid = Any();
+    const uint64_t from = Below(kPages), pages = 1 + Below(kPages - from);
+    Bytes& bytes = bytes_.at(pid);
+    switch (Below(9)) {
+      case 0:
+        return Map(pid, from, pages, &bytes);
+      case 1:
+        s_.Do(Munmap{At(from), pages * kPageSize}, pid);
+        std::fill_n(bytes.begin() + static_cast<long>(from), pages, -1);
+        return;
+      case 2:
+        s_.Do(Madvise{At(from), pages * kPageSize,
+                      Below(4) == 0 ? kUnmergeable : kMergeable},
+              pid);
+        return;
+      case 3:
+        if (bytes_.size() < 4) Fork(pid);
+        return;
+      case 4:
+        if (bytes_.size() < 2) return;
+        s_.Do(Exit{}, pid);
+        bytes_.erase(pid);
+        return;
+      case 5:
+        s_.Do(Prctl{67, Below(3)}, pid);
+        return;
+      case 6:
+        s_.SetSysctl("ksm.run", Below(20) == 0 ? kKsmUnmerge : kKsmMerge);
+        [[fallthrough]];
+      case 7:
+        s_.SetSysctl("ksm.pages_to_scan", 1 + Below(40));
+        s_.Do(Tick{Below(100'000'000)}, 0);
+        return;
+      default:
+        Write(pid, from, &bytes);
+    }
+  }
+  void Map(Pid pid, uint64_t from, uint64_t pages, Bytes* bytes) {
+    s_.Do(Mmap{At(from), pages * kPageSize, kRw, 0x32, -1, 0}, pid);
+    std::fill_n(bytes->begin() + static_cast<long>(from), pages, 0);
+  }
+  void Fork(Pid pid) {
+    const Outcome out = s_.Do(struct Fork{}, pid);
+    bytes_[static_cast<Pid>(out.value)] = bytes_.at(pid);
+  }
+  void Write(Pid pid, uint64_t page, Bytes* bytes) {
+    const auto byte = static_cast<uint8_t>(Below(3));
+    const Outcome out =
+        s_.Do(Access{AccessKind::kWrite, At(page), 1, kPageSize, byte}, pid);
+    if (out.signal.signal == 0) (*bytes)[page] = byte;
+  }
+  void ExpectBytes() {
+    for (const auto& [pid, bytes] : bytes_) {
+      for (uint64_t page = 0; page < kPages; page++) {
+        if (bytes[page] < 0) continue;
+        const Outcome out =
+            s_.Apply(Access{AccessKind::kRead, At(page), 1, kPageSize, 0}, pid);
+        ASSERT_EQ(out.value, bytes[page]) << pid << " page " << page;
+      }
+    }
+  }
+
+  Prng random_{GetParam()};
+  std::map<Pid, Bytes> bytes_;
+};
+
+TEST_P(KsmLives, LoseNoByte) {
+  s_.SetSysctl("ksm.max_page_sharing", 2 + GetParam() % 4);
+  s_.SetSysctl("ksm.use_zero_pages", GetParam() % 2);
+  bytes_[1].fill(-1);
+  uint64_t merged = 0;
+  for (int step = 0; step < 400; step++) {
+    Step();
+    if (HasFatalFailure()) return;
+    merged = std::max(merged, s_.kernel().ksm.pages_sharing);
+    if (step % 10 == 0) ExpectBytes();
+  }
+  EXPECT_GT(merged, 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, KsmLives,
+                         testing::Range(uint64_t{1}, uint64_t{9}));
 
 }  // namespace
 }  // namespace faultline
