@@ -327,7 +327,7 @@ class KsmLives : public KsmTest, public testing::WithParamInterface<uint64_t> {
               pid);
         return;
       case 3:
-        if (bytes_.size() < 4) Fork(pid);
+        if (bytes_.size() < 4) ForkOf(pid);
         return;
       case 4:
         if (bytes_.size() < 2) return;
@@ -352,8 +352,8 @@ class KsmLives : public KsmTest, public testing::WithParamInterface<uint64_t> {
     s_.Do(Mmap{At(from), pages * kPageSize, kRw, 0x32, -1, 0}, pid);
     std::fill_n(bytes->begin() + static_cast<long>(from), pages, 0);
   }
-  void Fork(Pid pid) {
-    const Outcome out = s_.Do(struct Fork{}, pid);
+  void ForkOf(Pid pid) {
+    const Outcome out = s_.Do(Fork{}, pid);
     bytes_[static_cast<Pid>(out.value)] = bytes_.at(pid);
   }
   void Write(Pid pid, uint64_t page, Bytes* bytes) {
@@ -382,7 +382,7 @@ TEST_P(KsmLives, LoseNoByte) {
   s_.SetSysctl("ksm.use_zero_pages", GetParam() % 2);
   bytes_[1].fill(-1);
   uint64_t merged = 0;
-  for (int step = 0; step < 400; step++) {
+  for (int step = 0; step < 2000; step++) {
     Step();
     if (HasFatalFailure()) return;
     merged = std::max(merged, s_.kernel().ksm.pages_sharing);
