@@ -299,11 +299,8 @@ struct HugetlbArea {
   uint64_t vm_flags;
 };
 Errno MapHugetlb(Kernel& k, Mm& mm, const MmapArgs& args, HugetlbArea area) {
-  const File file{.inode = {},
-                  .readable = true,
-                  .writable = true,
-                  .path_only = false,
-                  .f_count = 0};
+  File file;  // of hugetlbfs
+  file.writable = true;
   FL_TRY(FileMapFlags(file, args.pgoff, area.length, args.prot, args.flags,
                       &area.vm_flags));
   if (!MayExpandVm(k, mm, area.vm_flags, area.length >> kPageShift)) {
