@@ -56,6 +56,8 @@ inline constexpr uint64_t kRamBytesMax = kTiB;
 inline constexpr uint64_t kSwapBytesMax = kTiB;
 inline constexpr uint32_t kCpusMax = 64;
 inline constexpr int kSysctlsMax = 64;
+inline constexpr int kMemoryRangesMax = 128;  // E820_MAX_ENTRIES_ZEROPAGE
+inline constexpr int kZonePagesMax = 8;       // there are five zones
 
 // --- Sessions.
 // The last part of a name: of a session, of a participant.

@@ -100,6 +100,10 @@ absl::StatusOr<v1::Outcome> Session::Call(const v1::Command& command,
     FAULTLINE_CALL(Setrlimit, setrlimit);
     FAULTLINE_CALL(AllocPages, alloc_pages);
     FAULTLINE_CALL(FreePages, free_pages);
+    FAULTLINE_CALL(GetFreePages, get_free_pages);
+    FAULTLINE_CALL(GetZeroedPage, get_zeroed_page);
+    FAULTLINE_CALL(PageAddress, page_address);
+    FAULTLINE_CALL(FreeAddress, free_address);
     FAULTLINE_CALL(Sysctl, sysctl);
     FAULTLINE_CALL(ClearRefs, clear_refs);
     FAULTLINE_CALL(Tick, tick);

@@ -176,6 +176,16 @@ FL_FIELDS(FreePages) {
   FL_FIELD(pfn);
   FL_FIELD(order);
 }
+FL_FIELDS(GetFreePages) {
+  FL_FIELD(gfp);
+  FL_FIELD(order);
+}
+FL_FIELDS(GetZeroedPage) { FL_FIELD(gfp); }
+FL_FIELDS(PageAddress) { FL_FIELD(pfn); }
+FL_FIELDS(FreeAddress) {
+  FL_FIELD(addr);
+  FL_FIELD(order);
+}
 FL_FIELDS(Sysctl) {
   FL_FIELD(name, MaxBytes{kNameBytesMax, 1});
   FL_FIELD(value);
@@ -325,7 +335,9 @@ void Complete(Decoder&, CreateFile& s, const v1::CreateFile& p) {
 template <class S>
 constexpr bool NeedsProcess() {
   return !std::is_same_v<S, CreateFile> && !std::is_same_v<S, AllocPages> &&
-         !std::is_same_v<S, FreePages> && !std::is_same_v<S, Sysctl> &&
+         !std::is_same_v<S, FreePages> && !std::is_same_v<S, GetFreePages> &&
+         !std::is_same_v<S, GetZeroedPage> && !std::is_same_v<S, PageAddress> &&
+         !std::is_same_v<S, FreeAddress> && !std::is_same_v<S, Sysctl> &&
          !std::is_same_v<S, Tick>;
 }
 

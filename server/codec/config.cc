@@ -1,6 +1,7 @@
 #include "server/codec/config.h"
 
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "server/codec/fields.h"
@@ -34,6 +35,53 @@ void Fields(C& c, S& s, P& p) {
   FL_FIELD(cpus, AtMost{limits::kCpusMax});
   FL_ENUM(thp, ThpMode::kAlways);
   FL_FIELD(seed);
+  FL_FIELD(lowmem_bytes);
+}
+
+// At most `max` rows, each made by one(row, where).
+template <class Rows, class Out, class F>
+void Repeated(Decoder& c, const Rows& rows, int max, const char* name, Out& out,
+              F one) {
+  if (c.checks() && rows.size() > max) {
+    c.Violate(name,
+              absl::StrCat("has ", rows.size(), " entries: at most ", max));
+  }
+  for (int i = 0; i < rows.size() && c.ok(); ++i) {
+    out.push_back(one(rows.Get(i), absl::StrCat(name, "[", i, "].")));
+  }
+}
+
+// The parts that have rows of their own.
+void Tables(Decoder& c, MachineConfig& config, const v1::MachineConfig& proto) {
+  Repeated(c, proto.sysctls(), limits::kSysctlsMax, "sysctls", config.sysctls,
+           [&c](const v1::Sysctl& row, const std::string& where) {
+             const std::string wrong =
+                 MaxBytes{limits::kNameBytesMax, 1}(row.name());
+             if (!wrong.empty()) c.Violate((where + "name").c_str(), wrong);
+             return Sysctl{row.name(), row.value()};
+           });
+  Repeated(c, proto.e820(), limits::kMemoryRangesMax, "e820", config.e820,
+           [](const v1::MemoryRange& row, const std::string&) {
+             return MemoryRange{row.start(), row.end()};
+           });
+  auto pages = [&c](const v1::ZonePages& row, const std::string& where) {
+    const std::string wrong = MaxBytes{limits::kNameBytesMax, 1}(row.zone());
+    if (!wrong.empty()) c.Violate((where + "zone").c_str(), wrong);
+    return ZonePages{row.zone(), row.pages()};
+  };
+  Repeated(c, proto.reserved(), limits::kZonePagesMax, "reserved",
+           config.reserved, pages);
+  Repeated(c, proto.initmem(), limits::kZonePagesMax, "initmem", config.initmem,
+           pages);
+}
+
+void TablesToProto(const std::vector<ZonePages>& rows,
+                   google::protobuf::RepeatedPtrField<v1::ZonePages>* proto) {
+  for (const ZonePages& row : rows) {
+    v1::ZonePages* p = proto->Add();
+    p->set_zone(row.zone);
+    p->set_pages(row.pages);
+  }
 }
 
 absl::StatusOr<MachineConfig> FromProto(Decoder c,
@@ -45,20 +93,7 @@ absl::StatusOr<MachineConfig> FromProto(Decoder c,
   Fields(c, config, proto);
   if (config.ram_bytes == 0) config.ram_bytes = defaults.ram_bytes;
   if (config.cpus == 0) config.cpus = defaults.cpus;
-  if (c.checks() && proto.sysctls_size() > limits::kSysctlsMax) {
-    c.Violate("sysctls",
-              absl::StrCat("has ", proto.sysctls_size(), " entries: at most ",
-                           limits::kSysctlsMax));
-  }
-  const MaxBytes name_check{limits::kNameBytesMax, 1};
-  for (int i = 0; i < proto.sysctls_size() && c.ok(); ++i) {
-    const v1::Sysctl& sysctl = proto.sysctls(i);
-    const std::string wrong = name_check(sysctl.name());
-    if (!wrong.empty()) {
-      c.Violate(absl::StrCat("sysctls[", i, "].name").c_str(), wrong);
-    }
-    config.sysctls.push_back({sysctl.name(), sysctl.value()});
-  }
+  Tables(c, config, proto);
   if (!c.ok()) return c.status();
   return config;
 }
@@ -84,6 +119,13 @@ void ConfigToProto(const MachineConfig& config, v1::MachineConfig* proto) {
     p->set_name(sysctl.name);
     p->set_value(sysctl.value);
   }
+  for (const MemoryRange& range : config.e820) {
+    v1::MemoryRange* p = proto->add_e820();
+    p->set_start(range.start);
+    p->set_end(range.end);
+  }
+  TablesToProto(config.reserved, proto->mutable_reserved());
+  TablesToProto(config.initmem, proto->mutable_initmem());
 }
 
 }  // namespace faultline

@@ -34,7 +34,9 @@ namespace {
   X(SchedProcessExec, sched_process_exec)                            \
   X(SchedProcessExit, sched_process_exit)                            \
   X(SignalGenerate, signal_generate)                                 \
-  X(EventsLost, events_lost)
+  X(EventsLost, events_lost)                                         \
+  X(MmPageAllocExtfrag, mm_page_alloc_extfrag)                       \
+  X(Console, console)
 
 // --- The field lists, in the order of event.h.
 
@@ -66,6 +68,15 @@ FL_FIELDS(MmPageAlloc) {
   FL_FIELD(migratetype);
   FL_FIELD(zone);
 }
+FL_FIELDS(MmPageAllocExtfrag) {
+  FL_FIELD(pfn);
+  FL_FIELD(alloc_order);
+  FL_FIELD(fallback_order);
+  FL_FIELD(alloc_migratetype);
+  FL_FIELD(fallback_migratetype);
+  FL_FIELD(change_ownership);
+}
+FL_FIELDS(Console) { FL_FIELD(msg); }
 FL_FIELDS(MmPageFree) {
   FL_FIELD(pfn);
   FL_FIELD(order);

@@ -53,6 +53,10 @@
   X(Realloc, realloc)                 \
   X(Free, free)                       \
   X(Mallopt, mallopt)                 \
-  X(Fcntl, fcntl)
+  X(Fcntl, fcntl)                     \
+  X(GetFreePages, get_free_pages)     \
+  X(GetZeroedPage, get_zeroed_page)   \
+  X(PageAddress, page_address)        \
+  X(FreeAddress, free_address)
 
 #endif  // FAULTLINE_SERVER_CODEC_OPERATIONS_H_

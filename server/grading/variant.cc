@@ -84,6 +84,23 @@ std::string BootLine(const v1::MachineConfig& machine) {
         ShortName(*v1::ThpMode_descriptor()->FindValueByNumber(machine.thp())));
   }
   if (machine.has_seed()) add("seed", machine.seed());
+  if (machine.e820_size() > 0) {
+    add("e820", absl::StrJoin(machine.e820(), ",",
+                              [](std::string* out, const v1::MemoryRange& r) {
+                                absl::StrAppend(out, absl::Hex(r.start()), "-",
+                                                absl::Hex(r.end() - 1));
+                              }));
+  }
+  const auto row = [](std::string* out, const v1::ZonePages& pages) {
+    absl::StrAppend(out, pages.zone(), ":", pages.pages());
+  };
+  if (machine.reserved_size() > 0) {
+    add("reserved", absl::StrJoin(machine.reserved(), ",", row));
+  }
+  if (machine.initmem_size() > 0) {
+    add("initmem", absl::StrJoin(machine.initmem(), ",", row));
+  }
+  if (machine.lowmem_bytes() > 0) add("lowmem", machine.lowmem_bytes());
   for (const v1::Sysctl& sysctl : machine.sysctls()) {
     add(absl::StripPrefix(sysctl.name(), "vm."), sysctl.value());
   }

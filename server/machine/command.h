@@ -264,6 +264,23 @@ struct FreePages {
   uint64_t pfn = 0;
   uint32_t order = 0;
 };
+// __get_free_pages(gfp, order): returns the kernel's address of the first.
+struct GetFreePages {
+  uint32_t gfp = 0;
+  uint32_t order = 0;
+};
+struct GetZeroedPage {
+  uint32_t gfp = 0;
+};
+// page_address(pfn); 0 for high memory.
+struct PageAddress {
+  uint64_t pfn = 0;
+};
+// free_pages(addr, order).
+struct FreeAddress {
+  uint64_t addr = 0;
+  uint32_t order = 0;
+};
 // malloc(3) and its relatives as glibc 2.36 does them over brk and mmap: what
 // the program's C library does, with its own accesses and system calls.
 struct Malloc {
@@ -313,7 +330,7 @@ using Operation =
                  Sysctl, Tick, AccessMany, Mseal, RemapFilePages, MemfdCreate,
                  Fallocate, ProcessMadvise, Getrlimit, Setuid, Prctl,
                  Userfaultfd, ClearRefs, Malloc, Calloc, Realloc, Free, Mallopt,
-                 Fcntl>;
+                 Fcntl, GetFreePages, GetZeroedPage, PageAddress, FreeAddress>;
 
 struct Command {
   Pid pid = 1;  // who calls; 0: nobody (administration)

@@ -31,7 +31,7 @@
 namespace faultline {
 
 // mem_map: struct page of every frame.
-using MemMap = CowArray<Page, 8>;
+using MemMap = CowArray<Page, 7>;
 
 // Of each VMA; those of 65,536 are below one entry of the array's root.
 using VmaBranches = CowArray<VmaBranch, 7, 9>;
@@ -51,6 +51,8 @@ struct Kernel {
   // Physical memory.
   MemMap mem_map;
   std::array<Zone, kMaxNrZones> zones;
+  CowArray<PageBlock, 10> page_blocks;  // by pfn >> kPageBlockOrder
+  bool kswapd_woken = false;
   Vmstat vmstat;
   Pfn zero_page;
   Pfn huge_zero_page;  // 512 pages, once there was need of them
@@ -104,11 +106,12 @@ struct Kernel {
   template <class Ar, class Self>
   static void Describe(Ar& ar, Self& s) {
     ar(s.config, s.quirks, s.sysctl, s.prng, s.clock_ns, s.frames, s.tlb,
-       s.pgtable_levels, s.mem_map, s.zones, s.vmstat, s.zero_page,
-       s.huge_zero_page, s.vdso_pages, s.totalram_pages, s.vm_committed, s.mms,
-       s.vmas, s.vma_branches, s.vma_nodes, s.anon_vmas, s.anon_chains,
-       s.folios, s.inodes, s.open_files, s.files, s.tasks, s.pids, s.names,
-       s.last_pid, s.last_ino, s.last_asid, s.active_mm, s.heaps, s.ksm);
+       s.pgtable_levels, s.mem_map, s.zones, s.page_blocks, s.kswapd_woken,
+       s.vmstat, s.zero_page, s.huge_zero_page, s.vdso_pages, s.totalram_pages,
+       s.vm_committed, s.mms, s.vmas, s.vma_branches, s.vma_nodes, s.anon_vmas,
+       s.anon_chains, s.folios, s.inodes, s.open_files, s.files, s.tasks,
+       s.pids, s.names, s.last_pid, s.last_ino, s.last_asid, s.active_mm,
+       s.heaps, s.ksm);
   }
 
   template <class Body>

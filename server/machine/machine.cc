@@ -81,6 +81,10 @@ bool IsAdministration(const Operation& op) {
   return std::holds_alternative<CreateFile>(op) ||
          std::holds_alternative<struct AllocPages>(op) ||
          std::holds_alternative<struct FreePages>(op) ||
+         std::holds_alternative<GetFreePages>(op) ||
+         std::holds_alternative<GetZeroedPage>(op) ||
+         std::holds_alternative<PageAddress>(op) ||
+         std::holds_alternative<FreeAddress>(op) ||
          std::holds_alternative<Sysctl>(op) ||
          std::holds_alternative<Tick>(op) || std::holds_alternative<Kill>(op);
 }
@@ -256,7 +260,7 @@ std::vector<Machine::SubsystemFingerprint> Machine::Fingerprints() const {
       {"frames", hash(k_.frames)},
       {"tlb", hash(k_.tlb)},
       {"mem_map", hash(k_.mem_map)},
-      {"zones", hash(k_.zones)},
+      {"zones", hash(k_.zones, k_.page_blocks, k_.kswapd_woken)},
       {"vmstat", hash(k_.vmstat, k_.vm_committed)},
       {"mm", hash(k_.mms)},
       {"vma", hash(k_.vmas, k_.vma_branches, k_.vma_nodes)},
@@ -326,7 +330,11 @@ const char* OperationName(const Operation& op) {
                                     "realloc",
                                     "free",
                                     "mallopt",
-                                    "fcntl"};
+                                    "fcntl",
+                                    "get_free_pages",
+                                    "get_zeroed_page",
+                                    "page_address",
+                                    "free_address"};
   static_assert(std::size(kNames) == std::variant_size_v<Operation>);
   return kNames[op.index()];
 }

@@ -51,6 +51,7 @@ uint64_t* FindSysctl(SysctlTable& t, std::string_view name) {
       {"vm.admin_reserve_kbytes", &t.admin_reserve_kbytes},
       {"vm.user_reserve_kbytes", &t.user_reserve_kbytes},
       {"vm.watermark_scale_factor", &t.watermark_scale_factor},
+      {"vm.watermark_boost_factor", &t.watermark_boost_factor},
       {"vm.legacy_va_layout", &t.legacy_va_layout},
       {"vm.unmapped_area", &t.unmapped_area},
       {"stack_guard_gap", &t.stack_guard_gap},

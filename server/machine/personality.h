@@ -81,6 +81,7 @@ struct SysctlTable {
   uint64_t admin_reserve_kbytes = 0;
   uint64_t user_reserve_kbytes = 0;
   uint64_t watermark_scale_factor = 10;
+  uint64_t watermark_boost_factor = 15000;
   uint64_t legacy_va_layout = 0;
   uint64_t unmapped_area = 0;      // KERNEL_VERSION(2, 6, 32), or 0: its own
   uint64_t stack_guard_gap = 256;  // pages; the boot parameter
@@ -91,6 +92,17 @@ struct SysctlTable {
   uint64_t mem_soft_dirty = 0;      // CONFIG_MEM_SOFT_DIRTY: how it was built
   KsmKnobs ksm;
   uint64_t cap_bound = kCapFull;  // what uid 0 has, as in /proc/PID/status
+
+  template <class Ar, class Self>
+  static void Describe(Ar& ar, Self& s) {
+    ar(s.overcommit_memory, s.overcommit_ratio, s.overcommit_kbytes,
+       s.max_map_count, s.mmap_min_addr, s.min_free_kbytes,
+       s.user_min_free_kbytes, s.admin_reserve_kbytes, s.user_reserve_kbytes,
+       s.watermark_scale_factor, s.watermark_boost_factor, s.legacy_va_layout,
+       s.unmapped_area, s.stack_guard_gap, s.fault_around_bytes, s.thp_enabled,
+       s.thp_use_zero_page, s.randomize_va_space, s.mem_soft_dirty, s.ksm,
+       s.cap_bound);
+  }
 };
 
 // A name the machine knows ("vm.overcommit_memory"), or nullptr.

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "server/scenario/image.h"
+#include "server/scenario/memory_map.h"
 #include "server/scenario/op_table.h"
 
 namespace faultline::scenario {
@@ -391,6 +392,19 @@ bool FillFileCall(const Op& op, Values& values, v1::Command* command) {
   }
 }
 
+// free_pages() of an address, or __free_pages() of a page: page frame numbers
+// lie below every address of the kernel's. NULL is an address.
+void FillFree(uint64_t what, uint32_t order, v1::Command* command) {
+  constexpr uint64_t kLowestPageOffset = 0xc0000000;
+  if (what == 0 || what >= kLowestPageOffset) {
+    command->mutable_free_address()->set_addr(what);
+    command->mutable_free_address()->set_order(order);
+  } else {
+    command->mutable_free_pages()->set_pfn(what);
+    command->mutable_free_pages()->set_order(order);
+  }
+}
+
 bool FillKernelCall(const Op& op, Values& values, v1::Command* command) {
   switch (op.kind) {
     case OpKind::kAllocPages:
@@ -401,9 +415,19 @@ bool FillKernelCall(const Op& op, Values& values, v1::Command* command) {
       return true;
     case OpKind::kFreePages:
     case OpKind::kFreePage:
-      command->mutable_free_pages()->set_pfn(values.Of(op.addr));
-      command->mutable_free_pages()->set_order(
+      FillFree(values.Of(op.addr), static_cast<uint32_t>(values.Of(op.count)),
+               command);
+      return true;
+    case OpKind::kGetFreePages:
+      command->mutable_get_free_pages()->set_gfp(GfpMask(op));
+      command->mutable_get_free_pages()->set_order(
           static_cast<uint32_t>(values.Of(op.count)));
+      return true;
+    case OpKind::kGetZeroedPage:
+      command->mutable_get_zeroed_page()->set_gfp(GfpMask(op));
+      return true;
+    case OpKind::kPageAddress:
+      command->mutable_page_address()->set_pfn(values.Of(op.addr));
       return true;
     case OpKind::kTick:
       command->mutable_tick()->set_nanoseconds(values.Of(op.count, 1) *
@@ -457,6 +481,31 @@ const char* WordOf(OpKind kind) {
   return "?";
 }
 
+absl::Status SetMemoryMap(const Boot& boot, v1::MachineConfig* config) {
+  if (boot.e820_path.empty()) return absl::OkStatus();
+  absl::StatusOr<std::vector<AddressRange>> map = ReadMemoryMap(boot.e820_path);
+  if (!map.ok()) {
+    return absl::Status(map.status().code(),
+                        absl::StrCat("boot e820=", boot.e820_path, ": ",
+                                     map.status().message()));
+  }
+  for (const AddressRange& range : *map) {
+    v1::MemoryRange* proto = config->add_e820();
+    proto->set_start(range.start);
+    proto->set_end(range.end);
+  }
+  return absl::OkStatus();
+}
+
+void SetZonePages(const std::vector<std::pair<std::string, uint64_t>>& rows,
+                  google::protobuf::RepeatedPtrField<v1::ZonePages>* proto) {
+  for (const auto& [zone, pages] : rows) {
+    v1::ZonePages* row = proto->Add();
+    row->set_zone(zone);
+    row->set_pages(pages);
+  }
+}
+
 }  // namespace
 
 int DescriptorOf(uint64_t file_number) {
@@ -489,8 +538,11 @@ absl::StatusOr<v1::MachineConfig> ConfigOf(const Boot& boot) {
     absl::Status set = SetSysctl(name, value, config.add_sysctls());
     if (!set.ok()) return set;
   }
-  if (!boot.e820_path.empty()) return NotYet("boot e820=");
-  if (!boot.reserved_pages.empty()) return NotYet("boot reserved=");
+  absl::Status map = SetMemoryMap(boot, &config);
+  if (!map.ok()) return map;
+  SetZonePages(boot.reserved_pages, config.mutable_reserved());
+  SetZonePages(boot.initmem_pages, config.mutable_initmem());
+  if (boot.lowmem_bytes) config.set_lowmem_bytes(*boot.lowmem_bytes);
   return config;
 }
 

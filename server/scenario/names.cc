@@ -247,6 +247,7 @@ const NameTable& GfpNames() {
 const std::vector<std::string>& SysctlNames() {
   static const auto& names =
       *new std::vector<std::string>{"admin_reserve_kbytes",
+                                    "compact_memory",
                                     "compact_unevictable_allowed",
                                     "compaction_proactiveness",
                                     "dirty_background_bytes",

@@ -61,6 +61,10 @@ bool HasProcess(const v1::Command& command) {
   switch (command.op_case()) {
     case v1::Command::kAllocPages:
     case v1::Command::kFreePages:
+    case v1::Command::kGetFreePages:
+    case v1::Command::kGetZeroedPage:
+    case v1::Command::kPageAddress:
+    case v1::Command::kFreeAddress:
     case v1::Command::kSysctl:
     case v1::Command::kTick:
     case v1::Command::kCreateFile:

@@ -116,9 +116,14 @@ struct Boot {
   std::string profile;      // x86_64, i386, i386-nopae.
   std::string personality;  // linux-6.18, linux-6.1.
   std::optional<uint64_t> ram_bytes;
-  std::string e820_path;  // A file with the lines of /proc/iomem.
-  // Pages that boot kept from the buddy system, by zone name.
+  // A file with the lines of /proc/iomem, or the ranges themselves:
+  // 1000-9fbff,100000-3ffdffff.
+  std::string e820_path;
+  // Pages that boot kept from the buddy system, by zone name, and those it
+  // freed late.
   std::vector<std::pair<std::string, uint64_t>> reserved_pages;
+  std::vector<std::pair<std::string, uint64_t>> initmem_pages;
+  std::optional<uint64_t> lowmem_bytes;
   std::optional<uint64_t> swap_bytes;
   std::optional<uint64_t> cpus;
   std::string thp;  // always, madvise, never.

@@ -14,9 +14,9 @@
 namespace faultline::scenario {
 namespace {
 
-const char* const kBootKeys[] = {"profile", "personality", "ram",
-                                 "e820",    "reserved",    "swap",
-                                 "cpus",    "thp",         "seed"};
+const char* const kBootKeys[] = {"profile",  "personality", "ram",    "e820",
+                                 "reserved", "initmem",     "lowmem", "swap",
+                                 "cpus",     "thp",         "seed"};
 
 MaybeError OneOf(const Word& value, const char* key,
                  const std::vector<std::string>& allowed, std::string* out) {
@@ -38,7 +38,8 @@ MaybeError OptionalNumber(const Word& value, std::optional<uint64_t>* out) {
 }
 
 // ZONE:PAGES,ZONE:PAGES
-MaybeError ParseReserved(const Word& value, Boot* boot) {
+MaybeError ParseZonePages(const Word& value,
+                          std::vector<std::pair<std::string, uint64_t>>* rows) {
   int column = value.column;
   for (absl::string_view part : absl::StrSplit(value.text, ',')) {
     const std::vector<std::string> pair = absl::StrSplit(part, ':');
@@ -50,7 +51,7 @@ MaybeError ParseReserved(const Word& value, Boot* boot) {
     }
     const Word number{pair[1], column + static_cast<int>(pair[0].size()) + 1};
     if (MaybeError error = ParseNumberWord(number, &pages)) return error;
-    boot->reserved_pages.emplace_back(pair[0], pages);
+    rows->emplace_back(pair[0], pages);
     column += static_cast<int>(part.size()) + 1;
   }
   return std::nullopt;
@@ -95,7 +96,9 @@ MaybeError BootPair(const Word& key, const Word& value, Boot* boot) {
   if (k == "swap") return OptionalNumber(value, &boot->swap_bytes);
   if (k == "cpus") return OptionalNumber(value, &boot->cpus);
   if (k == "seed") return OptionalNumber(value, &boot->seed);
-  if (k == "reserved") return ParseReserved(value, boot);
+  if (k == "lowmem") return OptionalNumber(value, &boot->lowmem_bytes);
+  if (k == "reserved") return ParseZonePages(value, &boot->reserved_pages);
+  if (k == "initmem") return ParseZonePages(value, &boot->initmem_pages);
   if (k == "e820") {
     boot->e820_path = value.text;
     return std::nullopt;

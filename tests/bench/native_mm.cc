@@ -320,6 +320,14 @@ const std::vector<NativeMeasurement>& NativeMeasurements() {
       {"tlb_hit_access", "ns/access", TlbHitAccess, 10, WantedOf::kOurs},
       {"copy_machine_256mib", "ns/copy", Fork256MiB, 100e3, WantedOf::kOurs},
       {"bytes_per_page", "B/page", BytesPerPage, 96, WantedOf::kOurs},
+      // The page allocator itself cannot be called from a process: beside ours
+      // stands the kernel's call that it is the greatest part of.
+      {"alloc_free_order0", "ns/pair", AnonymousWriteFault, 100,
+       WantedOf::kOurs},
+      {"alloc_free_order0_fragmented", "ns/pair", AnonymousWriteFault, 300,
+       WantedOf::kOurs},
+      {"boot_64gib", "ns/boot", Fork256MiB, 1e6, WantedOf::kOurs},
+      {"idle_64gib_bytes", "B", BytesPerPage, 128 * 1024, WantedOf::kOurs},
   };
   return all;
 }

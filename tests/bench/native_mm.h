@@ -29,6 +29,7 @@ inline constexpr int kFindCalls = 20000;
 // Accesses in one go, to so few pages that the TLB holds them.
 inline constexpr int kHitAccesses = 16384;
 inline constexpr int kHitPages = 64;
+inline constexpr int kAllocPairs = 20000;
 
 struct NativeMeasurement {
   const char* name;

@@ -13,6 +13,9 @@
 
 #include "server/machine/command.h"
 #include "server/machine/machine.h"
+#include "server/machine/mm/gfp.h"
+#include "server/machine/mm/page_alloc.h"
+#include "server/machine/mm/pcp.h"
 #include "server/machine/outcome.h"
 #include "tests/bench/native_mm.h"
 
@@ -216,17 +219,74 @@ double CopyMachine(Bench& bench) {
   }
 }
 
+// An order-0 page and back, as most are: the last one freed is handed out.
+double AllocFree(Bench& bench) {
+  static Kernel k = bench.machine().kernel();
+  const double start = NowNs();
+  for (int i = 0; i < kAllocPairs; ++i) {
+    FreePages(k, AllocPages(k, gfp::kHighUserMovable, 0), 0);
+  }
+  return (NowNs() - start) / kAllocPairs;
+}
+
+// 256 MiB of single pages, of which every second one was freed: what is freed
+// merges with nothing, and what is allocated splits nothing.
+Kernel FragmentedKernel(const Machine& machine) {
+  Kernel k = machine.kernel();
+  std::vector<Pfn> pages;
+  for (uint64_t i = 0; i < kResidentBytes / kPageBytes; ++i) {
+    pages.push_back(AllocPages(k, gfp::kHighUserMovable, 0));
+  }
+  for (const Pfn p : pages) {
+    if (p.value() % 2 == 0) FreePages(k, p, 0);
+  }
+  DrainAllPages(k);
+  return k;
+}
+
+// As many as no per-CPU list holds, and all of them back.
+double AllocFreeFragmented(Bench& bench) {
+  static Kernel k = FragmentedKernel(bench.machine());
+  static std::vector<Pfn> pages(kAllocPairs);
+  const double start = NowNs();
+  for (Pfn& p : pages) p = AllocPages(k, gfp::kHighUserMovable, 0);
+  for (const Pfn p : pages) FreePages(k, p, 0);
+  const double end = NowNs();
+  DrainAllPages(k);
+  return (end - start) / kAllocPairs;
+}
+
+MachineConfig Large() {
+  MachineConfig config;
+  config.ram_bytes = uint64_t{64} << 30;
+  return config;
+}
+
+double BootLarge(Bench&) {
+  const double start = NowNs();
+  const Machine machine(Large());
+  return NowNs() - start;
+}
+
+double HostBytesAllocated() {
+  const struct mallinfo2 info = mallinfo2();
+  return static_cast<double>(info.uordblks + info.hblkhd);
+}
+
+// Of the host's memory, for a machine of 64 GiB that does nothing.
+double IdleLargeBytes(Bench&) {
+  const double before = HostBytesAllocated();
+  const auto machine = std::make_unique<Machine>(Large());
+  return HostBytesAllocated() - before;
+}
+
 // Of the host's memory, for pages that are written with zeros.
 double HostBytesPerPage(Bench&) {
   Bench bench;
   const uint64_t area = bench.Map(kResidentBytes);
-  const auto allocated = [] {
-    const struct mallinfo2 info = mallinfo2();
-    return static_cast<double>(info.uordblks + info.hblkhd);
-  };
-  const double before = allocated();
+  const double before = HostBytesAllocated();
   bench.Touch(kParent, AccessKind::kWrite, area, kResidentBytes, 0);
-  return (allocated() - before) / Pages(kResidentBytes);
+  return (HostBytesAllocated() - before) / Pages(kResidentBytes);
 }
 
 using Measure = double (*)(Bench&);
@@ -253,6 +313,10 @@ const std::map<std::string, Measure>& Measures() {
       {"tlb_hit_access", HitTlb},
       {"copy_machine_256mib", CopyMachine},
       {"bytes_per_page", HostBytesPerPage},
+      {"alloc_free_order0", AllocFree},
+      {"alloc_free_order0_fragmented", AllocFreeFragmented},
+      {"boot_64gib", BootLarge},
+      {"idle_64gib_bytes", IdleLargeBytes},
   };
   return measures;
 }

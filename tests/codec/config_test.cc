@@ -26,6 +26,13 @@ v1::MachineConfig Full() {
   auto* sysctl = proto.add_sysctls();
   sysctl->set_name("vm.overcommit_memory");
   sysctl->set_value(2);
+  proto.add_e820()->set_start(1 << 20);
+  proto.mutable_e820(0)->set_end(64 << 20);
+  proto.add_reserved()->set_zone("DMA");
+  proto.mutable_reserved(0)->set_pages(7);
+  proto.add_initmem()->set_zone("Normal");
+  proto.mutable_initmem(0)->set_pages(8);
+  proto.set_lowmem_bytes(512 << 20);
   return proto;
 }
 
@@ -90,6 +97,20 @@ TEST(Config, RefusesWhatIsOutOfRange) {
   for (int i = 0; i < limits::kSysctlsMax; ++i)
     *proto.add_sysctls() = proto.sysctls(0);
   EXPECT_THAT(Refusal(proto), HasSubstr("at most 64"));
+
+  proto = Full();
+  for (int i = 0; i < limits::kMemoryRangesMax; ++i) proto.add_e820();
+  EXPECT_THAT(Refusal(proto), HasSubstr("config.e820: has 129 entries"));
+
+  proto = Full();
+  proto.add_reserved();
+  EXPECT_THAT(Refusal(proto), HasSubstr("config.reserved[1].zone"));
+
+  proto = Full();
+  for (int i = 0; i < limits::kZonePagesMax; ++i) {
+    *proto.add_initmem() = proto.initmem(0);
+  }
+  EXPECT_THAT(Refusal(proto), HasSubstr("config.initmem: has 9 entries"));
 }
 
 TEST(Config, FromOurRecordsIsNotHeldToTodaysLimits) {

@@ -232,7 +232,9 @@ std::vector<Command> Campaign::Teardown(const Kernel& k) {
 
 uint64_t Campaign::FreePages(const Kernel& k) {
   uint64_t n = 0;
-  for (const Zone& zone : k.zones) n += zone.nr_free_pages;
+  for (const Zone& zone : k.zones) {
+    n += zone.nr_free_pages + static_cast<uint64_t>(zone.pcp.count);
+  }
   return n;
 }
 

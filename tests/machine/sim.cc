@@ -289,7 +289,9 @@ const Page& Sim::PageOf(uint64_t addr, Pid pid) const {
 
 uint64_t Sim::free_pages() const {
   uint64_t n = 0;
-  for (const Zone& zone : kernel().zones) n += zone.nr_free_pages;
+  for (const Zone& zone : kernel().zones) {
+    n += zone.nr_free_pages + static_cast<uint64_t>(zone.pcp.count);
+  }
   return n;
 }
 

@@ -234,6 +234,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadLine{"boot profile=x86-64", "1:14", "did you mean 'x86_64'?"},
         BadLine{"boot ram=", "1:6", "expected key=value"},
         BadLine{"boot reserved=DMA", "1:15", "is not ZONE:PAGES"},
+        BadLine{"boot initmem=DMA", "1:14", "is not ZONE:PAGES"},
         BadLine{"boot reserved=DMA:1,DMA32:x", "1:27", "'x' is not a number"},
         BadLine{"sysctl swapiness=1", "1:8",
                 "unknown knob 'swapiness'; did you mean 'swappiness'?"},

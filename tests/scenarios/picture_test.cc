@@ -1,6 +1,7 @@
-// The classic picture of a process's memory, as scenarios that explain
-// themselves: each line of picture/*.s that begins with `expect` must hold. The
-// machine is verified after every command.
+// The classic picture of a process's memory, and physical memory below it, as
+// scenarios that explain themselves: each line of picture/*.s and physical/*.s
+// that begins with `expect` must hold. The machine is verified after every
+// command.
 
 #include <gtest/gtest.h>
 
@@ -19,24 +20,26 @@
 namespace faultline::scenarios {
 namespace {
 
-constexpr char kPictures[] = "tests/scenarios/picture";
-
+// Their paths, without the extension.
 std::vector<std::string> Pictures() {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(kPictures, error)) {
-    if (entry.path().extension() == ".s") names.push_back(entry.path().stem());
+  std::vector<std::string> paths;
+  for (const char* directory :
+       {"tests/scenarios/picture", "tests/scenarios/physical"}) {
+    std::error_code error;
+    for (const auto& entry :
+         std::filesystem::directory_iterator(directory, error)) {
+      if (entry.path().extension() != ".s") continue;
+      paths.push_back(entry.path().parent_path() / entry.path().stem());
+    }
   }
-  std::sort(names.begin(), names.end());
-  return names;
+  std::sort(paths.begin(), paths.end());
+  return paths;
 }
 
 class Picture : public testing::TestWithParam<std::string> {};
 
 TEST_P(Picture, IsWhatTheMachineDoes) {
-  const auto script =
-      scenario::ReadScript(std::string(kPictures) + "/" + GetParam() + ".s");
+  const auto script = scenario::ReadScript(GetParam() + ".s");
   ASSERT_TRUE(script.ok()) << script.status();
   std::ostringstream text;
   const auto printer = scenario::MakeTextPrinter(text, scenario::Style(false));
@@ -55,7 +58,8 @@ TEST_P(Picture, IsWhatTheMachineDoes) {
 
 INSTANTIATE_TEST_SUITE_P(Scenarios, Picture, testing::ValuesIn(Pictures()),
                          [](const auto& info) {
-                           std::string name = info.param;
+                           std::string name = info.param.substr(
+                               info.param.find_last_of('/') + 1);
                            std::replace(name.begin(), name.end(), '-', '_');
                            return name;
                          });

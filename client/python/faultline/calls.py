@@ -491,6 +491,22 @@ class Calls(Generic[Result]):
         """__free_pages() of what alloc_pages gave."""
         return self._call("free_pages", 0, pfn=pfn, order=order)
 
+    def get_free_pages(self, order: int = 0, gfp: int = GFP_KERNEL) -> Result:
+        """__get_free_pages(): 2**order frames. Value: their kernel address."""
+        return self._call("get_free_pages", 0, order=order, gfp=gfp)
+
+    def get_zeroed_page(self, gfp: int = GFP_KERNEL) -> Result:
+        """get_zeroed_page(): one frame. Value: its kernel address."""
+        return self._call("get_zeroed_page", 0, gfp=gfp)
+
+    def page_address(self, pfn: int) -> Result:
+        """page_address(). Value: the kernel address; 0 in high memory."""
+        return self._call("page_address", 0, pfn=pfn)
+
+    def free_address(self, addr: int, order: int = 0) -> Result:
+        """free_pages() of what get_free_pages gave."""
+        return self._call("free_address", 0, addr=addr, order=order)
+
     def sysctl(self, name: str, value: int) -> Result:
         """Sets a sysctl: "vm.overcommit_memory"."""
         return self._call("sysctl", 0, name=name, value=value)

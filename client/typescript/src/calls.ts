@@ -10,7 +10,7 @@ import type { Outcome } from "./outcome.js";
 export interface CommandSettings extends RpcSettings {
   /**
    * The calling process or thread; default: 1, the first one. Nobody, 0, makes
-   * createFile, allocPages, freePages, sysctl and tick.
+   * createFile, allocPages, freePages and their relatives, sysctl and tick.
    */
   readonly pid?: number | undefined;
   /**
@@ -134,6 +134,14 @@ interface DescribedCalls {
   allocPages: Call<"allocPages">;
   /** __free_pages(). */
   freePages: Call<"freePages">;
+  /** __get_free_pages(): `value`: their kernel address. */
+  getFreePages: Call<"getFreePages">;
+  /** get_zeroed_page(): `value`: its kernel address. */
+  getZeroedPage: Call<"getZeroedPage">;
+  /** page_address(): `value`: the kernel address; 0 in high memory. */
+  pageAddress: Call<"pageAddress">;
+  /** free_pages(): by address. */
+  freeAddress: Call<"freeAddress">;
   /** Sets a sysctl of the machine. */
   sysctl: Call<"sysctl">;
   /** A number written to /proc/PID/clear_refs: 1 to 5. */

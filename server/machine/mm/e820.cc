@@ -4,8 +4,6 @@
 #include "server/machine/mm/e820.h"
 
 #include <algorithm>
-#include <charconv>
-#include <string>
 
 #include "server/machine/config_error.h"
 #include "server/machine/mm/page_alloc.h"
@@ -38,25 +36,6 @@ uint64_t AddressLimit(Profile profile) {
       return 4 * kGiB;
   }
   return 0;
-}
-
-uint64_t HexNumber(std::string_view line, std::string_view digits) {
-  uint64_t value = 0;
-  const char* end = digits.data() + digits.size();
-  auto [stop, error] = std::from_chars(digits.data(), end, value, 16);
-  if (error != std::errc() || stop != end) {
-    throw ConfigError("the memory map has the line '" + std::string(line) +
-                      "': write START-END : System RAM, in hexadecimal");
-  }
-  return value;
-}
-
-// "00100000-3ffdffff : System RAM", whose end is the last byte.
-MemoryRange ParseRange(std::string_view line) {
-  const size_t dash = line.find('-'), space = line.find(" : ");
-  if (dash == std::string_view::npos || dash > space) HexNumber(line, line);
-  return {HexNumber(line, line.substr(0, dash)),
-          HexNumber(line, line.substr(dash + 1, space - dash - 1)) + 1};
 }
 
 // What is left of a range, in whole pages, below the machine's limit: page 0
@@ -106,24 +85,6 @@ void CheckMap(const std::vector<MemoryRange>& map) {
 }
 
 }  // namespace
-
-std::vector<MemoryRange> ParseIomem(std::string_view text) {
-  std::vector<MemoryRange> map;
-  while (!text.empty()) {
-    const size_t newline = text.find('\n');
-    const std::string_view line = text.substr(0, newline);
-    text.remove_prefix(newline == std::string_view::npos ? text.size()
-                                                         : newline + 1);
-    // Indented lines are parts of the one above.
-    if (line.starts_with(' ') || !line.ends_with(" : System RAM")) continue;
-    map.push_back(ParseRange(line));
-  }
-  if (map.empty()) {
-    throw ConfigError(
-        "the memory map has no 'System RAM': read /proc/iomem as root");
-  }
-  return map;
-}
 
 std::vector<PfnRange> PresentMemory(const MachineConfig& config) {
   std::vector<MemoryRange> map = config.e820;

@@ -2,18 +2,12 @@
 #ifndef FAULTLINE_SERVER_MACHINE_MM_E820_H_
 #define FAULTLINE_SERVER_MACHINE_MM_E820_H_
 
-#include <cstdint>
-#include <string_view>
 #include <vector>
 
 #include "server/machine/command.h"
 #include "server/machine/mm/mmzone.h"
 
 namespace faultline {
-
-// The "System RAM" lines of /proc/iomem. Throws ConfigError when there are
-// none, or for one that is no range of addresses.
-std::vector<MemoryRange> ParseIomem(std::string_view text);
 
 // The whole pages of memory that a machine of this configuration can use, in
 // ascending order: its e820 map, or a usual PC's of ram_bytes. Throws

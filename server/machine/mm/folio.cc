@@ -84,8 +84,9 @@ uint64_t PageIndexOf(const Kernel& k, Pfn pfn) {
   return k.page(head).index + (pfn - head).value();
 }
 
-Pfn AllocLargeFolio(Kernel& k) {
-  Pfn head = AllocPages(k, gfp::kHighUserMovable, kHugePmdOrder);
+Pfn AllocLargeFolio(Kernel& k, bool eager) {
+  const uint32_t gfp = gfp::kTranshugeLight | (eager ? gfp::kDirectReclaim : 0);
+  Pfn head = AllocPages(k, gfp, kHugePmdOrder);
   if (!head.valid()) return head;
   Id<LargeFolio> id = k.folios.New();
   k.folios[id].head = head;

@@ -50,8 +50,8 @@ inline bool InHugeZero(const Kernel& k, Pfn pfn) {
 }
 
 // vma_alloc_anon_folio_pmd(): 512 zeroed pages without a mapping; an invalid
-// Pfn when no block is free.
-Pfn AllocLargeFolio(Kernel& k);
+// Pfn when no block is free. `eager` may compact memory for it: GFP_TRANSHUGE.
+Pfn AllocLargeFolio(Kernel& k, bool eager);
 
 // folio_add_new_anon_rmap(): its first mapping, by a level-2 entry of the VMA.
 // The caller counts it in rss, here and below.

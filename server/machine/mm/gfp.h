@@ -19,16 +19,33 @@ inline constexpr uint32_t kZero = 0x100;
 inline constexpr uint32_t kDirectReclaim = 0x400;
 inline constexpr uint32_t kKswapdReclaim = 0x800;
 inline constexpr uint32_t kNoWarn = 0x2000;
+inline constexpr uint32_t kRetryMayfail = 0x4000;
+inline constexpr uint32_t kNofail = 0x8000;
+inline constexpr uint32_t kNoretry = 0x10000;
+inline constexpr uint32_t kMemalloc = 0x20000;
+inline constexpr uint32_t kComp = 0x40000;
+inline constexpr uint32_t kNomemalloc = 0x80000;
 inline constexpr uint32_t kHardwall = 0x100000;
 inline constexpr uint32_t kAccount = 0x400000;
 
 inline constexpr uint32_t kReclaim = kDirectReclaim | kKswapdReclaim;
 inline constexpr uint32_t kAtomic = kHigh | kKswapdReclaim;
 inline constexpr uint32_t kKernel = kReclaim | kIo | kFs;
+inline constexpr uint32_t kNowait = kKswapdReclaim | kNoWarn;
+inline constexpr uint32_t kNoio = kReclaim;
+inline constexpr uint32_t kNofs = kReclaim | kIo;
 inline constexpr uint32_t kUser = kKernel | kHardwall;
 inline constexpr uint32_t kHighUser = kUser | kHighMem;
 inline constexpr uint32_t kHighUserMovable = kHighUser | kMovable;
 inline constexpr uint32_t kPgtable = kKernel | kAccount | kZero;
+// GFP_TRANSHUGE with defrag=madvise: not at any price.
+inline constexpr uint32_t kTranshugeLight =
+    (kHighUserMovable | kComp | kNomemalloc | kNoWarn) & ~kReclaim;
+
+// gfp_migratetype(): the bits for movable and reclaimable are the type's.
+inline constexpr int MigrateTypeBits(uint32_t gfp) {
+  return static_cast<int>(gfp >> 3 & 3);
+}
 
 }  // namespace faultline::gfp
 

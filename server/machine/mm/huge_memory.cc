@@ -29,7 +29,9 @@ bool Suitable(const Vma& vma, VirtAddr addr) {
 // mm_get_huge_zero_folio(); an invalid Pfn when no block is free.
 Pfn HugeZeroPage(Kernel& k) {
   if (k.huge_zero_page.valid()) return k.huge_zero_page;
-  constexpr uint32_t kGfp = gfp::kHighUser & ~gfp::kHighMem;
+  constexpr uint32_t kGfp =
+      (gfp::kTranshugeLight | gfp::kDirectReclaim | gfp::kZero) &
+      ~gfp::kMovable;
   Pfn head = AllocPages(k, kGfp, kHugePmdOrder);
   if (!head.valid()) {
     k.vmstat.events[kThpZeroPageAllocFailed]++;
@@ -45,9 +47,9 @@ Pfn HugeZeroPage(Kernel& k) {
   return k.huge_zero_page = head;
 }
 
-// vma_alloc_anon_folio_pmd()
-Pfn AllocForFault(Kernel& k) {
-  Pfn head = AllocLargeFolio(k);
+// vma_alloc_anon_folio_pmd(), with transparent_hugepage/defrag at "madvise".
+Pfn AllocForFault(Kernel& k, const Vma& vma) {
+  Pfn head = AllocLargeFolio(k, vma.Has(vm::kHugePage));
   if (!head.valid()) k.vmstat.events[kThpFaultFallback]++;
   return head;
 }
@@ -100,7 +102,7 @@ uint32_t AnonymousFault(Kernel& k, Fault& f, bool write) {
   if (!Suitable(f.vma, f.addr)) return kFaultFallback;
   AnonVmaPrepare(k, f.vma);
   if (!write && k.sysctl.thp_use_zero_page != 0) return MapHugeZero(k, f);
-  Pfn head = AllocForFault(k);
+  Pfn head = AllocForFault(k, f.vma);
   if (!head.valid()) return kFaultFallback;
   Pfn table = PteAllocOne(k, f.mm, f.addr);
   if (!table.valid()) {
@@ -119,7 +121,7 @@ uint32_t AnonymousFault(Kernel& k, Fault& f, bool write) {
 
 // do_huge_zero_wp_pmd()
 uint32_t WriteToHugeZero(Kernel& k, Fault& f) {
-  Pfn head = AllocForFault(k);
+  Pfn head = AllocForFault(k, f.vma);
   if (!head.valid()) return kFaultFallback;
   FlushTlbRange(k, f.mm, f.addr, f.addr + kPmdSize);
   k.vmstat.events[kThpFaultAlloc]++;

@@ -48,7 +48,7 @@ Scan CollapsePmd(Kernel& k, Vma& vma, VirtAddr addr) {
   ForEachPte(std::as_const(k), mm, addr, addr + kPmdSize,
              [&](VirtAddr, Pte pte) { absent |= !pte.present(); });
   if (absent) return Scan::kNotPresent;
-  const Pfn head = AllocLargeFolio(k);
+  const Pfn head = AllocLargeFolio(k, true);
   if (!head.valid()) {
     k.vmstat.events[kThpCollapseAllocFailed]++;
     return Scan::kNoMemory;

@@ -126,8 +126,7 @@ void FreeRange(Kernel& k, Zone& zone, PfnRange range) {
       int order = from == 0 ? kMaxPageOrder : __builtin_ctz(from);
       order = std::min(order, kMaxPageOrder);
       while (from + (uint32_t{1} << order) > to) order--;
-      k.page(Pfn(from)).refcount = 1;
-      FreePages(k, Pfn(from), order);
+      FreePagesCore(k, zone, Pfn(from), order);
       from += uint32_t{1} << order;
     }
   };

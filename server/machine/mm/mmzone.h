@@ -1,9 +1,11 @@
-// struct page, struct zone and the free areas. Data only; the algorithms are
-// in mm/page_alloc.h. Models include/linux/{mm_types,mmzone,page-flags}.h.
+// struct page, struct zone, the free areas and per-CPU lists. Data only; the
+// algorithms are in mm/page_alloc.h. Models
+// include/linux/{mm_types,mmzone,page-flags}.h.
 #ifndef FAULTLINE_SERVER_MACHINE_MM_MMZONE_H_
 #define FAULTLINE_SERVER_MACHINE_MM_MMZONE_H_
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -26,6 +28,29 @@ enum class ZoneType : uint8_t {
 inline constexpr int kMaxNrZones = 5;
 const char* ZoneName(ZoneType zone);
 
+// enum migratetype, without CONFIG_CMA as the recorded kernels are. A page
+// block of 512 pages has one; what is allocated for one use is to stay
+// together. The first three have per-CPU lists and merge with each other.
+enum class MigrateType : uint8_t {
+  kUnmovable = 0,
+  kMovable = 1,
+  kReclaimable = 2,
+  kHighAtomic = 3,
+  kIsolate = 4,
+};
+inline constexpr int kMigrateTypes = 5;
+const char* MigrateTypeName(MigrateType type);
+
+// The migrate type of one page block; all are movable at first, as in
+// memmap_init_range().
+struct PageBlock {
+  MigrateType type = MigrateType::kMovable;
+  template <class Ar, class Self>
+  static void Describe(Ar& ar, Self& s) {
+    ar(s.type);
+  }
+};
+
 // PG_* of struct page.
 namespace page_flag {
 inline constexpr uint32_t kReferenced = 1 << 0;
@@ -45,10 +70,13 @@ inline constexpr uint32_t kKernel = 1 << 14;  // given out by alloc_pages
 inline constexpr uint32_t kLarge = 1 << 15;   // of a large anonymous folio
 inline constexpr uint32_t kTail = 1 << 16;    // … and not its first page
 inline constexpr uint32_t kKsm = 1 << 17;     // anonymous: mapping is a node
+inline constexpr uint32_t kPcp = 1 << 18;     // heads a block of a per-CPU list
+inline constexpr uint32_t kBad = 1 << 19;     // leaked: nobody can free it
 }  // namespace page_flag
 
 // struct page. What the fields mean depends on the owner, as in Linux:
 //   free (kBuddy)  order, and next/prev in the zone's free list
+//   free (kPcp)    order; a per-CPU list has it
 //   anonymous      mapping: anon_vma id; index: virtual page number at birth
 //   KSM page       the same, but mapping: KsmStableNode id
 //   page cache     mapping: inode id; index: page offset in the file
@@ -110,12 +138,76 @@ struct PfnRange {
   PageCount size() const { return end - begin; }
 };
 
-// struct free_area: the free blocks of one order. The list is threaded through
-// the head pages of the blocks; what was freed last is at its head.
-struct FreeArea {
+// The free blocks of one order and one migrate type. The list is threaded
+// through the head pages of the blocks; what was freed last is at its head.
+struct FreeList {
   Pfn head;
   Pfn tail;
+  bool empty() const { return !head.valid(); }
+};
+
+// struct free_area: the free blocks of one order.
+struct FreeArea {
+  std::array<FreeList, kMigrateTypes> lists;
   uint64_t nr_free = 0;
+};
+
+// One list of struct per_cpu_pages. pages[first] is its tail, the last its
+// head, so that both ends are cheap.
+struct PcpList {
+  std::vector<Pfn> pages;
+  uint64_t first = 0;
+
+  bool empty() const { return first == pages.size(); }
+  uint64_t size() const { return pages.size() - first; }
+  void PushHead(Pfn pfn) { pages.push_back(pfn); }
+  Pfn PopHead() {
+    const Pfn pfn = pages.back();
+    pages.pop_back();
+    if (empty()) Reset();
+    return pfn;
+  }
+  Pfn PopTail() {
+    const Pfn pfn = pages[first++];
+    if (first * 2 > pages.size()) Reset();
+    return pfn;
+  }
+  template <class Ar, class Self>
+  static void Describe(Ar& ar, Self& s) {
+    ar(s.pages, s.first);
+  }
+
+ private:
+  void Reset() {
+    pages.erase(pages.begin(), pages.begin() + static_cast<ptrdiff_t>(first));
+    first = 0;
+  }
+};
+
+// Lists of struct per_cpu_pages: three migrate types of each order up to 3,
+// then huge pages that do not move, and those that do.
+inline constexpr int kCostlyOrder = 3;      // PAGE_ALLOC_COSTLY_ORDER
+inline constexpr int kMigratePcpTypes = 3;  // MIGRATE_PCPTYPES
+inline constexpr int kLowOrderPcpLists = kMigratePcpTypes * (kCostlyOrder + 1);
+inline constexpr int kPcpLists = kLowOrderPcpLists + 2;
+
+// struct per_cpu_pages, of the one CPU that the machine runs on.
+struct PerCpuPages {
+  int64_t count = 0;  // pages, not blocks
+  int64_t high = 0;
+  int64_t high_min = 0;
+  int64_t high_max = 0;
+  int64_t batch = 0;
+  int64_t free_count = 0;
+  uint8_t alloc_factor = 0;
+  bool prev_free_high_order = false;  // PCPF_PREV_FREE_HIGH_ORDER
+  std::array<PcpList, kPcpLists> lists;
+
+  template <class Ar, class Self>
+  static void Describe(Ar& ar, Self& s) {
+    ar(s.count, s.high, s.high_min, s.high_max, s.batch, s.free_count,
+       s.alloc_factor, s.prev_free_high_order, s.lists);
+  }
 };
 
 // WMARK_* of a zone, in pages.
@@ -134,12 +226,23 @@ struct Zone {
   PageCount present;
   PageCount managed;
   uint64_t nr_free_pages = 0;
+  uint64_t nr_free_highatomic = 0;
+  uint64_t nr_reserved_highatomic = 0;  // pages of blocks of that type
+  uint64_t watermark_boost = 0;
+  bool boosted_watermark = false;  // ZONE_BOOSTED_WATERMARK: kswapd is called
+  bool below_high = false;         // ZONE_BELOW_HIGH
+  // Since when compaction has failed, and for which orders: it is deferred.
+  uint32_t compact_considered = 0;
+  uint32_t compact_defer_shift = 0;
+  int32_t compact_order_failed = 0;
   Watermarks wmark;
   std::array<uint64_t, kMaxNrZones> lowmem_reserve{};
   std::array<FreeArea, kMaxPageOrder + 1> free_area;
+  PerCpuPages pcp;
   // Order-10 blocks that boot handed to the allocator and nobody has taken
-  // yet. They are the tail of free_area[10]'s list, lowest address first,
-  // kept as ranges so that booting a large machine touches no page of it.
+  // yet. They are the tail of the movable list of that order, lowest address
+  // first, kept as ranges so that booting a large machine touches no page of
+  // it.
   std::vector<PfnRange> pristine;
   std::vector<PfnRange> present_ranges;
 
@@ -148,7 +251,10 @@ struct Zone {
   template <class Ar, class Self>
   static void Describe(Ar& ar, Self& s) {
     ar(s.type, s.start, s.spanned, s.present, s.managed, s.nr_free_pages,
-       s.wmark, s.lowmem_reserve, s.free_area, s.pristine, s.present_ranges);
+       s.nr_free_highatomic, s.nr_reserved_highatomic, s.watermark_boost,
+       s.boosted_watermark, s.below_high, s.compact_considered,
+       s.compact_defer_shift, s.compact_order_failed, s.wmark, s.lowmem_reserve,
+       s.free_area, s.pcp, s.pristine, s.present_ranges);
   }
 };
 

@@ -1,142 +1,235 @@
-// The buddy allocator: splits and merges power-of-two blocks within a zone.
-// Models mm/page_alloc.c (v6.18): __rmqueue_smallest(), expand(),
-// __free_one_page(), __zone_watermark_ok(), get_page_from_freelist().
-// Departures: D2 (one free list per order, no migrate types), D3 (no per-CPU
-// page lists), D4 (no reclaim or compaction before failing).
+// Allocation: zones in order, their watermarks, and what is tried when none
+// has enough. Models mm/page_alloc.c (v6.18): __alloc_frozen_pages_noprof(),
+// get_page_from_freelist(), __zone_watermark_ok(), rmqueue(), __rmqueue(),
+// gfp_to_alloc_flags(), alloc_flags_nofragment(), __alloc_pages_slowpath(),
+// __free_frozen_pages().
+// Departure: D4 (nothing is reclaimed before an allocation fails).
 #include "server/machine/mm/page_alloc.h"
 
 #include <utility>
 
+#include "server/machine/mm/buddy.h"
+#include "server/machine/mm/compaction.h"
+#include "server/machine/mm/fallback.h"
 #include "server/machine/mm/gfp.h"
+#include "server/machine/mm/kswapd.h"
+#include "server/machine/mm/pcp.h"
 
 namespace faultline {
 namespace {
 
-void AddToFreeList(Kernel& k, FreeArea& area, Pfn pfn, int order,
-                   bool to_tail) {
-  Page& page = k.page(pfn);
-  page.flags = page_flag::kBuddy;
-  page.order = static_cast<uint8_t>(order);
-  page.prev = to_tail ? area.tail : Pfn();
-  page.next = to_tail ? Pfn() : area.head;
-  (page.prev.valid() ? k.page(page.prev).next : area.head) = pfn;
-  (page.next.valid() ? k.page(page.next).prev : area.tail) = pfn;
-  area.nr_free++;
-}
+// struct alloc_context: what does not change while one request is served.
+struct AllocContext {
+  uint32_t gfp = 0;
+  int order = 0;
+  int highest = 0;  // highest_zoneidx
+  MigrateType type = MigrateType::kUnmovable;
+};
 
-void DelFromFreeList(Kernel& k, FreeArea& area, Pfn pfn) {
-  Page& page = k.page(pfn);
-  (page.prev.valid() ? k.page(page.prev).next : area.head) = page.next;
-  (page.next.valid() ? k.page(page.next).prev : area.tail) = page.prev;
-  page.flags &= ~page_flag::kBuddy;
-  page.prev = page.next = Pfn();
-  area.nr_free--;
-}
-
-bool IsFreeBuddy(const Kernel& k, const Zone& zone, Pfn pfn, int order) {
-  if (!zone.Contains(pfn)) return false;
-  const Page& page = k.page(pfn);
-  return page.Is(page_flag::kBuddy) && page.order == order;
-}
-
-Pfn BuddyOf(Pfn pfn, int order) {
-  return Pfn(pfn.value() ^ (uint32_t{1} << order));
-}
-
-// buddy_merge_likely(): the block one order up has a free buddy, so what is
-// freed now will soon merge and should not be handed out first.
-bool BuddyMergeLikely(const Kernel& k, const Zone& zone, Pfn pfn, int order) {
-  if (order >= kMaxPageOrder - 1) return false;
-  Pfn upper(pfn.value() & ~(uint32_t{1} << order));
-  return IsFreeBuddy(k, zone, BuddyOf(upper, order + 1), order + 1);
-}
-
-void FreeOnePage(Kernel& k, Zone& zone, Pfn pfn, int order) {
-  int from = order;
-  zone.nr_free_pages += uint64_t{1} << order;
-  while (order < kMaxPageOrder) {
-    Pfn buddy = BuddyOf(pfn, order);
-    if (!IsFreeBuddy(std::as_const(k), zone, buddy, order)) break;
-    DelFromFreeList(k, zone.free_area[order], buddy);
-    pfn = std::min(pfn, buddy);
-    order++;
+// zone_watermark_fast(): one comparison for most requests of one page.
+bool WatermarkFast(const Zone& zone, const AllocContext& ac, uint64_t mark,
+                   uint32_t flags) {
+  if (ac.order == 0) {
+    const uint64_t reserved =
+        flags & alloc_flag::kReserves ? 0 : zone.nr_free_highatomic;
+    if (zone.nr_free_pages >
+        mark + zone.lowmem_reserve[ac.highest] + reserved) {
+      return true;
+    }
   }
-  if (order != from) {
-    k.Emit(EventLevel::kAll,
-           BuddyMerge{pfn.value(), static_cast<uint32_t>(from),
-                      static_cast<uint32_t>(order)});
-  }
-  AddToFreeList(k, zone.free_area[order], pfn, order,
-                BuddyMergeLikely(k, zone, pfn, order));
+  if (ZoneWatermarkOk(zone, ac.order, mark, ac.highest, flags)) return true;
+  // Requests with __GFP_HIGH do not wait for what a boost asks kswapd for.
+  return ac.order == 0 && (flags & alloc_flag::kMinReserve) != 0 &&
+         zone.watermark_boost != 0 &&
+         (flags & alloc_flag::kWmarkMask) == alloc_flag::kWmarkMin &&
+         ZoneWatermarkOk(zone, 0, zone.wmark.min, ac.highest, flags);
 }
 
-// Takes an untouched order-10 block, the lowest first.
-Pfn TakePristine(Zone& zone) {
-  PfnRange& range = zone.pristine.front();
-  Pfn pfn = range.begin;
-  range.begin = range.begin + Order(kMaxPageOrder).pages();
-  if (range.begin == range.end) zone.pristine.erase(zone.pristine.begin());
-  zone.free_area[kMaxPageOrder].nr_free--;
+bool MayUseZone(Zone& zone, const AllocContext& ac, uint32_t flags) {
+  if (!zone.below_high) {
+    const uint64_t high = zone.wmark.high + zone.watermark_boost;
+    if (WatermarkFast(zone, ac, high, flags)) return true;
+    zone.below_high = true;
+  }
+  if (flags & alloc_flag::kNoWatermarks) return true;
+  const uint64_t mark =
+      flags & alloc_flag::kWmarkLow ? zone.wmark.low : zone.wmark.min;
+  return WatermarkFast(zone, ac, mark + zone.watermark_boost, flags);
+}
+
+// rmqueue_buddy()
+Pfn RmqueueBuddy(Kernel& k, Zone& zone, const AllocContext& ac,
+                 uint32_t flags) {
+  constexpr MigrateType kReserve = MigrateType::kHighAtomic;
+  Pfn pfn;
+  if (flags & alloc_flag::kHighAtomic) {
+    pfn = RmqueueSmallest(k, zone, ac.order, kReserve);
+    if (pfn.valid()) return pfn;
+  }
+  RmqueueMode mode = RmqueueMode::kNormal;
+  pfn = Rmqueue(k, zone, ac.order, ac.type, flags, &mode);
+  // Failing now is worse than failing a high-order request later.
+  if (!pfn.valid() && (flags & (alloc_flag::kOom | alloc_flag::kNonBlock))) {
+    pfn = RmqueueSmallest(k, zone, ac.order, kReserve);
+  }
   return pfn;
 }
 
-Pfn RmqueueSmallest(Kernel& k, Zone& zone, int order) {
-  for (int at = order; at <= kMaxPageOrder; at++) {
-    FreeArea& area = zone.free_area[at];
-    if (area.nr_free == 0) continue;
-    Pfn pfn = area.head;
-    if (pfn.valid()) {
-      DelFromFreeList(k, area, pfn);
-    } else {
-      pfn = TakePristine(zone);
-    }
-    // expand(): the upper halves go back to the lists.
-    for (int high = at; high > order;) {
-      high--;
-      Pfn upper = pfn + Order(high).pages();
-      AddToFreeList(k, zone.free_area[high], upper, high, false);
-    }
-    if (at != order) {
-      k.Emit(EventLevel::kAll,
-             BuddySplit{pfn.value(), static_cast<uint32_t>(at),
-                        static_cast<uint32_t>(order)});
-    }
-    zone.nr_free_pages -= uint64_t{1} << order;
+Pfn RmqueueZone(Kernel& k, Zone& zone, const AllocContext& ac, uint32_t flags) {
+  Pfn pfn;
+  if (PcpAllowedOrder(ac.order)) {
+    pfn = RmqueuePcp(k, zone, ac.order, ac.type, flags);
+  }
+  if (!pfn.valid()) [[unlikely]]
+    pfn = RmqueueBuddy(k, zone, ac, flags);
+  if (zone.boosted_watermark && (flags & alloc_flag::kKswapd)) [[unlikely]] {
+    zone.boosted_watermark = false;
+    WakeupKswapd(k);
+  }
+  return pfn;
+}
+
+void PrepNewPage(Kernel& k, const Zone& zone, Pfn pfn, const AllocContext& ac) {
+  Page& page = k.page(pfn);
+  page = Page{};
+  page.refcount = 1;
+  page.order = static_cast<uint8_t>(ac.order);
+  if (ac.order > 0) page.flags = page_flag::kHead;
+  k.vmstat.events[kPgAllocDma + static_cast<int>(zone.type)] += uint64_t{1}
+                                                                << ac.order;
+  k.Emit(EventLevel::kAll,
+         MmPageAlloc{pfn.value(), static_cast<uint32_t>(ac.order), ac.gfp,
+                     static_cast<uint32_t>(ac.type),
+                     static_cast<uint32_t>(zone.type)});
+}
+
+Pfn TryZones(Kernel& k, const AllocContext& ac, uint32_t flags) {
+  for (int i = ac.highest; i >= 0; i--) {
+    Zone& zone = k.zones[i];
+    if (!zone.populated() || !MayUseZone(zone, ac, flags)) continue;
+    const Pfn pfn = RmqueueZone(k, zone, ac, flags);
+    if (!pfn.valid()) continue;
+    PrepNewPage(k, zone, pfn, ac);
+    if (flags & alloc_flag::kHighAtomic)
+      ReserveHighAtomic(k, zone, pfn, ac.order);
     return pfn;
   }
   return Pfn();
 }
 
-// __zone_watermark_ok() without reserves for atomic allocations.
-bool WatermarkOk(const Zone& zone, int order, uint64_t mark, int highest,
-                 uint32_t gfp) {
-  if (gfp & gfp::kHigh) mark -= mark / 2;
-  uint64_t want = (uint64_t{1} << order) - 1;
-  if (zone.nr_free_pages <= want) return false;
-  if (zone.nr_free_pages - want <= mark + zone.lowmem_reserve[highest]) {
+// A lower zone is better than a mixed page block, but a mixed one better than
+// none.
+Pfn GetPageFromFreelist(Kernel& k, const AllocContext& ac, uint32_t flags) {
+  const Pfn pfn = TryZones(k, ac, flags);
+  if (pfn.valid() || !(flags & alloc_flag::kNoFragment)) return pfn;
+  return TryZones(k, ac, flags & ~alloc_flag::kNoFragment);
+}
+
+uint32_t KswapdFlag(uint32_t gfp) {
+  return gfp & gfp::kKswapdReclaim ? alloc_flag::kKswapd : 0;
+}
+
+// alloc_flags_nofragment(): only where ZONE_DMA32 lies below ZONE_NORMAL.
+uint32_t NoFragmentFlag(const Kernel& k, int highest) {
+  if (k.config.profile != Profile::kX86_64) return 0;
+  const bool preferred = highest >= static_cast<int>(ZoneType::kNormal) &&
+                         k.zone(ZoneType::kNormal).populated();
+  return preferred ? alloc_flag::kNoFragment : 0;
+}
+
+uint32_t GfpToAllocFlags(uint32_t gfp, int order) {
+  uint32_t flags = alloc_flag::kWmarkMin | KswapdFlag(gfp);
+  if (gfp & gfp::kHigh) flags |= alloc_flag::kMinReserve;
+  if ((gfp & gfp::kDirectReclaim) || (gfp & gfp::kNomemalloc)) return flags;
+  flags |= alloc_flag::kNonBlock;
+  if (order > 0 && (flags & alloc_flag::kMinReserve)) {
+    flags |= alloc_flag::kHighAtomic;
+  }
+  return flags;
+}
+
+// __alloc_pages_direct_compact()
+Pfn DirectCompact(Kernel& k, const AllocContext& ac, uint32_t flags) {
+  if (ac.order == 0 || !(ac.gfp & gfp::kIo)) return Pfn();
+  if (!TryToCompactPages(k, ac.order, ac.type, ac.highest)) return Pfn();
+  k.vmstat.events[kCompactStall]++;
+  const Pfn pfn = GetPageFromFreelist(k, ac, flags);
+  k.vmstat.events[pfn.valid() ? kCompactSuccess : kCompactFail]++;
+  if (pfn.valid()) {
+    CompactionDeferReset(k.zone(ZoneOf(std::as_const(k), pfn)), ac.order);
+  }
+  return pfn;
+}
+
+Pfn AllocPagesSlowpath(Kernel& k, const AllocContext& ac) {
+  uint32_t flags = GfpToAllocFlags(ac.gfp, ac.order);
+  if (flags & alloc_flag::kKswapd) RunKswapd(k);
+  Pfn pfn = GetPageFromFreelist(k, ac, flags);
+  if (pfn.valid()) return pfn;
+  if ((ac.gfp & gfp::kMemalloc) && !(ac.gfp & gfp::kNomemalloc)) {
+    flags |= alloc_flag::kNoWatermarks;
+    pfn = GetPageFromFreelist(k, ac, flags);
+    if (pfn.valid()) return pfn;
+  }
+  if (!(ac.gfp & gfp::kDirectReclaim)) return pfn;
+  // First for what is large or cannot be moved itself.
+  if (ac.order > kCostlyOrder || ac.type != MigrateType::kMovable) {
+    pfn = DirectCompact(k, ac, flags);
+    if (pfn.valid()) return pfn;
+  }
+  // There is no reclaim; what else direct reclaim gives back is.
+  for (bool force : {false, true}) {
+    UnreserveHighAtomic(k, ac.type, ac.highest, force);
+    DrainAllPages(k);
+    pfn = GetPageFromFreelist(k, ac, flags);
+    if (pfn.valid()) return pfn;
+  }
+  return DirectCompact(k, ac, flags);
+}
+
+}  // namespace
+
+bool ZoneWatermarkOk(const Zone& zone, int order, uint64_t mark, int highest,
+                     uint32_t flags) {
+  const bool reserves = (flags & alloc_flag::kReserves) != 0;
+  if (flags & alloc_flag::kMinReserve) {
+    mark -= mark / 2;
+    if (flags & alloc_flag::kNonBlock) mark -= mark / 4;
+  }
+  if (flags & alloc_flag::kOom) mark -= mark / 2;
+  uint64_t unusable = (uint64_t{1} << order) - 1;
+  if (!reserves) unusable += zone.nr_free_highatomic;
+  if (zone.nr_free_pages <= unusable + mark + zone.lowmem_reserve[highest]) {
     return false;
   }
   if (order == 0) return true;
+  constexpr uint32_t kMayUseReserve =
+      alloc_flag::kHighAtomic | alloc_flag::kOom;
   for (int o = order; o <= kMaxPageOrder; o++) {
-    if (zone.free_area[o].nr_free > 0) return true;
+    if (zone.free_area[o].nr_free == 0) continue;
+    for (int type = 0; type < kMigratePcpTypes; type++) {
+      if (!FreeListEmpty(zone, o, static_cast<MigrateType>(type))) return true;
+    }
+    if ((flags & kMayUseReserve) &&
+        !FreeListEmpty(zone, o, MigrateType::kHighAtomic)) {
+      return true;
+    }
   }
   return false;
 }
 
-void PrepNewPage(Kernel& k, Zone& zone, Pfn pfn, int order, uint32_t gfp) {
-  Page& page = k.page(pfn);
-  page = Page{};
-  page.refcount = 1;
-  page.order = static_cast<uint8_t>(order);
-  if (order > 0) page.flags = page_flag::kHead;
-  k.vmstat.events[kPgAllocDma + static_cast<int>(zone.type)] += uint64_t{1}
-                                                                << order;
-  k.Emit(EventLevel::kAll,
-         MmPageAlloc{pfn.value(), static_cast<uint32_t>(order), gfp,
-                     gfp >> 3 & 3, static_cast<uint32_t>(zone.type)});
+Pfn Rmqueue(Kernel& k, Zone& zone, int order, MigrateType type,
+            uint32_t alloc_flags, RmqueueMode* mode) {
+  if (*mode == RmqueueMode::kNormal) {
+    Pfn pfn = RmqueueSmallest(k, zone, order, type);
+    if (!pfn.valid()) pfn = RmqueueClaim(k, zone, order, type, alloc_flags);
+    if (pfn.valid()) return pfn;
+  }
+  if (alloc_flags & alloc_flag::kNoFragment) return Pfn();
+  const Pfn pfn = RmqueueSteal(k, zone, order, type);
+  if (pfn.valid()) *mode = RmqueueMode::kSteal;
+  return pfn;
 }
-
-}  // namespace
 
 ZoneType GfpZone(const Kernel& k, uint32_t gfp) {
   if (gfp & gfp::kDma) return ZoneType::kDma;
@@ -150,6 +243,13 @@ ZoneType GfpZone(const Kernel& k, uint32_t gfp) {
                                                 : ZoneType::kHighMem;
   }
   return ZoneType::kNormal;
+}
+
+MigrateType GfpMigrateType(uint32_t gfp) {
+  const int bits = gfp::MigrateTypeBits(gfp);
+  // Both bits are no type; Linux warns.
+  return bits < kMigratePcpTypes ? static_cast<MigrateType>(bits)
+                                 : MigrateType::kMovable;
 }
 
 ZoneType ZoneOf(const Kernel& k, Pfn pfn) {
@@ -173,25 +273,29 @@ bool PfnValid(const Kernel& k, uint64_t pfn) {
 
 Pfn AllocPages(Kernel& k, uint32_t gfp, int order) {
   if (order < 0 || order > kMaxPageOrder) return Pfn();
-  int highest = static_cast<int>(GfpZone(k, gfp));
-  // ALLOC_WMARK_LOW first; the slow path may go down to min.
-  for (bool slow : {false, true}) {
-    for (int i = highest; i >= 0; i--) {
-      Zone& zone = k.zones[i];
-      if (!zone.populated()) continue;
-      uint64_t mark = slow ? zone.wmark.min : zone.wmark.low;
-      if (!WatermarkOk(zone, order, mark, highest, slow ? gfp : 0)) continue;
-      Pfn pfn = RmqueueSmallest(k, zone, order);
-      if (!pfn.valid()) continue;
-      PrepNewPage(k, zone, pfn, order, gfp);
-      return pfn;
-    }
+  const AllocContext ac{.gfp = gfp,
+                        .order = order,
+                        .highest = static_cast<int>(GfpZone(k, gfp)),
+                        .type = GfpMigrateType(gfp)};
+  const uint32_t flags =
+      alloc_flag::kWmarkLow | KswapdFlag(gfp) | NoFragmentFlag(k, ac.highest);
+  const Pfn pfn = GetPageFromFreelist(k, ac, flags);
+  if (pfn.valid()) [[likely]]
+    return pfn;
+  return AllocPagesSlowpath(k, ac);
+}
+
+void FreePagesCore(Kernel& k, Zone& zone, Pfn pfn, int order) {
+  // split_large_buddy(): each page block by its own type.
+  const int step = std::min(order, kPageBlockOrder);
+  const Pfn end = pfn + Order(order).pages();
+  for (; pfn < end; pfn = pfn + Order(step).pages()) {
+    FreeOnePage(k, zone, pfn, step, PageblockType(std::as_const(k), pfn), true);
   }
-  return Pfn();
 }
 
 void FreePages(Kernel& k, Pfn pfn, int order) {
-  VM_BUG_ON(k.page(pfn).Is(page_flag::kBuddy));
+  VM_BUG_ON(k.page(pfn).Is(page_flag::kBuddy | page_flag::kPcp));
   VM_BUG_ON(k.page(pfn).mapcount != 0);
   for (uint64_t i = 0; i < uint64_t{1} << order; i++) {
     Pfn p = pfn + PageCount(i);
@@ -201,46 +305,23 @@ void FreePages(Kernel& k, Pfn pfn, int order) {
   k.vmstat.events[kPgFree] += uint64_t{1} << order;
   k.Emit(EventLevel::kAll,
          MmPageFree{pfn.value(), static_cast<uint32_t>(order)});
-  FreeOnePage(k, k.zone(ZoneOf(std::as_const(k), pfn)), pfn, order);
+  Zone& zone = k.zone(ZoneOf(std::as_const(k), pfn));
+  const int step = std::min(order, kPageBlockOrder);
+  MigrateType type = PageblockType(std::as_const(k), pfn);
+  if (PcpAllowedOrder(order) && type != MigrateType::kIsolate) [[likely]] {
+    if (!Mergeable(type)) type = MigrateType::kMovable;
+    return FreeToPcp(k, zone, pfn, order, type);
+  }
+  const Pfn end = pfn + Order(order).pages();
+  for (; pfn < end; pfn = pfn + Order(step).pages()) {
+    FreeOnePage(k, zone, pfn, step, PageblockType(std::as_const(k), pfn));
+  }
 }
 
 void PutPage(Kernel& k, Pfn pfn) {
   Page& page = k.page(pfn);
   VM_BUG_ON(page.refcount <= 0);
   if (--page.refcount == 0) FreePages(k, pfn, page.order);
-}
-
-std::string VerifyFreeAreas(const Kernel& k) {
-  for (const Zone& zone : k.zones) {
-    std::array<uint64_t, kMaxPageOrder + 1> blocks{};
-    uint64_t pages = 0;
-    std::string wrong;
-    ForEachFreeBlock(k, zone, [&](Pfn p, int order) {
-      blocks[order]++;
-      pages += uint64_t{1} << order;
-      if (p.value() & ((uint32_t{1} << order) - 1)) {
-        wrong = "a free block is not aligned to its order";
-      }
-      if (!zone.Contains(p)) wrong = "a free block lies outside its zone";
-      const Page& page = k.page(p);
-      if (page.refcount != 0) wrong = "a free page has references";
-      if (order < kMaxPageOrder &&
-          IsFreeBuddy(k, zone, BuddyOf(p, order), order)) {
-        wrong = "two free buddies were not merged";
-      }
-    });
-    if (!wrong.empty()) return wrong;
-    for (int order = 0; order <= kMaxPageOrder; order++) {
-      if (blocks[order] != zone.free_area[order].nr_free) {
-        return "nr_free is not the length of its free list";
-      }
-    }
-    if (pages != zone.nr_free_pages) {
-      return "nr_free_pages is not the sum of the free lists";
-    }
-    if (pages > zone.managed.value()) return "more is free than managed";
-  }
-  return "";
 }
 
 }  // namespace faultline

@@ -27,6 +27,14 @@ enum VmEvent : int {
   kThpZeroPageAlloc,
   kThpZeroPageAllocFailed,
   kCowKsm,
+  kPgMigrateSuccess,
+  kPgMigrateFail,
+  kCompactMigrateScanned,
+  kCompactFreeScanned,
+  kCompactIsolated,
+  kCompactStall,
+  kCompactFail,
+  kCompactSuccess,
   kVmEventCount,
 };
 

@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-#include "server/machine/mm/page_alloc.h"
+#include "server/machine/mm/pcp.h"
 
 namespace faultline {
 namespace {
@@ -84,6 +84,8 @@ void SetupPerZoneWmarks(Kernel& k) {
     z.wmark.low = z.wmark.min + delta;
     z.wmark.high = z.wmark.low + delta;
     z.wmark.promo = z.wmark.high + delta;
+    z.watermark_boost = 0;
+    SetPcpHighAndBatch(k, z);
   }
 }
 

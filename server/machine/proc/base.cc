@@ -28,10 +28,13 @@ constexpr std::pair<std::string_view, PidText> kPidFiles[] = {
     {"ksm_merging_pages", ProcPidKsmMergingPages},
 };
 constexpr std::pair<std::string_view, Text> kFiles[] = {
-    {"meminfo", ProcMeminfo},
-    {"zoneinfo", ProcZoneinfo},
-    {"buddyinfo", ProcBuddyinfo},
-    {"vmstat", ProcVmstat},
+    {"/proc/meminfo", ProcMeminfo},
+    {"/proc/zoneinfo", ProcZoneinfo},
+    {"/proc/buddyinfo", ProcBuddyinfo},
+    {"/proc/pagetypeinfo", ProcPagetypeinfo},
+    {"/proc/vmstat", ProcVmstat},
+    {"/sys/kernel/debug/extfrag/extfrag_index", SysExtfragIndex},
+    {"/sys/kernel/debug/extfrag/unusable_index", SysUnusableIndex},
 };
 constexpr std::pair<std::string_view, Words> kWordFiles[] = {
     {"kpagecount", ProcKpagecount},
@@ -68,16 +71,17 @@ ErrnoOr<Node> Lookup(const Kernel& k, std::string_view path) {
     node.ksm = path.substr(kKsm.size());
     return node;
   }
-  if (!path.starts_with(kRoot)) return Errno::kENOENT;
-  path.remove_prefix(kRoot.size());
   Node node;
   for (const auto& [name, show] : kFiles) {
     if (path == name) node.text = show;
   }
+  if (node.text != nullptr) return node;
+  if (!path.starts_with(kRoot)) return Errno::kENOENT;
+  path.remove_prefix(kRoot.size());
   for (const auto& [name, show] : kWordFiles) {
     if (path == name) node.words = show;
   }
-  if (node.text != nullptr || node.words != nullptr) return node;
+  if (node.words != nullptr) return node;
   size_t slash = path.find('/');
   if (slash == std::string_view::npos) {
     return FindTask(k, path) == nullptr ? Errno::kENOENT : Errno::kEISDIR;

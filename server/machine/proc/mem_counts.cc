@@ -62,6 +62,8 @@ FrameUse FrameUseOf(const Kernel& k, uint64_t number) {
     if (!InPageCache(page)) return FrameUse::kKernel;
     return page.Is(page_flag::kSwapBacked) ? FrameUse::kShmem : FrameUse::kFile;
   }
+  // What a per-CPU list has is nobody's, but not the free lists' either.
+  if (InBlockOf(k, pfn, page_flag::kPcp)) return FrameUse::kKernel;
   if (InBlockOf(k, pfn, page_flag::kBuddy) || IsPristine(k, pfn)) {
     return FrameUse::kFree;
   }
@@ -199,6 +201,18 @@ uint64_t MaxPfn(const Kernel& k) {
 
 uint64_t PagesPerSection(const Kernel& k) {
   return k.config.profile == Profile::kX86_64 ? 32768 : 131072;
+}
+
+bool SectionPresent(const Kernel& k, uint64_t pfn) {
+  const uint64_t section = pfn / PagesPerSection(k);
+  for (const Zone& zone : k.zones) {
+    for (const PfnRange& range : zone.present_ranges) {
+      uint64_t first = range.begin.value() / PagesPerSection(k);
+      uint64_t last = (range.end.value() - 1) / PagesPerSection(k);
+      if (section >= first && section <= last) return true;
+    }
+  }
+  return false;
 }
 
 }  // namespace faultline

@@ -67,6 +67,9 @@ DirtyLimits GlobalDirtyLimits(const Kernel& k, const ZoneLruCounts& lru);
 uint64_t MaxPfn(const Kernel& k);
 // PAGES_PER_SECTION: memory has struct pages in units of this.
 uint64_t PagesPerSection(const Kernel& k);
+// A frame in a hole has a struct page all the same, a reserved one, when its
+// section holds some memory.
+bool SectionPresent(const Kernel& k, uint64_t pfn);
 
 }  // namespace faultline
 

@@ -37,20 +37,6 @@ enum Kpf : int {
 
 constexpr uint64_t Bit(Kpf flag) { return uint64_t{1} << flag; }
 
-// A frame in a hole has a struct page all the same, a reserved one, when its
-// section holds some memory.
-bool SectionPresent(const Kernel& k, uint64_t pfn) {
-  const uint64_t section = pfn / PagesPerSection(k);
-  for (const Zone& zone : k.zones) {
-    for (const PfnRange& range : zone.present_ranges) {
-      uint64_t first = range.begin.value() / PagesPerSection(k);
-      uint64_t last = (range.end.value() - 1) / PagesPerSection(k);
-      if (section >= first && section <= last) return true;
-    }
-  }
-  return false;
-}
-
 uint64_t LruPageFlags(const Kernel& k, Pfn pfn, bool mlocked) {
   const Page& page = FolioOf(k, pfn);
   uint64_t u = 0;

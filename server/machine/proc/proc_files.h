@@ -28,7 +28,12 @@ ErrnoOr<std::string> SysKsm(const Kernel& k, std::string_view name);
 std::string ProcMeminfo(const Kernel& k);
 std::string ProcZoneinfo(const Kernel& k);
 std::string ProcBuddyinfo(const Kernel& k);
+std::string ProcPagetypeinfo(const Kernel& k);
 std::string ProcVmstat(const Kernel& k);
+
+// /sys/kernel/debug/extfrag/…
+std::string SysExtfragIndex(const Kernel& k);
+std::string SysUnusableIndex(const Kernel& k);
 
 // The binary files are arrays of 64-bit words; these render words
 // [first, first + count), fewer at the end.

@@ -87,34 +87,28 @@ void AddReclaimEvents(Items& items) {
               "pageoutrun", "pgrotated", "drop_pagecache", "drop_slab"});
 }
 
-void AddMigrationEvents(Items& items) {
+void AddMigrationEvents(const Kernel& k, Items& items) {
+  const auto& events = k.vmstat.events;
   items
       .Zeros({"numa_pte_updates", "numa_huge_pte_updates", "numa_hint_faults",
               "numa_hint_faults_local", "numa_pages_migrated"},
              In::k64Bit)
-      .Zeros({"pgmigrate_success",
-              "pgmigrate_fail",
-              "thp_migration_success",
-              "thp_migration_fail",
-              "thp_migration_split",
-              "compact_migrate_scanned",
-              "compact_free_scanned",
-              "compact_isolated",
-              "compact_stall",
-              "compact_fail",
-              "compact_success",
-              "compact_daemon_wake",
-              "compact_daemon_migrate_scanned",
-              "compact_daemon_free_scanned",
-              "htlb_buddy_alloc_success",
-              "htlb_buddy_alloc_fail",
-              "unevictable_pgs_culled",
-              "unevictable_pgs_scanned",
-              "unevictable_pgs_rescued",
-              "unevictable_pgs_mlocked",
-              "unevictable_pgs_munlocked",
-              "unevictable_pgs_cleared",
-              "unevictable_pgs_stranded"});
+      .Add("pgmigrate_success", events[kPgMigrateSuccess])
+      .Add("pgmigrate_fail", events[kPgMigrateFail])
+      .Zeros({"thp_migration_success", "thp_migration_fail",
+              "thp_migration_split"})
+      .Add("compact_migrate_scanned", events[kCompactMigrateScanned])
+      .Add("compact_free_scanned", events[kCompactFreeScanned])
+      .Add("compact_isolated", events[kCompactIsolated])
+      .Add("compact_stall", events[kCompactStall])
+      .Add("compact_fail", events[kCompactFail])
+      .Add("compact_success", events[kCompactSuccess])
+      .Zeros({"compact_daemon_wake", "compact_daemon_migrate_scanned",
+              "compact_daemon_free_scanned", "htlb_buddy_alloc_success",
+              "htlb_buddy_alloc_fail", "unevictable_pgs_culled",
+              "unevictable_pgs_scanned", "unevictable_pgs_rescued",
+              "unevictable_pgs_mlocked", "unevictable_pgs_munlocked",
+              "unevictable_pgs_cleared", "unevictable_pgs_stranded"});
 }
 
 void AddHugeEvents(const Kernel& k, Items& items) {
@@ -269,7 +263,7 @@ std::vector<VmstatItem> VmEventItems(const Kernel& k) {
       .Add("pgmajfault", events[kPgMajFault]);
   AddReclaimEvents(items);
   items.Add("oom_kill", events[kOomKill]);
-  AddMigrationEvents(items);
+  AddMigrationEvents(k, items);
   AddHugeEvents(k, items);
   AddSwapAndOtherEvents(k, items);
   return items.Take();

@@ -1,6 +1,5 @@
 // /proc/zoneinfo. Models mm/vmstat.c (v6.18): zoneinfo_show_print(),
-// calculate_normal_threshold(); mm/page_alloc.c: zone_batchsize(),
-// zone_highsize(). The per-CPU lists are empty (departure D3).
+// calculate_normal_threshold().
 #include <algorithm>
 #include <bit>
 
@@ -39,9 +38,11 @@ void ShowPages(const Kernel& k, SeqFile& m, const Zone* zone) {
   const Zone& z = zone == nullptr ? kNone : *zone;
   // 6.1 gave the empty movable zone watermarks only on HIGHMEM kernels.
   const bool no_marks = !z.populated() && Is64Bit(k) && !Is618(k);
-  auto mark = [&](uint64_t pages) { return no_marks ? 0 : pages; };
+  auto mark = [&](uint64_t pages) {
+    return no_marks ? 0 : pages + z.watermark_boost;
+  };
   (m << "\n  pages free     ").Dec(z.nr_free_pages);
-  m << "\n        boost    0";
+  (m << "\n        boost    ").Dec(z.watermark_boost);
   (m << "\n        min      ").Dec(mark(z.wmark.min));
   (m << "\n        low      ").Dec(mark(z.wmark.low));
   (m << "\n        high     ").Dec(mark(z.wmark.high));
@@ -51,12 +52,6 @@ void ShowPages(const Kernel& k, SeqFile& m, const Zone* zone) {
   (m << "\n        managed  ").Dec(z.managed.value());
   m << "\n        cma      0";
   ShowProtection(k, m, zone);
-}
-
-uint64_t Batch(const Zone& zone) {
-  uint64_t batch = std::min<uint64_t>(zone.managed.value() >> 10, 256) / 4;
-  batch = std::max<uint64_t>(batch, 1);
-  return std::max<uint64_t>(std::bit_floor(batch + batch / 2) - 1, 1);
 }
 
 uint64_t StatThreshold(const Kernel& k, const Zone& zone) {
@@ -69,26 +64,26 @@ uint64_t StatThreshold(const Kernel& k, const Zone& zone) {
 }
 
 void ShowPagesets(const Kernel& k, SeqFile& m, const Zone& zone) {
-  constexpr uint64_t kHighFraction = 8;  // MIN_PERCPU_PAGELIST_HIGH_FRACTION
-  const uint64_t batch = Batch(zone);
-  auto high = [&](uint64_t pages) {
-    return std::max(pages / Cpus(k), batch * 4);
+  static const PerCpuPages kIdle{};
+  const PerCpuPages& pcp = zone.pcp;
+  auto dec = [&m](const char* label, int64_t n) {
+    (m << "\n              " << label).Dec(static_cast<uint64_t>(n));
   };
-  const uint64_t high_min = high(zone.wmark.low);
   m << "\n  pagesets";
   for (uint32_t cpu = 0; cpu < Cpus(k); cpu++) {
+    // The machine runs on the first; the others have none.
+    const PerCpuPages& own = cpu == 0 ? pcp : kIdle;
     (m << "\n    cpu: ").Dec(cpu);
     if (Is618(k)) {
-      m << "\n              count:    0";
-      (m << "\n              high:     ").Dec(high_min);
-      (m << "\n              batch:    ").Dec(batch);
-      (m << "\n              high_min: ").Dec(high_min);
-      (m << "\n              high_max: ")
-          .Dec(high(zone.managed.value() / kHighFraction));
+      dec("count:    ", own.count);
+      dec("high:     ", own.high);
+      dec("batch:    ", pcp.batch);
+      dec("high_min: ", pcp.high_min);
+      dec("high_max: ", pcp.high_max);
     } else {
-      m << "\n              count: 0";
-      (m << "\n              high:  ").Dec(high_min);
-      (m << "\n              batch: ").Dec(batch);
+      dec("count: ", own.count);
+      dec("high:  ", pcp.high_min);
+      dec("batch: ", pcp.batch);
     }
     (m << "\n  vm stats threshold: ").Dec(StatThreshold(k, zone));
   }

@@ -8,9 +8,12 @@
 #include "server/machine/fs/open.h"
 #include "server/machine/malloc/calls.h"
 #include "server/machine/mm/clear_refs.h"
+#include "server/machine/mm/compaction.h"
 #include "server/machine/mm/filemap.h"
 #include "server/machine/mm/fremap.h"
+#include "server/machine/mm/gfp.h"
 #include "server/machine/mm/ksm.h"
+#include "server/machine/mm/kswapd.h"
 #include "server/machine/mm/madvise.h"
 #include "server/machine/mm/mlock.h"
 #include "server/machine/mm/mmap.h"
@@ -18,9 +21,10 @@
 #include "server/machine/mm/mremap.h"
 #include "server/machine/mm/mseal.h"
 #include "server/machine/mm/msync.h"
-#include "server/machine/mm/page_alloc.h"
+#include "server/machine/mm/pcp.h"
 #include "server/machine/mm/watermark.h"
 #include "server/machine/syscalls/access.h"
+#include "server/machine/syscalls/page_calls.h"
 #include "server/machine/syscalls/process_madvise.h"
 #include "server/machine/task/cred.h"
 #include "server/machine/task/exec.h"
@@ -210,23 +214,27 @@ class Dispatch {
   }
 
   Result operator()(const struct AllocPages& c) {
-    Pfn pfn = faultline::AllocPages(k_, c.gfp, static_cast<int>(c.order));
-    if (!pfn.valid()) return Errno::kENOMEM;
-    k_.page(pfn).flags |= page_flag::kKernel;
-    return uint64_t{pfn.value()};
+    return DoAllocPages(k_, c.gfp, c.order);
   }
-  // Only what alloc_pages gave out, and as it was given out.
   Result operator()(const struct FreePages& c) {
-    if (!PfnValid(k_, c.pfn)) return Errno::kEINVAL;
-    Pfn pfn(static_cast<uint32_t>(c.pfn));
-    const Page& page = std::as_const(k_).page(pfn);
-    if (!page.Is(page_flag::kKernel) || page.order != c.order) {
-      return Errno::kEINVAL;
-    }
-    PutPage(k_, pfn);
-    return Errno::kOk;
+    return DoFreePages(k_, c.pfn, c.order);
+  }
+  Result operator()(const GetFreePages& c) {
+    return DoGetFreePages(k_, c.gfp, c.order);
+  }
+  Result operator()(const GetZeroedPage& c) {
+    return DoGetFreePages(k_, c.gfp | gfp::kZero, 0);
+  }
+  Result operator()(const PageAddress& c) { return DoPageAddress(k_, c.pfn); }
+  Result operator()(const FreeAddress& c) {
+    return DoFreeAddress(k_, c.addr, c.order);
   }
   Result operator()(const Sysctl& c) {
+    if (c.name == "vm.compact_memory") {
+      if (c.value != 1) return Errno::kEINVAL;
+      CompactMemory(k_);
+      return Errno::kOk;
+    }
     uint64_t* value = FindSysctl(k_.sysctl, c.name);
     // What was decided at build or boot time has no file to write to.
     if (value == nullptr || value == &k_.sysctl.stack_guard_gap ||
@@ -254,9 +262,15 @@ class Dispatch {
     return DoClearRefs(k_, mm(), c.type);
   }
   Result operator()(const Tick& c) {
+    constexpr uint64_t kSecond = 1'000'000'000, kSettled = 64;
+    const uint64_t before = k_.clock_ns / kSecond;
     const uint64_t until = k_.clock_ns + c.nanoseconds;
     RunKsmd(k_, until);
     k_.clock_ns = std::max(k_.clock_ns, until);
+    // vmstat's worker runs each second; after so many it finds nothing to do.
+    const uint64_t seconds = k_.clock_ns / kSecond - before;
+    for (uint64_t i = 0; i < std::min(seconds, kSettled); i++) DecayPcpHigh(k_);
+    RunKswapd(k_);
     return Errno::kOk;
   }
 

@@ -135,6 +135,12 @@ const char* NameOfZone(uint32_t zone) {
   return zone < 5 ? kZoneNames[zone] : "unknown";
 }
 
+std::string NameOfMigrateType(uint32_t type) {
+  constexpr const char* kNames[] = {"unmovable", "movable", "reclaimable",
+                                    "high-atomic", "isolated"};
+  return type < std::size(kNames) ? kNames[type] : "unknown";
+}
+
 }  // namespace
 
 EventLevel LevelOf(const EventBody& body) {
@@ -148,6 +154,7 @@ EventLevel LevelOf(const EventBody& body) {
           [](const SchedProcessExit&) { return EventLevel::kFaults; },
           [](const SignalGenerate&) { return EventLevel::kFaults; },
           [](const EventsLost&) { return EventLevel::kFaults; },
+          [](const Console&) { return EventLevel::kFaults; },
           [](const auto&) { return EventLevel::kAll; },
       },
       body);
@@ -167,6 +174,18 @@ std::string Say(const Event& event) {
             return "The buddy allocator gave out " +
                    Pages(uint64_t{1} << e.order) + " at " + Frame(e.pfn) +
                    " of zone " + NameOfZone(e.zone) + ".";
+          },
+          [](const MmPageAllocExtfrag& e) {
+            return "A page of a " + NameOfMigrateType(e.fallback_migratetype) +
+                   " block was taken for " +
+                   NameOfMigrateType(e.alloc_migratetype) + " use at " +
+                   Frame(e.pfn) +
+                   (e.change_ownership ? ", and the block with it."
+                                       : "; the block stays what it is.");
+          },
+          [](const Console& e) {
+            return "The kernel wrote to its log: \"" +
+                   e.msg.substr(0, e.msg.find('\n')) + "\".";
           },
           [](const MmPageFree& e) {
             return "The buddy allocator took back " +

@@ -64,6 +64,23 @@ struct MmPageAlloc {
   uint32_t migratetype = 0;
   uint32_t zone = 0;  // index in enum zone_type
 };
+// kmem:mm_page_alloc_extfrag: a page of another migrate type's block was
+// taken, and the block with it when change_ownership is set.
+struct MmPageAllocExtfrag {
+  static constexpr const char* kName = "mm_page_alloc_extfrag";
+  uint32_t pfn = 0;
+  uint32_t alloc_order = 0;
+  uint32_t fallback_order = 0;
+  uint32_t alloc_migratetype = 0;
+  uint32_t fallback_migratetype = 0;
+  bool change_ownership = false;
+};
+// A message of the kernel's log, without its time; several lines are one
+// message. Linux: printk:console.
+struct Console {
+  static constexpr const char* kName = "console";
+  std::string msg;
+};
 // kmem:mm_page_free
 struct MmPageFree {
   static constexpr const char* kName = "mm_page_free";
@@ -214,7 +231,7 @@ using EventBody =
                  PageTableAlloc, PageTableFree, TlbFlush,
                  MmFilemapAddToPageCache, MmFilemapDeleteFromPageCache,
                  SchedProcessFork, SchedProcessExec, SchedProcessExit,
-                 SignalGenerate, EventsLost>;
+                 SignalGenerate, EventsLost, MmPageAllocExtfrag, Console>;
 
 struct Event {
   uint32_t pid = 0;

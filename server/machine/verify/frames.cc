@@ -6,6 +6,7 @@
 
 #include "server/machine/mm/folio.h"
 #include "server/machine/mm/page_alloc.h"
+#include "server/machine/verify/free_areas.h"
 #include "server/machine/verify/verifier.h"
 
 namespace faultline::verify {
@@ -48,14 +49,15 @@ void Verifier::CheckPage(Pfn pfn, const Page& page, bool cached, bool table) {
   }
   if (page.Is(page_flag::kLarge)) return CheckLargePage(pfn, page);
   if (page.refcount == 0) {
-    if (page.mapcount != 0 || (page.flags & ~page_flag::kBuddy) != 0) {
+    constexpr uint32_t kFree = page_flag::kBuddy | page_flag::kPcp;
+    if (page.mapcount != 0 || (page.flags & ~kFree) != 0) {
       Fail("frame %u has no references, but mapcount %d and flags %x",
            pfn.value(), page.mapcount, page.flags);
     }
     return;
   }
   allocated_.push_back(pfn);
-  if (page.Is(page_flag::kBuddy)) {
+  if (page.Is(page_flag::kBuddy | page_flag::kPcp)) {
     return Fail("frame %u is free, but has refcount %d", pfn.value(),
                 page.refcount);
   }
@@ -73,6 +75,7 @@ void Verifier::CheckPage(Pfn pfn, const Page& page, bool cached, bool table) {
   if (cached) used_as("page cache", 1);
   if (table) used_as("a page table", 1);
   if (page.Is(page_flag::kKernel)) used_as("kernel memory", 1);
+  if (page.Is(page_flag::kBad)) used_as("a bad page", 1);
   if (anon) used_as("an anonymous page", 0);
   if (use == nullptr) {
     return Fail("frame %u has refcount %d, but nobody owns it: it leaked",
@@ -153,11 +156,12 @@ void Verifier::CheckZones() {
   uint64_t managed = 0;
   for (const Zone& zone : k_.zones) {
     const uint64_t used = pages[static_cast<int>(zone.type)];
-    if (zone.nr_free_pages + used != zone.managed.value()) {
+    const uint64_t pcp = static_cast<uint64_t>(zone.pcp.count);
+    if (zone.nr_free_pages + pcp + used != zone.managed.value()) {
       Fail(
-          "zone %s: %llu free and %llu allocated pages are not the %llu "
-          "managed",
-          ZoneName(zone.type), ull{zone.nr_free_pages}, ull{used},
+          "zone %s: %llu free, %llu per-CPU and %llu allocated pages are not "
+          "the %llu managed",
+          ZoneName(zone.type), ull{zone.nr_free_pages}, ull{pcp}, ull{used},
           ull{zone.managed.value()});
     }
     managed += zone.managed.value();
@@ -169,18 +173,7 @@ void Verifier::CheckZones() {
 
 // No allocated frame lies inside a free block.
 void Verifier::CheckAllocatedNotFree() {
-  std::vector<std::pair<uint32_t, uint32_t>> free;
-  for (const Zone& zone : k_.zones) {
-    for (int order = 0; order <= kMaxPageOrder; order++) {
-      for (Pfn p = zone.free_area[order].head; p.valid(); p = k_.page(p).next) {
-        free.push_back({p.value(), p.value() + (uint32_t{1} << order)});
-      }
-    }
-    for (const PfnRange& range : zone.pristine) {
-      free.push_back({range.begin.value(), range.end.value()});
-    }
-  }
-  std::sort(free.begin(), free.end());
+  const std::vector<std::pair<uint32_t, uint32_t>> free = FreeRuns(k_);
   for (size_t i = 1; i < free.size(); i++) {
     if (free[i].first < free[i - 1].second) {
       return Fail("frame %u is in two free blocks", free[i].first);

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "server/machine/machine.h"
-#include "server/machine/mm/e820.h"
 #include "server/machine/mm/page_alloc.h"
 #include "server/machine/proc/proc.h"
+#include "server/scenario/memory_map.h"
 #include "tests/machine/sim.h"
 
 namespace faultline {
@@ -94,7 +94,11 @@ MachineConfig ConfigOf(const RecordedMachine& machine) {
   config.thp = machine.thp;
   config.cpus = machine.cpus;
   config.initmem = machine.initmem;
-  config.e820 = ParseIomem(Recorded(machine.name, "iomem"));
+  const auto map = scenario::ParseIomem(Recorded(machine.name, "iomem"));
+  EXPECT_TRUE(map.ok()) << map.status();
+  for (const auto& range : map.value()) {
+    config.e820.push_back({range.start, range.end});
+  }
   for (const auto& [heading, rows] :
        ParseZoneinfo(Recorded(machine.name, "zoneinfo"))) {
     const uint64_t kept = NumberOf(rows, "present") - NumberOf(rows, "managed");
@@ -129,6 +133,62 @@ TEST_P(RecordedBoot, ShowsTheRecordedZones) {
     ASSERT_TRUE(ours.contains(zone)) << zone;
     EXPECT_EQ(ours.at(zone), rows) << zone;
   }
+}
+
+// With the free blocks of the recording, what follows from them.
+TEST_P(RecordedBoot, HasTheRecordedFragmentation) {
+  const std::string name = GetParam().name;
+  if (name == "amd64-256m" || name == "amd64-22g-smp2-6.18") return;
+  Kernel k = Machine(ConfigOf(GetParam())).kernel();
+  std::istringstream in(Recorded(name, "buddyinfo"));
+  std::string node, number, word, zone;
+  while (in >> node >> number >> word >> zone) {
+    for (Zone& z : k.zones) {
+      if (zone != ZoneName(z.type)) continue;
+      for (FreeArea& area : z.free_area) in >> area.nr_free;
+    }
+  }
+  const std::string extfrag = "/sys/kernel/debug/extfrag/";
+  EXPECT_EQ(ReadProc(k, "/proc/buddyinfo").value(),
+            Recorded(name, "buddyinfo"));
+  EXPECT_EQ(ReadProc(k, extfrag + "extfrag_index").value(),
+            Recorded(name, "extfrag_index"));
+  // The recorder read it a moment later, when some pages had changed hands.
+  std::istringstream ours(ReadProc(k, extfrag + "unusable_index").value());
+  std::istringstream theirs(Recorded(name, "unusable_index"));
+  for (std::string a, b; theirs >> b;) {
+    ASSERT_TRUE(ours >> a);
+    if (b.find('.') == std::string::npos) {
+      EXPECT_EQ(a, b);
+    } else {
+      EXPECT_NEAR(std::stod(a), std::stod(b), 0.0011);
+    }
+  }
+}
+
+// pagetypeinfo has the recording's lines, and each zone as many page blocks.
+TEST_P(RecordedBoot, HasTheRecordedPageBlocks) {
+  const std::string name = GetParam().name;
+  if (name == "amd64-256m" || name == "amd64-22g-smp2-6.18") return;
+  Sim s(ConfigOf(GetParam()));
+  std::istringstream ours(ReadProc(s.kernel(), "/proc/pagetypeinfo").value());
+  std::istringstream theirs(Recorded(name, "pagetypeinfo"));
+  int lines = 0;
+  for (std::string a, b; std::getline(theirs, b); lines++) {
+    ASSERT_TRUE(std::getline(ours, a));
+    EXPECT_EQ(a.size(), b.size());
+    const size_t numbers = b.starts_with("Node ") ? 22 : b.size();
+    EXPECT_EQ(a.substr(0, numbers), b.substr(0, numbers));
+    if (!b.starts_with("Node 0, ")) continue;
+    auto blocks = [&](const std::string& line) {
+      std::istringstream in(line.substr(numbers));
+      uint64_t sum = 0;
+      for (uint64_t n; in >> n;) sum += n;
+      return sum;
+    };
+    EXPECT_EQ(blocks(a), blocks(b)) << b;
+  }
+  EXPECT_GT(lines, 12);
 }
 
 TEST_P(RecordedBoot, ComputesTheRecordedSysctls) {
@@ -406,22 +466,6 @@ TEST(BootMap, ImpossibleMapsAreRefused) {
     config.lowmem_bytes = row.lowmem;
     EXPECT_THROW(Machine m(config), ConfigError) << row.name;
   }
-}
-
-TEST(Iomem, OnlyTopLevelRamIsMemory) {
-  const auto map = ParseIomem(
-      "00000000-00000fff : Reserved\n"
-      "00001000-0009fbff : System RAM\n"
-      "00100000-3ffdffff : System RAM\n"
-      "  27c00000-28a01d31 : Kernel code\n"
-      "100000000-17fffffff : PCI Bus 0000:00\n");
-  ASSERT_EQ(map.size(), 2u);
-  EXPECT_EQ(map[0].start, 0x1000u);
-  EXPECT_EQ(map[0].end, 0x9fc00u);
-  EXPECT_EQ(map[1].end, 0x3ffe0000u);
-  EXPECT_THROW(ParseIomem(""), ConfigError);
-  EXPECT_THROW(ParseIomem("00100000 : System RAM\n"), ConfigError);
-  EXPECT_THROW(ParseIomem("001g-3ff : System RAM\n"), ConfigError);
 }
 
 TEST(BootWatermarks, AreComputedAgainWhenHugePagesAreSwitched) {

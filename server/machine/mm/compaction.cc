@@ -1,0 +1,214 @@
+// Models mm/compaction.c (v6.18): compact_zone(), isolate_migratepages_block(),
+// isolate_freepages_block(), __compact_finished(), compaction_suitable(),
+// defer_compaction(). Departure: D32 (each run begins at the zone's ends; the
+// scanners' cached positions and skip bits are not kept).
+#include "server/machine/mm/compaction.h"
+
+#include <utility>
+#include <vector>
+
+#include "server/machine/mm/buddy.h"
+#include "server/machine/mm/fallback.h"
+#include "server/machine/mm/migrate.h"
+#include "server/machine/mm/page_alloc.h"
+
+namespace faultline {
+namespace {
+
+constexpr int kViaCompactMemory = -1;   // is_via_compact_memory()
+constexpr int kClusterMax = 32;         // COMPACT_CLUSTER_MAX
+constexpr uint32_t kMaxDeferShift = 6;  // COMPACT_MAX_DEFER_SHIFT
+
+enum class CompactResult { kSkipped, kSuccess, kComplete };
+
+class CompactZone {
+ public:
+  CompactZone(Kernel& k, Zone& zone, int order, MigrateType type)
+      : k_(k),
+        zone_(zone),
+        order_(order),
+        type_(type),
+        free_block_(BlockOf(zone.start + zone.spanned) + kPageBlockPages) {}
+
+  CompactResult Run() {
+    uint32_t block = BlockOf(zone_.start);
+    CompactResult result = CompactResult::kComplete;
+    for (; block < free_block_; block += kPageBlockPages) {
+      if (!CompactBlock(block)) break;
+      if (Finished()) {
+        result = CompactResult::kSuccess;
+        break;
+      }
+    }
+    ReleaseFreePages();
+    return result;
+  }
+
+ private:
+  static uint32_t BlockOf(Pfn pfn) {
+    return pfn.value() & ~(kPageBlockPages - 1);
+  }
+
+  // The migration scanner, in one page block. False when there is nowhere left
+  // to move pages to.
+  bool CompactBlock(uint32_t block) {
+    uint32_t pfn = std::max(block, zone_.start.value());
+    const uint32_t end = std::min(block + kPageBlockPages,
+                                  (zone_.start + zone_.spanned).value());
+    int moved = 0;
+    while (pfn < end) {
+      const Page& page = std::as_const(k_).page(Pfn(pfn));
+      k_.vmstat.events[kCompactMigrateScanned]++;
+      if (page.Is(page_flag::kBuddy)) {
+        pfn += uint32_t{1} << page.order;
+        continue;
+      }
+      if (PageIsMovable(k_, Pfn(pfn))) {
+        if (free_pages_.empty()) IsolateFreePages(block);
+        if (free_pages_.empty()) return false;
+        Move(Pfn(pfn));
+        if (++moved % kClusterMax == 0 && Finished()) return true;
+      }
+      pfn++;
+    }
+    return true;
+  }
+
+  void Move(Pfn from) {
+    k_.vmstat.events[kCompactIsolated] += 2;
+    if (!MigratePage(k_, from, free_pages_.back())) {
+      k_.vmstat.events[kPgMigrateFail]++;
+      return;
+    }
+    free_pages_.pop_back();
+    k_.vmstat.events[kPgMigrateSuccess]++;
+    FreeOnePage(k_, zone_, from, 0, PageblockType(std::as_const(k_), from));
+  }
+
+  // The free scanner: the next block from above that has pages to move to and
+  // is not itself a free block.
+  void IsolateFreePages(uint32_t migrate_block) {
+    while (free_pages_.empty() &&
+           free_block_ > migrate_block + kPageBlockPages) {
+      free_block_ -= kPageBlockPages;
+      const Pfn first = std::max(Pfn(free_block_), zone_.start);
+      if (PageblockType(std::as_const(k_), first) == MigrateType::kMovable) {
+        IsolateBlock(free_block_);
+      }
+    }
+  }
+
+  void IsolateBlock(uint32_t block) {
+    const uint32_t end = std::min(block + kPageBlockPages,
+                                  (zone_.start + zone_.spanned).value());
+    for (uint32_t pfn = std::max(block, zone_.start.value()); pfn < end;) {
+      const Page& page = std::as_const(k_).page(Pfn(pfn));
+      k_.vmstat.events[kCompactFreeScanned]++;
+      if (!page.Is(page_flag::kBuddy)) {
+        pfn++;
+        continue;
+      }
+      const int order = page.order;
+      if (order < kPageBlockOrder) Isolate(Pfn(pfn), order);
+      pfn += uint32_t{1} << order;
+    }
+  }
+
+  void Isolate(Pfn pfn, int order) {
+    constexpr MigrateType kType = MigrateType::kMovable;
+    DelFromFreeList(k_, zone_, pfn, order, kType);
+    AccountFreePages(zone_, -(int64_t{1} << order), kType);
+    for (uint32_t i = 0; i < uint32_t{1} << order; i++) {
+      const Pfn page = pfn + PageCount(i);
+      k_.page(page) = Page{};
+      free_pages_.push_back(page);
+    }
+  }
+
+  void ReleaseFreePages() {
+    for (const Pfn pfn : free_pages_) {
+      FreeOnePage(k_, zone_, pfn, 0, PageblockType(std::as_const(k_), pfn));
+    }
+    free_pages_.clear();
+  }
+
+  // __compact_finished(): is there such a block, or one to be claimed?
+  bool Finished() const {
+    if (order_ == kViaCompactMemory) return false;
+    for (int o = order_; o <= kMaxPageOrder; o++) {
+      if (!FreeListEmpty(zone_, o, type_)) return true;
+      if (o >= kPageBlockOrder / 2 && FindFallback(zone_, o, type_)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  Kernel& k_;
+  Zone& zone_;
+  const int order_;
+  const MigrateType type_;
+  uint32_t free_block_;  // the free scanner has seen this block and those above
+  std::vector<Pfn> free_pages_;
+};
+
+// compaction_suitable(): without some free pages there is nowhere to move to.
+bool Suitable(const Zone& zone, int order, int highest) {
+  const uint64_t gap = uint64_t{2} << order;  // compact_gap()
+  const uint64_t mark =
+      (order > kCostlyOrder ? zone.wmark.low : zone.wmark.min) + gap;
+  return ZoneWatermarkOk(zone, 0, mark, highest, 0);
+}
+
+// compaction_deferred(): after failures fewer and fewer are tried.
+bool Deferred(Zone& zone, int order) {
+  if (order < zone.compact_order_failed) return false;
+  const uint32_t limit = uint32_t{1} << zone.compact_defer_shift;
+  if (++zone.compact_considered < limit) return true;
+  zone.compact_considered = limit;
+  return false;
+}
+
+// defer_compaction()
+void Defer(Zone& zone, int order) {
+  zone.compact_considered = 0;
+  zone.compact_defer_shift =
+      std::min(zone.compact_defer_shift + 1, kMaxDeferShift);
+  zone.compact_order_failed = std::min(zone.compact_order_failed, order);
+}
+
+}  // namespace
+
+void CompactionDeferReset(Zone& zone, int order) {
+  zone.compact_considered = 0;
+  zone.compact_defer_shift = 0;
+  zone.compact_order_failed = std::max(zone.compact_order_failed, order + 1);
+}
+
+bool TryToCompactPages(Kernel& k, int order, MigrateType type, int highest) {
+  bool any = false;
+  for (int i = highest; i >= 0; i--) {
+    Zone& zone = k.zones[i];
+    if (!zone.populated() || Deferred(zone, order)) continue;
+    const uint64_t min = zone.wmark.min;
+    if (ZoneWatermarkOk(zone, order, min, highest, 0)) {
+      any = true;
+      continue;
+    }
+    if (!Suitable(zone, order, highest)) continue;
+    if (CompactZone(k, zone, order, type).Run() == CompactResult::kSuccess) {
+      return true;
+    }
+    Defer(zone, order);
+  }
+  return any;
+}
+
+void CompactMemory(Kernel& k) {
+  for (Zone& zone : k.zones) {
+    if (!zone.populated()) continue;
+    CompactZone(k, zone, kViaCompactMemory, MigrateType::kMovable).Run();
+  }
+}
+
+}  // namespace faultline

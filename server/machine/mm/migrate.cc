@@ -1,0 +1,79 @@
+// Models mm/migrate.c (v6.18): migrate_folio_unmap(), move_to_new_folio(),
+// remove_migration_ptes(). There are no migration entries: nobody can look in
+// between.
+#include "server/machine/mm/migrate.h"
+
+#include <utility>
+#include <vector>
+
+#include "server/machine/hw/cost.h"
+#include "server/machine/mm/pgtable.h"
+#include "server/machine/mm/rmap.h"
+
+namespace faultline {
+namespace {
+
+// The flags that a page which moves may have.
+constexpr uint32_t kMayMove =
+    page_flag::kReferenced | page_flag::kUptodate | page_flag::kDirty |
+    page_flag::kLru | page_flag::kActive | page_flag::kSwapBacked |
+    page_flag::kAnonExclusive | page_flag::kAnon | page_flag::kUnevictable;
+
+struct Mapping {
+  PteRef at;
+  Asid asid = 0;
+  uint64_t vpn = 0;
+};
+
+// The PTEs that map the page: rmap_walk().
+std::vector<Mapping> MappingsOf(Kernel& k, Pfn pfn) {
+  std::vector<Mapping> found;
+  auto look = [&](const Vma& vma, VirtAddr addr) {
+    const Mm& mm = std::as_const(k).mms[vma.mm];
+    const Leaf leaf = FindLeaf(std::as_const(k), mm, addr);
+    if (leaf.huge || !leaf.at.ok()) return;
+    const Pte pte = ReadPte(std::as_const(k), leaf.at);
+    if (pte.present() && !pte.special() && pte.pfn() == pfn) {
+      found.push_back({leaf.at, mm.asid, addr.vpn()});
+    }
+  };
+  const Page& page = std::as_const(k).page(pfn);
+  if (page.Is(page_flag::kAnon)) {
+    ForEachAnonMapping(std::as_const(k), page, look);
+  } else {
+    ForEachFileMapping(k, k.inodes[Id<Inode>(page.mapping)], page.index, look);
+  }
+  return found;
+}
+
+}  // namespace
+
+bool PageIsMovable(const Kernel& k, Pfn pfn) {
+  const Page& page = k.page(pfn);
+  if (!page.Is(page_flag::kLru) || (page.flags & ~kMayMove) != 0) return false;
+  if (page.mapping == 0) return false;
+  const bool anon = page.Is(page_flag::kAnon);
+  return page.refcount == page.mapcount + (anon ? 0 : 1);
+}
+
+bool MigratePage(Kernel& k, Pfn from, Pfn to) {
+  const std::vector<Mapping> mappings = MappingsOf(k, from);
+  const Page page = std::as_const(k).page(from);
+  if (static_cast<int32_t>(mappings.size()) != page.mapcount) return false;
+  for (const Mapping& m : mappings) {
+    uint64_t& entry = k.frames.MutTable(m.at.table)[m.at.index];
+    entry = Pte::Make(to, Pte(entry).value() & Pte::kFlagsMask).value();
+    k.tlb.FlushPage(m.asid, m.vpn);
+  }
+  if (!page.Is(page_flag::kAnon)) {
+    k.inodes[Id<Inode>(page.mapping)].i_pages[page.index] = to;
+  }
+  k.frames[to] = std::move(k.frames[from]);
+  k.frames[from] = PageBytes();
+  k.page(to) = page;
+  k.page(from) = Page{};
+  k.clock_ns += cost::kPageCopy;
+  return true;
+}
+
+}  // namespace faultline

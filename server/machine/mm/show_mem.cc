@@ -1,0 +1,169 @@
+// Models mm/page_alloc.c (v6.18): warn_alloc(), bad_page(); mm/show_mem.c:
+// show_free_areas(); include/trace/events/mmflags.h: __def_gfpflag_names.
+// Departure: D31 (no stack trace, and no counts of the lists of pages).
+#include "server/machine/mm/show_mem.h"
+
+#include <cstdarg>
+#include <cstdio>
+
+#include "server/machine/mm/buddy.h"
+#include "server/machine/mm/gfp.h"
+
+namespace faultline {
+namespace {
+
+using ull = unsigned long long;
+
+[[gnu::format(printf, 2, 3)]] void Append(std::string& out, const char* format,
+                                          ...) {
+  char line[512];
+  va_list args;
+  va_start(args, format);
+  const int n = vsnprintf(line, sizeof line, format, args);
+  va_end(args);
+  if (n > 0) out.append(line, std::min<size_t>(n, sizeof line - 1));
+}
+
+ull Kb(uint64_t pages) { return ull{pages << (kPageShift - 10)}; }
+
+const char* Comm(const Kernel& k) {
+  return k.current ? k.tasks[k.current].comm.c_str() : "swapper/0";
+}
+
+// show_migration_types(): the types that have a block of this order.
+std::string TypeLetters(const Zone& zone, int order) {
+  constexpr char kLetters[] = "UMEHI";
+  std::string letters;
+  for (int type = 0; type < kMigrateTypes; type++) {
+    if (!FreeListEmpty(zone, order, static_cast<MigrateType>(type))) {
+      letters += kLetters[type];
+    }
+  }
+  return letters;
+}
+
+void ShowZone(const Kernel& k, std::string& out, const Zone& zone) {
+  const uint64_t boost = zone.watermark_boost;
+  Append(out,
+         "Node 0 %s free:%llukB boost:%llukB min:%llukB low:%llukB "
+         "high:%llukB reserved_highatomic:%lluKB free_highatomic:%lluKB "
+         "present:%llukB managed:%llukB bounce:0kB free_pcp:%llukB "
+         "local_pcp:%llukB free_cma:0kB\n",
+         ZoneName(zone.type), Kb(zone.nr_free_pages), Kb(boost),
+         Kb(zone.wmark.min + boost), Kb(zone.wmark.low + boost),
+         Kb(zone.wmark.high + boost), Kb(zone.nr_reserved_highatomic),
+         Kb(zone.nr_free_highatomic), Kb(zone.present.value()),
+         Kb(zone.managed.value()), Kb(static_cast<uint64_t>(zone.pcp.count)),
+         Kb(static_cast<uint64_t>(zone.pcp.count)));
+  out += "lowmem_reserve[]:";
+  for (int i = 0; i < kMaxNrZones; i++) {
+    const auto type = static_cast<ZoneType>(i);
+    const bool wide = k.config.profile == Profile::kX86_64;
+    if (type == (wide ? ZoneType::kHighMem : ZoneType::kDma32)) continue;
+    Append(out, " %llu", ull{zone.lowmem_reserve[i]});
+  }
+  out += "\n";
+}
+
+void ShowFreeBlocks(std::string& out, const Zone& zone) {
+  Append(out, "Node 0 %s: ", ZoneName(zone.type));
+  uint64_t total = 0;
+  for (int order = 0; order <= kMaxPageOrder; order++) {
+    const uint64_t blocks = zone.free_area[order].nr_free;
+    total += blocks << order;
+    Append(out, "%llu*%llukB ", ull{blocks}, Kb(uint64_t{1} << order));
+    if (blocks > 0) Append(out, "(%s) ", TypeLetters(zone, order).c_str());
+  }
+  Append(out, "= %llukB\n", Kb(total));
+}
+
+}  // namespace
+
+std::string GfpFlagNames(uint32_t gfp) {
+  struct Row {
+    uint32_t bits;
+    const char* name;
+  };
+  constexpr uint32_t kTranshuge = gfp::kTranshugeLight | gfp::kDirectReclaim;
+  constexpr Row kRows[] = {
+      {kTranshuge, "GFP_TRANSHUGE"},
+      {gfp::kTranshugeLight, "GFP_TRANSHUGE_LIGHT"},
+      {gfp::kHighUserMovable, "GFP_HIGHUSER_MOVABLE"},
+      {gfp::kHighUser, "GFP_HIGHUSER"},
+      {gfp::kUser, "GFP_USER"},
+      {gfp::kKernel | gfp::kAccount, "GFP_KERNEL_ACCOUNT"},
+      {gfp::kKernel, "GFP_KERNEL"},
+      {gfp::kNofs, "GFP_NOFS"},
+      {gfp::kAtomic, "GFP_ATOMIC"},
+      {gfp::kNoio, "GFP_NOIO"},
+      {gfp::kNowait, "GFP_NOWAIT"},
+      {gfp::kDma, "GFP_DMA"},
+      {gfp::kDma32, "GFP_DMA32"},
+      {gfp::kReclaim, "__GFP_RECLAIM"},
+      {gfp::kHighMem, "__GFP_HIGHMEM"},
+      {gfp::kMovable, "__GFP_MOVABLE"},
+      {gfp::kReclaimable, "__GFP_RECLAIMABLE"},
+      {gfp::kHigh, "__GFP_HIGH"},
+      {gfp::kIo, "__GFP_IO"},
+      {gfp::kFs, "__GFP_FS"},
+      {gfp::kZero, "__GFP_ZERO"},
+      {gfp::kDirectReclaim, "__GFP_DIRECT_RECLAIM"},
+      {gfp::kKswapdReclaim, "__GFP_KSWAPD_RECLAIM"},
+      {gfp::kNoWarn, "__GFP_NOWARN"},
+      {gfp::kRetryMayfail, "__GFP_RETRY_MAYFAIL"},
+      {gfp::kNofail, "__GFP_NOFAIL"},
+      {gfp::kNoretry, "__GFP_NORETRY"},
+      {gfp::kMemalloc, "__GFP_MEMALLOC"},
+      {gfp::kComp, "__GFP_COMP"},
+      {gfp::kNomemalloc, "__GFP_NOMEMALLOC"},
+      {gfp::kHardwall, "__GFP_HARDWALL"},
+      {gfp::kAccount, "__GFP_ACCOUNT"},
+  };
+  if (gfp == 0) return "none";
+  std::string names;
+  for (const Row& row : kRows) {
+    if ((gfp & row.bits) != row.bits) continue;
+    gfp &= ~row.bits;
+    if (!names.empty()) names += "|";
+    names += row.name;
+  }
+  if (gfp != 0) Append(names, "%s%#x", names.empty() ? "" : "|", gfp);
+  return names;
+}
+
+std::string AllocFailureReport(const Kernel& k, uint32_t gfp, uint32_t order) {
+  std::string out;
+  Append(out,
+         "%s: page allocation failure: order:%u, mode:%#x(%s), "
+         "nodemask=(null),cpuset=/,mems_allowed=0\nMem-Info:\n",
+         Comm(k), order, gfp, GfpFlagNames(gfp).c_str());
+  for (const Zone& zone : k.zones) {
+    if (zone.populated()) ShowZone(k, out, zone);
+  }
+  uint64_t pages = 0, managed = 0;
+  for (const Zone& zone : k.zones) {
+    if (zone.populated()) ShowFreeBlocks(out, zone);
+    pages += zone.present.value();
+    managed += zone.managed.value();
+  }
+  const uint64_t high = k.zone(ZoneType::kHighMem).present.value();
+  Append(out,
+         "%llu pages RAM\n%llu pages HighMem/MovableOnly\n%llu pages "
+         "reserved\n",
+         ull{pages}, ull{high}, ull{pages - managed});
+  return out;
+}
+
+std::string BadPageReport(const Kernel& k, Pfn pfn, const Page& page,
+                          const char* reason) {
+  std::string out;
+  Append(out,
+         "BUG: Bad page state in process %s  pfn:%05x\n"
+         "page: refcount:%d mapcount:%d mapping:%016x index:%#llx pfn:%#x\n"
+         "page dumped because: %s\n",
+         Comm(k), pfn.value(), page.refcount, page.mapcount, page.mapping,
+         ull{page.index}, pfn.value(), reason);
+  return out;
+}
+
+}  // namespace faultline

@@ -1,0 +1,24 @@
+// What the kernel's log says of memory: why an allocation failed, and what is
+// wrong with a page.
+#ifndef FAULTLINE_SERVER_MACHINE_MM_SHOW_MEM_H_
+#define FAULTLINE_SERVER_MACHINE_MM_SHOW_MEM_H_
+
+#include <cstdint>
+#include <string>
+
+#include "server/machine/kernel.h"
+
+namespace faultline {
+
+// warn_alloc(): "page allocation failure: order:4, mode:0xcc0(GFP_KERNEL)" and
+// the state of the zones.
+std::string AllocFailureReport(const Kernel& k, uint32_t gfp, uint32_t order);
+// bad_page()
+std::string BadPageReport(const Kernel& k, Pfn pfn, const Page& page,
+                          const char* reason);
+// %pGg: "GFP_KERNEL|__GFP_ZERO".
+std::string GfpFlagNames(uint32_t gfp);
+
+}  // namespace faultline
+
+#endif  // FAULTLINE_SERVER_MACHINE_MM_SHOW_MEM_H_

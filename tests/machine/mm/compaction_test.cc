@@ -1,0 +1,135 @@
+// Compaction: pages move, and nobody who uses them notices.
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "server/machine/mm/gfp.h"
+#include "server/machine/mm/page_alloc.h"
+#include "tests/machine/sim.h"
+
+namespace faultline {
+namespace {
+
+class Compaction : public ::testing::Test {
+ protected:
+  Compaction() : s_(Config()) {}
+
+  static MachineConfig Config() {
+    MachineConfig config;
+    config.ram_bytes = uint64_t{64} << 20;
+    return config;
+  }
+
+  // The window's pages hold bytes of their own, and every second is given back.
+  void Fragment() {
+    s_.Run("map 0-4096 rw; write 0-4096 v9");
+    for (uint64_t page = 0; page < kWindowPages; page += 64) {
+      s_.Apply(Access{AccessKind::kWrite, At(page), 1, 4096,
+                      static_cast<uint8_t>(page / 64)});
+    }
+    for (uint64_t page = 1; page < kWindowPages; page += 2) {
+      s_.Apply(Madvise{At(page), kPageSize, 4});
+    }
+    // Those that per-CPU lists hold go back as well.
+    for (int i = 0; i < 70; i++) s_.Apply(Tick{1'000'000'000}, 0);
+  }
+
+  // Blocks of 2 MiB and more.
+  uint64_t LargeBlocks() const {
+    uint64_t n = 0;
+    for (const Zone& zone : s_.kernel().zones) {
+      n += zone.free_area[9].nr_free + 2 * zone.free_area[10].nr_free;
+    }
+    return n;
+  }
+  uint64_t Events(VmEvent event) const {
+    return s_.kernel().vmstat.events[event];
+  }
+  void ExpectContents(Pid pid) {
+    for (uint64_t page = 0; page < kWindowPages; page += 64) {
+      EXPECT_EQ(
+          s_.Apply(Access{AccessKind::kRead, At(page), 1, 4096, 0}, pid).value,
+          static_cast<int64_t>(page / 64));
+      EXPECT_EQ(
+          s_.Apply(Access{AccessKind::kRead, At(page + 2), 1, 4096, 0}, pid)
+              .value,
+          9);
+    }
+  }
+  Sim s_;
+};
+
+TEST_F(Compaction, GathersFreePagesAndKeepsContents) {
+  Fragment();
+  s_.Run("fork =2; 2: write 10 v9");
+  const uint64_t before = LargeBlocks(), free = s_.free_pages();
+  s_.SetSysctl("vm.compact_memory", 1);
+  EXPECT_EQ(s_.machine().Verify(), "");
+  // 2048 of 4096 pages were free, four blocks and some that lie askew.
+  EXPECT_GE(LargeBlocks(), before + 3);
+  EXPECT_EQ(s_.free_pages(), free);
+  EXPECT_GT(Events(kPgMigrateSuccess), 500u);
+  EXPECT_EQ(Events(kPgMigrateFail), 0u);
+  ExpectContents(1);
+  ExpectContents(2);
+  s_.Run("write 128 v3 +1; 2: read 128 =2; 2: write 128 v4; read 128 =3");
+}
+
+TEST_F(Compaction, MovesPagesOfFilesInTheCacheAndInMappings) {
+  const int fd = s_.File("/f", 600);
+  s_.Run("map 0-600 rw shared fd" + std::to_string(fd) +
+         "; map 600-1200 rw fd" + std::to_string(fd) + "; read 0-1200");
+  std::string before;
+  for (uint64_t page = 0; page < 1200; page++) {
+    before += static_cast<char>(
+        s_.Apply(Access{AccessKind::kRead, At(page), 1, 4096, 0}).value);
+  }
+  const Pfn first = s_.PteOf(At(0)).pfn();
+  // Above them, pages with holes in between.
+  s_.Run("map 1200-3200 rw; write 1200-3200 v5");
+  for (uint64_t page = 1200; page < 3200; page += 2) {
+    s_.Apply(Madvise{At(page), kPageSize, 4});
+  }
+  for (int i = 0; i < 70; i++) s_.Apply(Tick{1'000'000'000}, 0);
+  s_.SetSysctl("vm.compact_memory", 1);
+  EXPECT_EQ(s_.machine().Verify(), "");
+  EXPECT_GT(Events(kPgMigrateSuccess), 0u);
+  EXPECT_NE(s_.PteOf(At(0)).pfn(), first) << "it was at the lower end";
+  EXPECT_EQ(s_.PteOf(At(0)).pfn(), s_.PteOf(At(600)).pfn());
+  for (uint64_t page = 0; page < 1200; page++) {
+    ASSERT_EQ(
+        s_.Apply(Access{AccessKind::kRead, At(page), 1, 4096, 0}).value & 0xff,
+        before[page] & 0xff)
+        << page;
+  }
+}
+
+TEST_F(Compaction, AnAllocationThatFindsNoBlockMakesOne) {
+  Fragment();
+  // Whatever is contiguous goes; without direct reclaim nothing is compacted.
+  struct AllocPages alloc;
+  alloc.gfp = gfp::kNowait;
+  for (uint32_t order = 10; order > 0; order--) {
+    alloc.order = order;
+    while (s_.Apply(alloc, 0).error == Errno::kOk) {
+    }
+  }
+  EXPECT_EQ(Events(kCompactStall), 0u);
+  alloc.gfp = gfp::kKernel | gfp::kNoWarn;
+  alloc.order = 3;
+  EXPECT_EQ(ResultOf(s_.Do(alloc, 0)), "OK");
+  EXPECT_EQ(Events(kCompactStall), 1u);
+  EXPECT_EQ(Events(kCompactSuccess), 1u);
+  EXPECT_GT(Events(kCompactMigrateScanned), 0u);
+  EXPECT_GT(Events(kCompactFreeScanned), 0u);
+  EXPECT_GT(Events(kPgMigrateSuccess), 0u);
+  ExpectContents(1);
+}
+
+TEST_F(Compaction, OnlyOneMeansCompact) {
+  EXPECT_EQ(ResultOf(s_.Do(Sysctl{"vm.compact_memory", 2}, 0)), "EINVAL");
+  EXPECT_EQ(ResultOf(s_.Do(Sysctl{"vm.compact_memory", 1}, 0)), "OK");
+}
+
+}  // namespace
+}  // namespace faultline

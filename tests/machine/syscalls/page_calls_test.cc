@@ -1,0 +1,171 @@
+// The kernel's own calls for page frames, and what bad ones come to.
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "server/machine/mm/gfp.h"
+#include "server/machine/mm/show_mem.h"
+#include "tests/machine/sim.h"
+
+namespace faultline {
+namespace {
+
+constexpr uint64_t kDirectMap = 0xffff888000000000;
+
+class PageCalls : public ::testing::Test {
+ protected:
+  uint64_t Alloc(uint32_t order, uint32_t gfp = gfp::kKernel) {
+    struct AllocPages alloc;
+    alloc.gfp = gfp;
+    alloc.order = order;
+    return static_cast<uint64_t>(s_.Do(alloc, 0).value);
+  }
+  Outcome Free(uint64_t pfn, uint32_t order) {
+    struct FreePages free;
+    free.pfn = pfn;
+    free.order = order;
+    return s_.Do(free, 0);
+  }
+  // What the kernel wrote to its log.
+  static std::string Log(const Outcome& out) {
+    std::string log;
+    for (const Event& e : out.events) {
+      if (const auto* console = std::get_if<Console>(&e.body)) {
+        log += console->msg;
+      }
+    }
+    return log;
+  }
+  Sim s_;
+};
+
+TEST_F(PageCalls, GiveAndTake) {
+  const uint64_t before = s_.free_pages();
+  const uint64_t pfn = Alloc(2);
+  EXPECT_EQ(s_.free_pages(), before - 4);
+  const Outcome out = Free(pfn, 2);
+  EXPECT_EQ(ResultOf(out), "OK");
+  EXPECT_EQ(Log(out), "");
+  EXPECT_EQ(s_.free_pages(), before);
+}
+
+TEST_F(PageCalls, AddressesAreOfTheDirectMap) {
+  const Outcome out = s_.Do(GetFreePages{gfp::kKernel | gfp::kHighMem, 1}, 0);
+  const auto addr = static_cast<uint64_t>(out.value);
+  EXPECT_GE(addr, kDirectMap);
+  const uint64_t pfn = (addr - kDirectMap) / kPageSize;
+  EXPECT_EQ(static_cast<uint64_t>(s_.Do(PageAddress{pfn}, 0).value), addr);
+  const uint64_t before = s_.free_pages();
+  EXPECT_EQ(ResultOf(s_.Do(FreeAddress{addr, 1}, 0)), "OK");
+  EXPECT_EQ(s_.free_pages(), before + 2);
+  EXPECT_EQ(ResultOf(s_.Do(FreeAddress{0, 1}, 0)), "OK") << "NULL is no page";
+  EXPECT_EQ(ResultOf(s_.Do(FreeAddress{addr + 1, 1}, 0)), "EFAULT");
+  EXPECT_EQ(ResultOf(s_.Do(FreeAddress{0x1000, 1}, 0)), "EFAULT");
+  EXPECT_EQ(ResultOf(s_.Do(PageAddress{uint64_t{1} << 40}, 0)), "EINVAL");
+}
+
+TEST_F(PageCalls, AZeroedPageIsOneOfZeros) {
+  const Outcome out = s_.Do(GetZeroedPage{gfp::kKernel}, 0);
+  const uint64_t pfn =
+      (static_cast<uint64_t>(out.value) - kDirectMap) / kPageSize;
+  EXPECT_TRUE(s_.kernel().frames[Pfn(static_cast<uint32_t>(pfn))].IsZero());
+}
+
+TEST(PageCallsI386, HighMemoryHasNoAddress) {
+  MachineConfig config;
+  config.profile = Profile::kI386Pae;
+  config.ram_bytes = uint64_t{2} << 30;
+  Sim s(config);
+  struct AllocPages alloc;
+  alloc.gfp = gfp::kHighUser;
+  const auto high = static_cast<uint64_t>(s.Do(alloc, 0).value);
+  EXPECT_EQ(s.Do(PageAddress{high}, 0).value, 0);
+  const Outcome low = s.Do(GetFreePages{gfp::kHighUser, 0}, 0);
+  EXPECT_GE(static_cast<uint64_t>(low.value), 0xc0000000u);
+  EXPECT_LT(static_cast<uint64_t>(low.value), 0xc0000000u + (896u << 20));
+}
+
+TEST_F(PageCalls, WhatWasNotAllocatedIsABadPage) {
+  const uint64_t pfn = Alloc(2);
+  ASSERT_EQ(ResultOf(Free(pfn, 2)), "OK");
+  struct Row {
+    const char* name;
+    uint64_t pfn;
+    const char* reason;
+  };
+  s_.Run("map 0 rw; write 0 v1");
+  const uint64_t mapped = s_.PteOf(At(0)).pfn().value();
+  const Row rows[] = {
+      {"twice", pfn, "nonzero _refcount"},
+      {"the middle of a block", Alloc(3) + 1, "nonzero _refcount"},
+      {"a user's page", mapped, "nonzero mapcount"},
+      {"the zero page", s_.kernel().zero_page.value(),
+       "PAGE_FLAGS_CHECK_AT_FREE flag(s) set"},
+  };
+  for (const Row& row : rows) {
+    const uint64_t before = s_.free_pages();
+    const Outcome out = Free(row.pfn, 0);
+    EXPECT_EQ(ResultOf(out), "EINVAL") << row.name;
+    const std::string log = Log(out);
+    EXPECT_TRUE(log.starts_with("BUG: Bad page state in process ")) << log;
+    EXPECT_NE(log.find(row.reason), std::string::npos) << row.name << log;
+    EXPECT_EQ(s_.free_pages(), before) << row.name;
+  }
+  EXPECT_EQ(ResultOf(Free(uint64_t{1} << 40, 0)), "EINVAL");
+  EXPECT_EQ(ResultOf(Free(Alloc(0), 11)), "EINVAL");
+}
+
+TEST_F(PageCalls, ASmallerOrderLeaksTheRest) {
+  const uint64_t pfn = Alloc(3), before = s_.free_pages();
+  const Outcome out = Free(pfn, 1);
+  EXPECT_EQ(ResultOf(out), "OK");
+  EXPECT_EQ(Log(out), "") << "nobody notices";
+  EXPECT_EQ(s_.free_pages(), before + 2);
+  EXPECT_EQ(ResultOf(Free(pfn + 2, 1)), "EINVAL") << "it is lost";
+}
+
+TEST_F(PageCalls, ALargerOrderIsReportedAndLost) {
+  const uint64_t pfn = Alloc(1), before = s_.free_pages();
+  const Outcome out = Free(pfn, 3);
+  EXPECT_EQ(ResultOf(out), "EINVAL");
+  EXPECT_NE(Log(out).find("Bad page state"), std::string::npos);
+  EXPECT_EQ(s_.free_pages(), before);
+  EXPECT_EQ(ResultOf(Free(pfn, 1)), "EINVAL") << "it is lost";
+}
+
+TEST_F(PageCalls, AFailureIsReportedUnlessItWasNotToBe) {
+  struct AllocPages alloc;
+  alloc.gfp = gfp::kKernel | gfp::kComp;
+  alloc.order = 10;
+  Outcome out;
+  do {
+    out = s_.Apply(alloc, 1, EventLevel::kFaults);
+  } while (out.error == Errno::kOk);
+  EXPECT_EQ(ResultOf(out), "ENOMEM");
+  const std::string log = Log(out);
+  EXPECT_TRUE(log.starts_with(
+      "init: page allocation failure: order:10, "
+      "mode:0x40cc0(GFP_KERNEL|__GFP_COMP), nodemask=(null),cpuset=/,"
+      "mems_allowed=0\nMem-Info:\nNode 0 DMA free:"))
+      << log;
+  EXPECT_NE(log.find("\nlowmem_reserve[]: 0 "), std::string::npos);
+  EXPECT_NE(log.find("Node 0 DMA32: "), std::string::npos);
+  alloc.gfp |= gfp::kNoWarn;
+  EXPECT_EQ(Log(s_.Do(alloc)), "");
+  alloc.order = 11;
+  EXPECT_EQ(ResultOf(s_.Do(alloc)), "ENOMEM");
+}
+
+TEST(GfpNames, AreThoseOfTheTracepoints) {
+  EXPECT_EQ(GfpFlagNames(0), "none");
+  EXPECT_EQ(GfpFlagNames(gfp::kKernel), "GFP_KERNEL");
+  EXPECT_EQ(GfpFlagNames(gfp::kAtomic | gfp::kZero), "GFP_ATOMIC|__GFP_ZERO");
+  EXPECT_EQ(GfpFlagNames(gfp::kHighUserMovable), "GFP_HIGHUSER_MOVABLE");
+  EXPECT_EQ(GfpFlagNames(gfp::kNowait), "GFP_NOWAIT");
+  EXPECT_EQ(GfpFlagNames(gfp::kKernel | gfp::kNoretry | gfp::kDma32),
+            "GFP_KERNEL|GFP_DMA32|__GFP_NORETRY");
+  EXPECT_EQ(GfpFlagNames(0x200), "0x200");
+}
+
+}  // namespace
+}  // namespace faultline
