@@ -95,6 +95,14 @@ struct Kernel {
   Trace trace;
 
   Task& Current() { return tasks[current]; }
+  // cred->cap_effective
+  uint64_t EffectiveCaps(const Task& task) const {
+    return task.uid == 0 ? sysctl.cap_bound : 0;
+  }
+  // capable(): may the current task?
+  bool Capable(Cap cap) const {
+    return (EffectiveCaps(tasks[current]) >> static_cast<int>(cap) & 1) != 0;
+  }
   uint32_t CurrentPid() const { return current ? tasks[current].pid : 0; }
   Page& page(Pfn pfn) { return mem_map[pfn.value()]; }
   const Page& page(Pfn pfn) const { return mem_map[pfn.value()]; }

@@ -11,7 +11,8 @@ void PinToFirstCpu();
 
 // Empties the CPU's folio batches (new, mlocked, lazily freed pages), as any
 // other program that gives memory back does. They hold references, so that a
-// page in one of them is copied at a write where it would be reused.
+// page in one of them is copied at a write where it would be reused (departure
+// D28 of the machine).
 void DrainFolioBatches();
 
 }  // namespace faultline::native

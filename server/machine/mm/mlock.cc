@@ -10,7 +10,6 @@
 #include "server/machine/mm/swap.h"
 #include "server/machine/mm/vma.h"
 #include "server/machine/mm/vma_tree.h"
-#include "server/machine/task/cred.h"
 
 namespace faultline {
 namespace {
@@ -92,10 +91,10 @@ Errno DoMlock(Kernel& k, Mm& mm, uint64_t addr, uint64_t length,
   VirtAddr start(addr & kPageMask);
   uint64_t limit = k.Current().rlim[kRlimitMemlock].soft >> kPageShift;
   uint64_t locked = (bytes >> kPageShift) + mm.locked_vm;
-  if (locked > limit && !Capable(k, Cap::kIpcLock)) {
+  if (locked > limit && !k.Capable(Cap::kIpcLock)) {
     locked -= CountLocked(k, mm, start, bytes);
   }
-  if (locked > limit && !Capable(k, Cap::kIpcLock)) return Errno::kENOMEM;
+  if (locked > limit && !k.Capable(Cap::kIpcLock)) return Errno::kENOMEM;
   uint64_t lock = vm::kLocked;
   if (flags & kMlockOnfault) lock |= vm::kLockOnFault;
   FL_TRY(ApplyLockFlags(k, mm, start, start + bytes, lock));
@@ -118,7 +117,7 @@ Errno DoMlockall(Kernel& k, Mm& mm, uint64_t flags) {
   if (!CanDoMlock(k)) return Errno::kEPERM;
   MmapWriteLock(mm);
   uint64_t limit = k.Current().rlim[kRlimitMemlock].soft >> kPageShift;
-  if ((flags & kCurrent) && mm.total_vm > limit && !Capable(k, Cap::kIpcLock)) {
+  if ((flags & kCurrent) && mm.total_vm > limit && !k.Capable(Cap::kIpcLock)) {
     return Errno::kENOMEM;
   }
   uint64_t lock = vm::kLocked;

@@ -10,7 +10,7 @@ namespace faultline {
 
 // mlock_vma_folio(): a VMA comes to map a page of a file. Where the VMA is
 // locked the page waits in the batch, and while it does it counts as evictable;
-// the batch ends with the command.
+// the batch ends with the command (departure D28).
 void MlockVmaPage(Kernel& k, const Vma& vma, Pfn pfn);
 
 // mlock2(2); flags 0 is mlock(2), 1 MLOCK_ONFAULT.

@@ -20,7 +20,6 @@
 #include "server/machine/mm/vma.h"
 #include "server/machine/mm/vma_holes.h"
 #include "server/machine/mm/vma_tree.h"
-#include "server/machine/task/cred.h"
 
 namespace faultline {
 namespace {
@@ -316,8 +315,7 @@ Errno MapHugetlb(Kernel& k, Mm& mm, const MmapArgs& args, HugetlbArea area) {
 uint64_t VmFlagsOfProt(uint64_t prot) { return prot & vm::kAccessFlags; }
 
 bool CanDoMlock(Kernel& k) {
-  return k.Current().rlim[kRlimitMemlock].soft != 0 ||
-         Capable(k, Cap::kIpcLock);
+  return k.Current().rlim[kRlimitMemlock].soft != 0 || k.Capable(Cap::kIpcLock);
 }
 
 ErrnoOr<VirtAddr> GetUnmappedArea(Kernel& k, Mm& mm, Id<File> file,
@@ -342,7 +340,7 @@ ErrnoOr<VirtAddr> GetUnmappedArea(Kernel& k, Mm& mm, Id<File> file,
   if (at.value() >= -kMaxErrno) return static_cast<Errno>(-at.value());
   if (at.value() > mm.task_size - length) return Errno::kENOMEM;
   if (!at.aligned()) return Errno::kEINVAL;
-  if (at.value() < k.sysctl.mmap_min_addr && !Capable(k, Cap::kSysRawio)) {
+  if (at.value() < k.sysctl.mmap_min_addr && !k.Capable(Cap::kSysRawio)) {
     return Errno::kEPERM;
   }
   return at;

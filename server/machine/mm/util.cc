@@ -4,8 +4,6 @@
 
 #include <algorithm>
 
-#include "server/machine/task/cred.h"
-
 namespace faultline {
 namespace {
 
@@ -59,7 +57,7 @@ Errno VmEnoughMemory(Kernel& k, const Mm& mm, uint64_t pages) {
     uint64_t allowed = VmCommitLimit(k);
     constexpr int kKbytesToPages = kPageShift - 10;
     auto less = [&](uint64_t n) { allowed -= std::min(allowed, n); };
-    if (!Capable(k, Cap::kSysAdmin))
+    if (!k.Capable(Cap::kSysAdmin))
       less(s.admin_reserve_kbytes >> kKbytesToPages);
     less(std::min(mm.total_vm / 32, s.user_reserve_kbytes >> kKbytesToPages));
     ok = k.vm_committed < allowed;
@@ -79,7 +77,7 @@ bool MapDenyWriteExec(const Mm& mm, uint64_t before, uint64_t after) {
 }
 
 bool MlockFutureOk(Kernel& k, const Mm& mm, uint64_t flags, uint64_t bytes) {
-  if (!(flags & vm::kLocked) || Capable(k, Cap::kIpcLock)) return true;
+  if (!(flags & vm::kLocked) || k.Capable(Cap::kIpcLock)) return true;
   uint64_t limit = k.Current().rlim[kRlimitMemlock].soft;
   return (bytes >> kPageShift) + mm.locked_vm <= limit >> kPageShift;
 }

@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "server/machine/proc/proc_files.h"
-#include "server/machine/task/cred.h"
 
 namespace faultline {
 namespace {
@@ -106,7 +105,7 @@ void ShowSignals(const Kernel& k, SeqFile& m, const Task& task) {
                                "SigIgn:\t", "SigCgt:\t", "CapInh:\t"}) {
     m << set << kNone;
   }
-  const uint64_t effective = EffectiveCaps(k, task);
+  const uint64_t effective = k.EffectiveCaps(task);
   m << "CapPrm:\t" << Cap64(effective) << "CapEff:\t" << Cap64(effective);
   m << "CapBnd:\t" << Cap64(k.sysctl.cap_bound) << "CapAmb:\t" << kNone;
   m << "NoNewPrivs:\t0\nSeccomp:\t0\nSeccomp_filters:\t0\n"

@@ -55,7 +55,7 @@ ErrnoOr<uint64_t> DoProcessMadvise(Kernel& k, const ProcessMadvise& call) {
       FL_TRY_VALUE(MmAccess(std::as_const(k), k.tasks[target->second]));
   if (mm != own || !k.quirks.madvise_own_process) {
     if (!remote_advice) return Errno::kEINVAL;
-    if (!Capable(k, Cap::kSysNice)) return Errno::kEPERM;
+    if (!k.Capable(Cap::kSysNice)) return Errno::kEPERM;
   }
   // iov_iter_advance() passes over empty ranges; only as the first is one seen.
   const uint64_t total =

@@ -119,7 +119,7 @@ class Dispatch {
   Result operator()(const Userfaultfd& c) {
     constexpr uint32_t kUserModeOnly = 1, kCloexec = 02000000,
                        kNonblock = 04000;
-    if (!(c.flags & kUserModeOnly) && !Capable(k_, Cap::kSysPtrace)) {
+    if (!(c.flags & kUserModeOnly) && !k_.Capable(Cap::kSysPtrace)) {
       return Errno::kEPERM;
     }
     if (c.flags & ~(kUserModeOnly | kCloexec | kNonblock))
@@ -207,7 +207,7 @@ class Dispatch {
     Task& task = k_.Current();
     if (c.resource >= kRlimitCount || c.soft > c.hard) return Errno::kEINVAL;
     Rlimit& limit = task.rlim[c.resource];
-    if (c.hard > limit.hard && !Capable(k_, Cap::kSysResource))
+    if (c.hard > limit.hard && !k_.Capable(Cap::kSysResource))
       return Errno::kEPERM;
     limit = {c.soft, c.hard};
     return Errno::kOk;

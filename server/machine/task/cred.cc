@@ -24,20 +24,11 @@ ErrnoOr<uint64_t> SetMdwe(Mm& mm, uint64_t bits) {
 
 }  // namespace
 
-uint64_t EffectiveCaps(const Kernel& k, const Task& task) {
-  return task.uid == 0 ? k.sysctl.cap_bound : 0;
-}
-
-bool Capable(const Kernel& k, Cap cap) {
-  const uint64_t caps = EffectiveCaps(k, k.tasks[k.current]);
-  return (caps >> static_cast<int>(cap) & 1) != 0;
-}
-
 Errno DoSetuid(Kernel& k, uint32_t uid) {
   constexpr uint32_t kInvalidUid = ~uint32_t{0};
   Task& task = k.Current();
   if (uid == kInvalidUid) return Errno::kEINVAL;
-  if (!Capable(k, Cap::kSetuid) && uid != task.uid) return Errno::kEPERM;
+  if (!k.Capable(Cap::kSetuid) && uid != task.uid) return Errno::kEPERM;
   // commit_creds(): who was more than he is now is not to be looked into.
   if (uid != task.uid) k.mms[task.mm].dumpable = false;
   task.uid = uid;
@@ -47,7 +38,7 @@ Errno DoSetuid(Kernel& k, uint32_t uid) {
 ErrnoOr<Id<Mm>> MmAccess(const Kernel& k, const Task& target) {
   if (!target.mm) return Errno::kESRCH;
   const Task& current = k.tasks[k.current];
-  if (target.mm == current.mm || Capable(k, Cap::kSysPtrace)) return target.mm;
+  if (target.mm == current.mm || k.Capable(Cap::kSysPtrace)) return target.mm;
   if (target.uid != current.uid || !k.mms[target.mm].dumpable) {
     return Errno::kEACCES;
   }

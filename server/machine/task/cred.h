@@ -11,23 +11,6 @@
 
 namespace faultline {
 
-// What the machine asks for, of include/uapi/linux/capability.h.
-enum class Cap : uint8_t {
-  kKill = 5,
-  kSetuid = 7,
-  kIpcLock = 14,
-  kSysRawio = 17,
-  kSysPtrace = 19,
-  kSysAdmin = 21,
-  kSysNice = 23,
-  kSysResource = 24,
-};
-
-// capable(): may the current task?
-bool Capable(const Kernel& k, Cap cap);
-// cred->cap_effective
-uint64_t EffectiveCaps(const Kernel& k, const Task& task);
-
 // setuid(2)
 Errno DoSetuid(Kernel& k, uint32_t uid);
 

@@ -10,7 +10,6 @@
 #include "server/machine/mm/mmap.h"
 #include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/oom_kill.h"
-#include "server/machine/task/cred.h"
 
 namespace faultline {
 namespace {
@@ -201,7 +200,7 @@ Errno DoKill(Kernel& k, Pid target, int32_t signal) {
   if (signal < 0 || signal > kNsig) return Errno::kEINVAL;
   if (it == k.pids.end()) return Errno::kESRCH;
   Task& task = k.tasks[it->second];
-  if (k.current && !Capable(k, Cap::kKill) && k.Current().uid != task.uid) {
+  if (k.current && !k.Capable(Cap::kKill) && k.Current().uid != task.uid) {
     return Errno::kEPERM;
   }
   if (signal == 0) return Errno::kOk;

@@ -16,7 +16,6 @@
 #include "server/machine/mm/util.h"
 #include "server/machine/mm/vma.h"
 #include "server/machine/mm/vma_tree.h"
-#include "server/machine/task/cred.h"
 #include "server/machine/task/exit.h"
 #include "server/machine/task/randomize.h"
 
@@ -135,7 +134,7 @@ Errno CheckFlags(Kernel& k, uint64_t flags) {
   for (auto [pid, id] : k.pids) tasks += k.tasks[id].uid == task.uid;
   // With the new one.
   if (tasks + 1 > task.rlim[kRlimitNproc].soft &&
-      !Capable(k, Cap::kSysResource) && !Capable(k, Cap::kSysAdmin)) {
+      !k.Capable(Cap::kSysResource) && !k.Capable(Cap::kSysAdmin)) {
     return Errno::kEAGAIN;
   }
   if (k.pids.size() >= kPidMax - 1) return Errno::kEAGAIN;

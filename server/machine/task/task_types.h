@@ -29,6 +29,18 @@ struct Rlimit {
   uint64_t hard = kRlimInfinity;
 };
 
+// What the machine asks for, of include/uapi/linux/capability.h.
+enum class Cap : uint8_t {
+  kKill = 5,
+  kSetuid = 7,
+  kIpcLock = 14,
+  kSysRawio = 17,
+  kSysPtrace = 19,
+  kSysAdmin = 21,
+  kSysNice = 23,
+  kSysResource = 24,
+};
+
 enum class TaskState : uint8_t { kRunning = 0, kZombie = 1 };
 
 struct Task {
@@ -41,7 +53,7 @@ struct Task {
   Id<Mm> mm;                 // none after exit
   Id<Files> files;
   std::string comm;
-  uint32_t uid = 0;  // Capable() (task/cred.h) says what 0 may do
+  uint32_t uid = 0;  // Kernel::Capable() says what 0 may do
   std::array<Rlimit, kRlimitCount> rlim;
   uint64_t min_flt = 0;
   uint64_t maj_flt = 0;
