@@ -25,6 +25,8 @@ const char* UseName(FrameUse use) {
       return "reserved";
     case FrameUse::kFree:
       return "free";
+    case FrameUse::kPcp:
+      return "pcp";
     case FrameUse::kPageTable:
       return "page-table";
     case FrameUse::kAnon:

@@ -65,10 +65,19 @@ INSTANTIATE_TEST_SUITE_P(Scenarios, Picture, testing::ValuesIn(Pictures()),
                          });
 
 TEST(Pictures, AreAllThere) {
-  EXPECT_EQ(Pictures(),
-            (std::vector<std::string>{"gonzo-maps", "heap-steps", "ksm",
-                                      "merge-and-refusal", "roads-to-do-mmap",
-                                      "rss-of-vsz", "unmapped-area"}));
+  EXPECT_EQ(
+      Pictures(),
+      (std::vector<std::string>{
+          "tests/scenarios/physical/bad-frees",
+          "tests/scenarios/physical/highmem",
+          "tests/scenarios/physical/migrate-types",
+          "tests/scenarios/physical/zones-of-a-recorded-machine",
+          "tests/scenarios/picture/gonzo-maps",
+          "tests/scenarios/picture/heap-steps", "tests/scenarios/picture/ksm",
+          "tests/scenarios/picture/merge-and-refusal",
+          "tests/scenarios/picture/roads-to-do-mmap",
+          "tests/scenarios/picture/rss-of-vsz",
+          "tests/scenarios/picture/unmapped-area"}));
 }
 
 }  // namespace

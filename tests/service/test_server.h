@@ -156,14 +156,15 @@ class TestServer : public ::testing::Test {
   }
 
   grpc::Status Touch(const std::string& session, uint64_t addr, uint64_t count,
-                     v1::AccessResponse* response, int milliseconds = 20'000) {
+                     v1::AccessResponse* response, int milliseconds = 20'000,
+                     uint64_t stride = 0) {
     v1::AccessRequest request;
     request.set_session(session);
     request.set_pid(1);
     request.mutable_access()->set_kind(v1::ACCESS_KIND_WRITE);
     request.mutable_access()->set_addr(addr);
     request.mutable_access()->set_count(count);
-    request.mutable_access()->set_stride(0);
+    request.mutable_access()->set_stride(stride);
     Context context(milliseconds);
     return machines_->Access(&context, request, response);
   }

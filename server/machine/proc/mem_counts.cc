@@ -62,8 +62,7 @@ FrameUse FrameUseOf(const Kernel& k, uint64_t number) {
     if (!InPageCache(page)) return FrameUse::kKernel;
     return page.Is(page_flag::kSwapBacked) ? FrameUse::kShmem : FrameUse::kFile;
   }
-  // What a per-CPU list has is nobody's, but not the free lists' either.
-  if (InBlockOf(k, pfn, page_flag::kPcp)) return FrameUse::kKernel;
+  if (InBlockOf(k, pfn, page_flag::kPcp)) return FrameUse::kPcp;
   if (InBlockOf(k, pfn, page_flag::kBuddy) || IsPristine(k, pfn)) {
     return FrameUse::kFree;
   }

@@ -16,6 +16,7 @@ enum class FrameUse : uint8_t {
   kHole,       // no memory there
   kReserved,   // kept by boot, the zero page, the vdso
   kFree,       // part of a free block
+  kPcp,        // free, on a per-CPU list
   kPageTable,  // belongs to one mm
   kAnon,       // an anonymous page
   kFile,       // in the page cache of a file on disk or ramfs

@@ -92,6 +92,7 @@ uint64_t StablePageFlags(const Kernel& k, uint64_t number,
                      k, pfn,
                      std::binary_search(mlocked.begin(), mlocked.end(), pfn));
     case FrameUse::kHole:
+    case FrameUse::kPcp:
     case FrameUse::kKernel:
       break;
   }

@@ -40,7 +40,7 @@ cy: 1 of 2
 bob: A page that is present, and may be written to, does not fault. \
 The first write brings the page; then it is there.
 decided by: Minor fault: a first write at 0x7ffff7ffe000 got a new zeroed \
-page, frame 0x4015.
+page, frame 0x4407.
 """
 
 
