@@ -451,7 +451,9 @@ void NativeRunner::ExecuteAccess(const Op& op, OpResult* result) {
     result->value = static_cast<int>(stop.result & 0xff);
   }
   if (op.kind == OpKind::kFetch) {
+    // A general protection fault of what it fetched has no address: 0.
     result->fetch_fault = result->signal && result->signal->number == SIGSEGV &&
+                                  result->signal->code != SI_KERNEL &&
                                   result->signal->addr == addr
                               ? 1
                               : 0;

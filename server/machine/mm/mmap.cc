@@ -514,8 +514,10 @@ Errno ExpandDownwards(Kernel& k, Vma& vma, VirtAddr addr) {
     return Errno::kENOMEM;
   }
   if (!MlockFutureOk(k, mm, vma.flags, bytes)) return Errno::kENOMEM;
-  // Linux charges any stack here and gives back only what is VM_ACCOUNT (D22).
-  if (vma.Has(vm::kAccount)) FL_TRY(VmEnoughMemory(k, mm, pages));
+  // Linux charges any stack here and gives back only what is VM_ACCOUNT; here
+  // the others are asked for, and give it back at once (D22).
+  FL_TRY(VmEnoughMemory(k, mm, pages));
+  if (!vma.Has(vm::kAccount)) k.vm_committed -= pages;
   if (vma.Has(vm::kLocked)) mm.locked_vm += pages;
   VmStatAccount(mm, vma.flags, static_cast<int64_t>(pages));
   k.Emit(EventLevel::kAll, VmaExpand{addr.value(), vma.end.value(),
