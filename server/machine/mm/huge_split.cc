@@ -56,6 +56,18 @@ void ForEachMapping(Kernel& k, const std::vector<Place>& places, Pfn head,
   }
 }
 
+// Does any PTE at the place map a page of the folio? Of a VMA that was moved,
+// the one that stays may have the place and no longer the pages.
+bool PtesMap(const Kernel& k, const Mm& mm, const Place& place, Pfn head) {
+  const VirtAddr end = place.addr + ((place.last - place.first) << kPageShift);
+  bool any = false;
+  ForEachPte(k, mm, place.addr, end, [&](VirtAddr, Pte pte) {
+    any = any || (pte.present() && !pte.special() &&
+                  FolioHead(k.page(pte.pfn()), pte.pfn()) == head);
+  });
+  return any;
+}
+
 // unmap_folio(): no entry maps the folio whole, and what PTEs know of its being
 // dirty is known of the folio.
 void Unmap(Kernel& k, const std::vector<Place>& places, Pfn head) {
@@ -65,7 +77,7 @@ void Unmap(Kernel& k, const std::vector<Place>& places, Pfn head) {
     const Leaf leaf = FindLeaf(std::as_const(k), mm, place.addr);
     if (leaf.huge && ReadPte(std::as_const(k), leaf.at).pfn() == head) {
       SplitHugePmd(k, vma, place.addr);
-    } else {
+    } else if (PtesMap(std::as_const(k), mm, place, head)) {
       UpdateHiwaterRss(mm);  // try_to_migrate_one(), for each PTE
     }
     FlushTlbRange(k, mm, place.addr,
