@@ -37,6 +37,10 @@ inline constexpr size_t kNameBytesMax = 255;       // sysctls, names of VMAs
 inline constexpr size_t kDataBytesMax = 2 * kMiB;  // CreateFile, Write, Read
 // UIO_MAXIOV is 1024; more is EINVAL, as long as it is not absurd.
 inline constexpr size_t kMadviseRangesMax = 4096;
+// What a client that is a replacement policy may answer in one command, and the
+// accesses that the policy OPT may be told of.
+inline constexpr size_t kVictimsMax = 4096;
+inline constexpr size_t kFutureMax = 65536;
 // mincore answers one byte per page.
 inline constexpr uint64_t kMincoreBytesMax = kDataBytesMax * 4096;
 inline constexpr uint64_t kUserBytesMax = uint64_t{1} << 47;

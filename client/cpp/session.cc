@@ -122,6 +122,29 @@ absl::StatusOr<v1::Outcome> Session::Call(const v1::Command& command,
     FAULTLINE_CALL(Setuid, setuid);
     FAULTLINE_CALL(Prctl, prctl);
     FAULTLINE_CALL(Userfaultfd, userfaultfd);
+    FAULTLINE_CALL(Kmalloc, kmalloc);
+    FAULTLINE_CALL(Kfree, kfree);
+    FAULTLINE_CALL(KmemCacheCreate, kmem_cache_create);
+    FAULTLINE_CALL(KmemCacheAlloc, kmem_cache_alloc);
+    FAULTLINE_CALL(KmemCacheFree, kmem_cache_free);
+    FAULTLINE_CALL(KmemCacheShrink, kmem_cache_shrink);
+    FAULTLINE_CALL(KmemCacheDestroy, kmem_cache_destroy);
+    FAULTLINE_CALL(Vmalloc, vmalloc);
+    FAULTLINE_CALL(Vfree, vfree);
+    FAULTLINE_CALL(Kmap, kmap);
+    FAULTLINE_CALL(Kunmap, kunmap);
+    FAULTLINE_CALL(KernelAccess, kernel_access);
+    FAULTLINE_CALL(DropCaches, drop_caches);
+    FAULTLINE_CALL(Sync, sync);
+    FAULTLINE_CALL(Fadvise, fadvise);
+    FAULTLINE_CALL(Swapon, swapon);
+    FAULTLINE_CALL(Swapoff, swapoff);
+    FAULTLINE_CALL(SetOomScoreAdj, set_oom_score_adj);
+    FAULTLINE_CALL(InsertModule, insert_module);
+    FAULTLINE_CALL(RemoveModule, remove_module);
+    FAULTLINE_CALL(Mknod, mknod);
+    FAULTLINE_CALL(SetReplacement, set_replacement);
+    FAULTLINE_CALL(EvictPage, evict_page);
     case v1::Command::OP_NOT_SET:
       break;
   }

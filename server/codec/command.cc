@@ -16,6 +16,7 @@ using limits::kDataBytesMax;
 using limits::kManyEntriesMax;
 using limits::kNameBytesMax;
 using limits::kPathBytesMax;
+using limits::kVictimsMax;
 
 // --- The field lists, in the order of command.h. The last parameter says which
 // one is meant.
@@ -100,6 +101,7 @@ FL_FIELDS(Access) {
   FL_FIELD(count, AtMost{limits::kAccessCountMax});
   FL_FIELD(stride);
   FL_FIELD(value, AtMost{limits::kByteMax});
+  FL_NUMBERS(victims);
 }
 FL_FIELDS(AccessMany) {
   FL_FIELD(base);
@@ -109,6 +111,7 @@ FL_FIELDS(AccessMany) {
   FL_NUMBERS(stride);
   FL_FIELD(value, RawBytes{{kManyEntriesMax}});
   FL_FIELD(data);
+  FL_NUMBERS(victims);
 }
 FL_NO_FIELDS(Fork)
 FL_FIELDS(Clone) { FL_FIELD(flags); }
@@ -162,7 +165,10 @@ FL_FIELDS(Truncate) {
   FL_FIELD(fd);
   FL_FIELD(size);
 }
-FL_FIELDS(Fsync) { FL_FIELD(fd); }
+FL_FIELDS(Fsync) {
+  FL_FIELD(fd);
+  FL_FIELD(data_only);
+}
 FL_FIELDS(Setrlimit) {
   FL_FIELD(resource);
   FL_FIELD(soft);
@@ -249,6 +255,81 @@ FL_FIELDS(Prctl) {
 }
 FL_FIELDS(Userfaultfd) { FL_FIELD(flags); }
 
+FL_FIELDS(Kmalloc) {
+  FL_FIELD(size);
+  FL_FIELD(gfp);
+}
+FL_FIELDS(Kfree) { FL_FIELD(addr); }
+FL_FIELDS(KmemCacheCreate) {
+  FL_FIELD(name, MaxBytes{kNameBytesMax, 1});
+  FL_FIELD(size);
+  FL_FIELD(align);
+  FL_FIELD(flags);
+}
+FL_FIELDS(KmemCacheAlloc) {
+  FL_FIELD(name, MaxBytes{kNameBytesMax, 1});
+  FL_FIELD(gfp);
+}
+FL_FIELDS(KmemCacheFree) {
+  FL_FIELD(name, MaxBytes{kNameBytesMax, 1});
+  FL_FIELD(addr);
+}
+FL_FIELDS(KmemCacheShrink) { FL_FIELD(name, MaxBytes{kNameBytesMax, 1}); }
+FL_FIELDS(KmemCacheDestroy) { FL_FIELD(name, MaxBytes{kNameBytesMax, 1}); }
+FL_FIELDS(Vmalloc) {
+  FL_FIELD(size);
+  FL_FIELD(gfp);
+}
+FL_FIELDS(Vfree) { FL_FIELD(addr); }
+FL_FIELDS(Kmap) { FL_FIELD(pfn); }
+FL_FIELDS(Kunmap) { FL_FIELD(pfn); }
+FL_FIELDS(KernelAccess) {
+  FL_ENUM(kind, AccessKind::kFetch, Unspecified::kRefused);
+  FL_FIELD(addr);
+  FL_FIELD(count, AtMost{limits::kAccessCountMax});
+  FL_FIELD(stride);
+  FL_FIELD(value, AtMost{limits::kByteMax});
+}
+FL_FIELDS(DropCaches) { FL_FIELD(mode); }
+FL_NO_FIELDS(Sync)
+FL_FIELDS(Fadvise) {
+  FL_FIELD(fd);
+  FL_FIELD(offset);
+  FL_FIELD(length);
+  FL_FIELD(advice);
+}
+FL_FIELDS(Swapon) {
+  FL_FIELD(path, MaxBytes{kPathBytesMax});
+  FL_FIELD(size);
+  FL_FIELD(flags);
+}
+FL_FIELDS(Swapoff) {
+  FL_FIELD(path, MaxBytes{kPathBytesMax});
+  FL_FIELD(area);
+}
+FL_FIELDS(SetOomScoreAdj) { FL_FIELD(value); }
+FL_FIELDS(InsertModule) {
+  FL_FIELD(name, MaxBytes{kNameBytesMax, 1});
+  FL_FIELD(size);
+  FL_FIELD(params, MaxBytes{kNameBytesMax});
+}
+FL_FIELDS(RemoveModule) {
+  FL_FIELD(name, MaxBytes{kNameBytesMax, 1});
+  FL_FIELD(flags);
+}
+FL_FIELDS(Mknod) {
+  FL_FIELD(path, MaxBytes{kPathBytesMax, 1});
+  FL_FIELD(mode);
+  FL_FIELD(major);
+  FL_FIELD(minor);
+}
+FL_FIELDS(SetReplacement) {
+  FL_ENUM(policy, ReplacementPolicy::kClient);
+  FL_FIELD(frames);
+  FL_NUMBERS(future);
+}
+FL_FIELDS(EvictPage) { FL_FIELD(addr); }
+
 #undef FL_FIELDS
 #undef FL_NO_FIELDS
 
@@ -280,6 +361,20 @@ void CheckColumn(Decoder& c, const char* name, size_t size, size_t entries) {
                                ": give one for all or one for each"));
 }
 
+void CheckMost(Decoder& c, const char* name, size_t size, size_t most) {
+  if (size <= most) return;
+  c.Violate(name, absl::StrCat("has ", size, " values: at most ", most));
+}
+
+void Complete(Decoder& c, Access& s, const v1::Access&) {
+  if (c.checks()) CheckMost(c, "victims", s.victims.size(), kVictimsMax);
+}
+
+void Complete(Decoder& c, SetReplacement& s, const v1::SetReplacement&) {
+  if (!c.checks()) return;
+  CheckMost(c, "future", s.future.size(), limits::kFutureMax);
+}
+
 void CheckAccesses(Decoder& c, const AccessMany& s) {
   const uint64_t most = s.data ? kDataBytesMax : limits::kAccessCountMax;
   if (AccessesOf(s) <= most) return;
@@ -296,6 +391,7 @@ void Complete(Decoder& c, AccessMany& s, const v1::AccessMany&) {
   CheckColumn(c, "stride", s.stride.size(), entries);
   CheckColumn(c, "value", s.value.size(), entries);
   if (!c.checks()) return;
+  CheckMost(c, "victims", s.victims.size(), kVictimsMax);
   if (s.kind.empty()) {
     c.Violate("kind", "is required: one for all entries, or one for each",
               true);
@@ -331,20 +427,10 @@ void Complete(Decoder&, CreateFile& s, const v1::CreateFile& p) {
 
 // --- One operation.
 
-// Does Linux have this call, so that a process must make it?
-template <class S>
-constexpr bool NeedsProcess() {
-  return !std::is_same_v<S, CreateFile> && !std::is_same_v<S, AllocPages> &&
-         !std::is_same_v<S, FreePages> && !std::is_same_v<S, GetFreePages> &&
-         !std::is_same_v<S, GetZeroedPage> && !std::is_same_v<S, PageAddress> &&
-         !std::is_same_v<S, FreeAddress> && !std::is_same_v<S, Sysctl> &&
-         !std::is_same_v<S, Tick>;
-}
-
 template <class S>
 void CheckPid(Decoder& c, uint32_t pid) {
   c.EnterMessage("");
-  if (NeedsProcess<S>() && pid == 0 && c.checks()) {
+  if (kNeedsProcess<S> && pid == 0 && c.checks()) {
     c.Violate("pid", "is required: the calling process; the first is 1", true);
   }
 }

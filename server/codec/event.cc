@@ -36,7 +36,8 @@ namespace {
   X(SignalGenerate, signal_generate)                                 \
   X(EventsLost, events_lost)                                         \
   X(MmPageAllocExtfrag, mm_page_alloc_extfrag)                       \
-  X(Console, console)
+  X(Console, console)                                                \
+  X(PageReplaced, page_replaced)
 
 // --- The field lists, in the order of event.h.
 
@@ -77,6 +78,13 @@ FL_FIELDS(MmPageAllocExtfrag) {
   FL_FIELD(change_ownership);
 }
 FL_FIELDS(Console) { FL_FIELD(msg); }
+FL_FIELDS(PageReplaced) {
+  FL_ENUM(policy, ReplacementPolicy::kClient);
+  FL_FIELD(address);
+  FL_FIELD(victim);
+  FL_FIELD(faults);
+  FL_NUMBERS(frames);
+}
 FL_FIELDS(MmPageFree) {
   FL_FIELD(pfn);
   FL_FIELD(order);

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/codec/errors.h"
 #include "server/codec/event.h"
+#include "server/codec/replacement.h"
 #include "server/limits.h"
 
 namespace faultline {
@@ -53,6 +54,14 @@ std::vector<EntryFaults> FaultedFromProto(const v1::FaultedEntries& proto) {
   return faulted;
 }
 
+std::vector<ReplacementFrame> FramesFromProto(const v1::VictimWanted& proto) {
+  std::vector<ReplacementFrame> frames;
+  for (const v1::ReplacementFrame& frame : proto.frames()) {
+    frames.push_back(ReplacementFrameFromProto(frame));
+  }
+  return frames;
+}
+
 }  // namespace
 
 void OutcomeToProto(const Outcome& outcome, v1::Outcome* proto) {
@@ -74,6 +83,11 @@ void OutcomeToProto(const Outcome& outcome, v1::Outcome* proto) {
   if (!outcome.faulted.empty()) {
     FaultedToProto(outcome.faulted, proto->mutable_faulted());
   }
+  proto->set_tlb_misses(outcome.tlb_misses);
+  proto->set_table_loads(outcome.table_loads);
+  if (!outcome.victim_wanted.frames.empty()) {
+    VictimWantedToProto(outcome.victim_wanted, proto->mutable_victim_wanted());
+  }
   EventsToProto(outcome, proto);
   proto->set_digest(outcome.Digest());
 }
@@ -92,6 +106,10 @@ absl::StatusOr<Outcome> OutcomeFromProto(const v1::Outcome& proto) {
   outcome.cost_ns = proto.cost_ns();
   outcome.data = proto.data();
   outcome.faulted = FaultedFromProto(proto.faulted());
+  outcome.tlb_misses = proto.tlb_misses();
+  outcome.table_loads = proto.table_loads();
+  outcome.victim_wanted = {proto.victim_wanted().address(),
+                           FramesFromProto(proto.victim_wanted())};
   outcome.events.reserve(proto.events_size());
   for (const v1::Event& event : proto.events()) {
     absl::StatusOr<Event> one = EventFromProto(event);
@@ -103,7 +121,9 @@ absl::StatusOr<Outcome> OutcomeFromProto(const v1::Outcome& proto) {
 
 bool IsPlain(const Outcome& o) {
   return o.signal.signal == 0 && !o.exited && !o.no_process &&
-         o.faulted.empty() && o.data.empty() && o.events.empty();
+         o.faulted.empty() && o.data.empty() && o.events.empty() &&
+         o.tlb_misses == 0 && o.table_loads == 0 &&
+         o.victim_wanted.frames.empty();
 }
 
 void AppendPacked(const Outcome& outcome, v1::PackedOutcomes* packed) {

@@ -11,8 +11,11 @@
 
 #include <cstdint>
 #include <string>
+#include <type_traits>
 #include <variant>
 #include <vector>
+
+#include "server/machine/kernel_command.h"
 
 namespace faultline {
 
@@ -108,8 +111,6 @@ struct SetVmaName {
   std::string name;
 };
 
-enum class AccessKind : uint8_t { kRead = 0, kWrite = 1, kFetch = 2 };
-
 // `count` one-byte accesses, `stride` bytes apart, from `addr` on. Stops at
 // the first that is signalled. A write stores `value`.
 struct Access {
@@ -118,6 +119,7 @@ struct Access {
   uint64_t count = 1;
   uint64_t stride = 4096;
   uint8_t value = 0;
+  std::vector<uint64_t> victims{};  // ReplacementPolicy::kClient: its answers
 };
 
 // Many accesses as one command. Entry i is the Access {kind[i], base + addr[i],
@@ -132,6 +134,7 @@ struct AccessMany {
   std::vector<uint64_t> stride{};
   std::string value{};
   bool data = false;  // the byte of each access comes back in Outcome::data
+  std::vector<uint64_t> victims{};  // as Access::victims
 };
 
 struct Fork {};
@@ -212,8 +215,10 @@ struct Truncate {
   int32_t fd = -1;
   int64_t size = 0;
 };
+// fsync(2), fdatasync(2).
 struct Fsync {
   int32_t fd = -1;
+  bool data_only = false;
 };
 // fallocate(2): mode is FALLOC_FL_*.
 struct Fallocate {
@@ -322,15 +327,31 @@ struct Tick {
   uint64_t nanoseconds = 0;
 };
 
-using Operation =
-    std::variant<Mmap, Munmap, Mprotect, Mremap, Brk, Madvise, Mlock, Munlock,
-                 Mlockall, Munlockall, Msync, Mincore, SetVmaName, Access, Fork,
-                 Clone, Execve, Exit, Wait, Kill, CreateFile, Open, Close, Read,
-                 Write, Truncate, Fsync, Setrlimit, AllocPages, FreePages,
-                 Sysctl, Tick, AccessMany, Mseal, RemapFilePages, MemfdCreate,
-                 Fallocate, ProcessMadvise, Getrlimit, Setuid, Prctl,
-                 Userfaultfd, ClearRefs, Malloc, Calloc, Realloc, Free, Mallopt,
-                 Fcntl, GetFreePages, GetZeroedPage, PageAddress, FreeAddress>;
+using Operation = std::variant<
+    Mmap, Munmap, Mprotect, Mremap, Brk, Madvise, Mlock, Munlock, Mlockall,
+    Munlockall, Msync, Mincore, SetVmaName, Access, Fork, Clone, Execve, Exit,
+    Wait, Kill, CreateFile, Open, Close, Read, Write, Truncate, Fsync,
+    Setrlimit, AllocPages, FreePages, Sysctl, Tick, AccessMany, Mseal,
+    RemapFilePages, MemfdCreate, Fallocate, ProcessMadvise, Getrlimit, Setuid,
+    Prctl, Userfaultfd, ClearRefs, Malloc, Calloc, Realloc, Free, Mallopt,
+    Fcntl, GetFreePages, GetZeroedPage, PageAddress, FreeAddress, Kmalloc,
+    Kfree, KmemCacheCreate, KmemCacheAlloc, KmemCacheFree, KmemCacheShrink,
+    KmemCacheDestroy, Vmalloc, Vfree, Kmap, Kunmap, KernelAccess, DropCaches,
+    Sync, Fadvise, Swapon, Swapoff, SetOomScoreAdj, InsertModule, RemoveModule,
+    Mknod, SetReplacement, EvictPage>;
+
+// Does a process make this call? The rest is the kernel's own, and the
+// machine's administration.
+template <class T, class... Ts>
+inline constexpr bool kIsOneOf = (std::is_same_v<T, Ts> || ...);
+template <class T>
+inline constexpr bool kNeedsProcess =
+    !kIsOneOf<T, CreateFile, AllocPages, FreePages, GetFreePages, GetZeroedPage,
+              PageAddress, FreeAddress, Sysctl, Tick, Kmalloc, Kfree,
+              KmemCacheCreate, KmemCacheAlloc, KmemCacheFree, KmemCacheShrink,
+              KmemCacheDestroy, Vmalloc, Vfree, Kmap, Kunmap, KernelAccess,
+              DropCaches, Sync, Swapon, Swapoff, InsertModule, RemoveModule,
+              Mknod>;
 
 struct Command {
   Pid pid = 1;  // who calls; 0: nobody (administration)

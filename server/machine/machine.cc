@@ -78,15 +78,12 @@ void SaveTo(const ByteSink& sink, const Kernel& k) {
 
 // Calls that need no process: the machine's administration.
 bool IsAdministration(const Operation& op) {
-  return std::holds_alternative<CreateFile>(op) ||
-         std::holds_alternative<struct AllocPages>(op) ||
-         std::holds_alternative<struct FreePages>(op) ||
-         std::holds_alternative<GetFreePages>(op) ||
-         std::holds_alternative<GetZeroedPage>(op) ||
-         std::holds_alternative<PageAddress>(op) ||
-         std::holds_alternative<FreeAddress>(op) ||
-         std::holds_alternative<Sysctl>(op) ||
-         std::holds_alternative<Tick>(op) || std::holds_alternative<Kill>(op);
+  return std::holds_alternative<Kill>(op) ||
+         std::visit(
+             [](const auto& call) {
+               return !kNeedsProcess<std::decay_t<decltype(call)>>;
+             },
+             op);
 }
 
 // Does it run in the program until it needs the kernel?
@@ -334,7 +331,30 @@ const char* OperationName(const Operation& op) {
                                     "get_free_pages",
                                     "get_zeroed_page",
                                     "page_address",
-                                    "free_address"};
+                                    "free_address",
+                                    "kmalloc",
+                                    "kfree",
+                                    "kmem_cache_create",
+                                    "kmem_cache_alloc",
+                                    "kmem_cache_free",
+                                    "kmem_cache_shrink",
+                                    "kmem_cache_destroy",
+                                    "vmalloc",
+                                    "vfree",
+                                    "kmap",
+                                    "kunmap",
+                                    "kernel_access",
+                                    "drop_caches",
+                                    "sync",
+                                    "fadvise",
+                                    "swapon",
+                                    "swapoff",
+                                    "set_oom_score_adj",
+                                    "insert_module",
+                                    "remove_module",
+                                    "mknod",
+                                    "set_replacement",
+                                    "evict_page"};
   static_assert(std::size(kNames) == std::variant_size_v<Operation>);
   return kNames[op.index()];
 }

@@ -17,7 +17,7 @@
 namespace faultline {
 
 // Bumped when the saved form or the meaning of a command changes.
-inline constexpr uint64_t kStateVersion = 7;
+inline constexpr uint64_t kStateVersion = 8;
 
 // The saved form of a machine with this kernel.
 std::string SaveKernel(const Kernel& k);

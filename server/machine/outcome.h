@@ -25,6 +25,36 @@ struct SignalInfo {
   }
 };
 
+// One frame of a process that has a replacement policy.
+struct ReplacementFrame {
+  uint32_t slot = 0;
+  uint64_t addr = 0;  // the page that it holds
+  uint32_t pfn = 0;
+  bool accessed = false;
+  bool dirty = false;
+  uint64_t loaded_at = 0;  // which access brought it in, from 1
+  uint64_t used_at = 0;    // which was its last
+  uint64_t uses = 0;
+  uint32_t age = 0;  // kAging: its counter
+
+  template <class Ar, class Self>
+  static void Describe(Ar& ar, Self& s) {
+    ar(s.slot, s.addr, s.pfn, s.accessed, s.dirty, s.loaded_at, s.used_at,
+       s.uses, s.age);
+  }
+};
+
+// An access needs a frame, and the client is to choose (kClient).
+struct VictimWanted {
+  uint64_t address = 0;
+  std::vector<ReplacementFrame> frames;  // empty: no victim is wanted
+
+  template <class Ar, class Self>
+  static void Describe(Ar& ar, Self& s) {
+    ar(s.address, s.frames);
+  }
+};
+
 // An entry of an AccessMany that faulted, and how often.
 struct EntryFaults {
   uint32_t entry = 0;
@@ -51,13 +81,18 @@ struct Outcome {
   uint64_t cost_ns = 0;
   std::string data;  // read, mincore, wait; AccessMany if asked for
   std::vector<EntryFaults> faulted;  // AccessMany; by entry, ascending
+  // KernelAccess: what the TLB had not, and the entries loaded in its place.
+  uint64_t tlb_misses = 0;
+  uint64_t table_loads = 0;
+  VictimWanted victim_wanted;
   std::vector<Event> events;
 
   // Everything, events included.
   template <class Ar, class Self>
   static void Describe(Ar& ar, Self& s) {
     ar(s.value, s.error, s.signal, s.exited, s.no_process, s.min_flt, s.maj_flt,
-       s.accesses, s.cost_ns, s.data, s.faulted, s.events);
+       s.accesses, s.cost_ns, s.data, s.faulted, s.tlb_misses, s.table_loads,
+       s.victim_wanted, s.events);
   }
 
   // A 64-bit hash of everything but the events, whose number depends on the

@@ -7,8 +7,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "server/scenario/image.h"
+#include "server/scenario/kernel_calls.h"
 #include "server/scenario/memory_map.h"
 #include "server/scenario/op_table.h"
+#include "server/scenario/values.h"
 
 namespace faultline::scenario {
 namespace {
@@ -17,82 +19,8 @@ constexpr int kFirstDescriptor = 3;
 constexpr uint64_t kPageSize = 4096;
 constexpr int32_t kFAddSeals = 1033, kFGetSeals = 1034;
 constexpr uint32_t kMfdAllowSealing = 2;
-constexpr uint64_t kTickNs = 4'000'000;      // CONFIG_HZ=250
 constexpr uint64_t kReadWrite = 2;           // O_RDWR
 constexpr uint64_t kNoLimit = ~uint64_t{0};  // RLIM_INFINITY
-
-// The expressions of one op, evaluated. Keeps the first failure.
-class Values {
- public:
-  explicit Values(const SymbolLookup& lookup) : lookup_(lookup) {}
-
-  uint64_t Of(const Expr& expr, uint64_t when_empty = 0) {
-    if (expr.empty()) return when_empty;
-    absl::StatusOr<uint64_t> value = Evaluate(expr, lookup_);
-    if (value.ok()) return *value;
-    if (status_.ok()) status_ = value.status();
-    return 0;
-  }
-  const absl::Status& status() const { return status_; }
-
- private:
-  const SymbolLookup& lookup_;
-  absl::Status status_;
-};
-
-// include/linux/gfp_types.h (v6.18), without __GFP_ and GFP_.
-uint64_t GfpBits(const std::string& name) {
-  constexpr uint64_t kReclaim = 0xc00;
-  constexpr uint64_t kKernel = kReclaim | 0x40 | 0x80;
-  constexpr uint64_t kUser = kKernel | 0x100000;
-  static const struct {
-    const char* name;
-    uint64_t bits;
-  } kTable[] = {
-      {"KERNEL", kKernel},
-      {"ATOMIC", 0x820},
-      {"NOWAIT", 0x2800},
-      {"NOIO", kReclaim},
-      {"NOFS", kReclaim | 0x40},
-      {"USER", kUser},
-      {"HIGHUSER", kUser | 2},
-      {"HIGHUSER_MOVABLE", kUser | 0xa},
-      {"DMA", 1},
-      {"HIGHMEM", 2},
-      {"DMA32", 4},
-      {"MOVABLE", 8},
-      {"RECLAIMABLE", 0x10},
-      {"HIGH", 0x20},
-      {"IO", 0x40},
-      {"FS", 0x80},
-      {"ZERO", 0x100},
-      {"DIRECT_RECLAIM", 0x400},
-      {"KSWAPD_RECLAIM", 0x800},
-      {"RECLAIM", kReclaim},
-      {"WRITE", 0x1000},
-      {"NOWARN", 0x2000},
-      {"RETRY_MAYFAIL", 0x4000},
-      {"NOFAIL", 0x8000},
-      {"NORETRY", 0x10000},
-      {"MEMALLOC", 0x20000},
-      {"COMP", 0x40000},
-      {"NOMEMALLOC", 0x80000},
-      {"HARDWALL", 0x100000},
-      {"THISNODE", 0x200000},
-      {"ACCOUNT", 0x400000},
-      {"KERNEL_ACCOUNT", kKernel | 0x400000},
-  };
-  for (const auto& entry : kTable) {
-    if (name == entry.name) return entry.bits;
-  }
-  return 0;
-}
-
-uint32_t GfpMask(const Op& op) {
-  uint64_t mask = 0;
-  for (const std::string& name : op.words) mask |= GfpBits(name);
-  return static_cast<uint32_t>(mask);
-}
 
 void FillMmap(const Op& op, Values& values, v1::Mmap* mmap) {
   mmap->set_addr(values.Of(op.addr));
@@ -368,8 +296,18 @@ bool FillFileCall(const Op& op, Values& values, v1::Command* command) {
       command->mutable_read()->set_length(1);
       return true;
     case OpKind::kFsync:
+    case OpKind::kFdatasync:
       command->mutable_fsync()->set_fd(fd);
+      command->mutable_fsync()->set_data_only(op.kind == OpKind::kFdatasync);
       return true;
+    case OpKind::kFadvise: {
+      v1::Fadvise* call = command->mutable_fadvise();
+      call->set_fd(fd);
+      call->set_offset(static_cast<int64_t>(values.Of(op.offset)));
+      call->set_length(static_cast<int64_t>(values.Of(op.length)));
+      call->set_advice(static_cast<int32_t>(op.flags));
+      return true;
+    }
     case OpKind::kAddSeals:
       command->mutable_fcntl()->set_fd(fd);
       command->mutable_fcntl()->set_cmd(kFAddSeals);
@@ -387,52 +325,6 @@ bool FillFileCall(const Op& op, Values& values, v1::Command* command) {
       call->set_length(static_cast<int64_t>(values.Of(op.length)));
       return true;
     }
-    default:
-      return false;
-  }
-}
-
-// free_pages() of an address, or __free_pages() of a page: page frame numbers
-// lie below every address of the kernel's. NULL is an address.
-void FillFree(uint64_t what, uint32_t order, v1::Command* command) {
-  constexpr uint64_t kLowestPageOffset = 0xc0000000;
-  if (what == 0 || what >= kLowestPageOffset) {
-    command->mutable_free_address()->set_addr(what);
-    command->mutable_free_address()->set_order(order);
-  } else {
-    command->mutable_free_pages()->set_pfn(what);
-    command->mutable_free_pages()->set_order(order);
-  }
-}
-
-bool FillKernelCall(const Op& op, Values& values, v1::Command* command) {
-  switch (op.kind) {
-    case OpKind::kAllocPages:
-    case OpKind::kAllocPage:
-      command->mutable_alloc_pages()->set_gfp(GfpMask(op));
-      command->mutable_alloc_pages()->set_order(
-          static_cast<uint32_t>(values.Of(op.count)));
-      return true;
-    case OpKind::kFreePages:
-    case OpKind::kFreePage:
-      FillFree(values.Of(op.addr), static_cast<uint32_t>(values.Of(op.count)),
-               command);
-      return true;
-    case OpKind::kGetFreePages:
-      command->mutable_get_free_pages()->set_gfp(GfpMask(op));
-      command->mutable_get_free_pages()->set_order(
-          static_cast<uint32_t>(values.Of(op.count)));
-      return true;
-    case OpKind::kGetZeroedPage:
-      command->mutable_get_zeroed_page()->set_gfp(GfpMask(op));
-      return true;
-    case OpKind::kPageAddress:
-      command->mutable_page_address()->set_pfn(values.Of(op.addr));
-      return true;
-    case OpKind::kTick:
-      command->mutable_tick()->set_nanoseconds(values.Of(op.count, 1) *
-                                               kTickNs);
-      return true;
     default:
       return false;
   }
@@ -639,7 +531,8 @@ absl::StatusOr<v1::Command> CommandOf(const Op& op,
       !FillAccessOrTask(op, values, &command) &&
       !FillLibraryCall(op, values, &command) &&
       !FillFileCall(op, values, &command) &&
-      !FillKernelCall(op, values, &command)) {
+      !FillKernelCall(op, values, &command) &&
+      !FillAdministration(op, values, &command)) {
     return NotYet(WordOf(op.kind));
   }
   if (op.kind == OpKind::kMallopt && command.mallopt().param() == 0) {

@@ -206,6 +206,44 @@ const NameTable& SignalCodes() {
   return table;
 }
 
+const NameTable& SlabFlags() {
+  static const auto& table =
+      *new NameTable("slab flag", {{"CONSISTENCY_CHECKS", 0x100},
+                                   {"RED_ZONE", 0x400},
+                                   {"POISON", 0x800},
+                                   {"HWCACHE_ALIGN", 0x2000},
+                                   {"CACHE_DMA", 0x4000},
+                                   {"STORE_USER", 0x10000},
+                                   {"RECLAIM_ACCOUNT", 0x20000}});
+  return table;
+}
+
+const NameTable& FadviseAdvice() {
+  static const auto& table = *new NameTable("file advice", {{"NORMAL", 0},
+                                                            {"RANDOM", 1},
+                                                            {"SEQUENTIAL", 2},
+                                                            {"WILLNEED", 3},
+                                                            {"DONTNEED", 4},
+                                                            {"NOREUSE", 5}});
+  return table;
+}
+
+const NameTable& PolicyNames() {
+  static const auto& table = *new NameTable("policy", {{"none", 1},
+                                                       {"fifo", 2},
+                                                       {"lru", 3},
+                                                       {"clock", 4},
+                                                       {"second_chance", 5},
+                                                       {"lfu", 6},
+                                                       {"mru", 7},
+                                                       {"nru", 8},
+                                                       {"aging", 9},
+                                                       {"random", 10},
+                                                       {"opt", 11},
+                                                       {"client", 12}});
+  return table;
+}
+
 const NameTable& GfpNames() {
   static const auto& table =
       *new NameTable("gfp flag", {{"KERNEL", 1},

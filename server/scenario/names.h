@@ -50,6 +50,9 @@ const NameTable& SealNames();
 const NameTable& CloneFlags();
 const NameTable& PrctlOptions();   // without PR_ and PR_SET_
 const NameTable& ResourceNames();  // of setrlimit, without RLIMIT_
+const NameTable& SlabFlags();      // without SLAB_
+const NameTable& FadviseAdvice();  // without POSIX_FADV_
+const NameTable& PolicyNames();    // the numbers of the contract
 // Errno values ("ENOMEM") and signals ("SIGSEGV").
 const NameTable& ErrnoNames();
 const NameTable& SignalNames();

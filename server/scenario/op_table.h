@@ -38,6 +38,10 @@ enum class Param {
   kFile,
   kFileOrNone,
   kGfp,
+  kSlabFlags,
+  kFadvice,
+  kPolicy,
+  kFuture,  // Any number of them.
   kName,
   kWord,
   kSpecial,  // The op parses its arguments itself.

@@ -87,6 +87,8 @@ const NameTable* FlagTable(Param param) {
       return &SignalNames();
     case Param::kResource:
       return &ResourceNames();
+    case Param::kSlabFlags:
+      return &SlabFlags();
     default:
       return nullptr;
   }
@@ -123,6 +125,12 @@ MaybeError ParseArgument(Param param, const Word& word, Op* op) {
       return ParseProt(word, &op->prot);
     case Param::kAdvice:
       return ParseOneName(word, MadviseAdvice(), &op->flags);
+    case Param::kFadvice:
+      return ParseOneName(word, FadviseAdvice(), &op->flags);
+    case Param::kPolicy:
+      return ParseOneName(word, PolicyNames(), &op->flags);
+    case Param::kFuture:
+      return ParseExprWord(word, &op->future.emplace_back());
     case Param::kNumber:
       return ParseNumberWord(word, &op->flags);
     case Param::kFile:
@@ -147,11 +155,14 @@ MaybeError ParseTableArguments(const OpSpec& spec,
   if (words.size() < least) {
     return UsageError(spec, op->column, "too few arguments");
   }
-  if (words.size() > most) {
+  const bool open_end = most > least && spec.optional.back() == Param::kFuture;
+  if (words.size() > most && !open_end) {
     return UsageError(spec, words[most].column, "too many arguments");
   }
   for (size_t i = 0; i < words.size(); ++i) {
-    const Param param = i < least ? spec.required[i] : spec.optional[i - least];
+    const Param param = i < least  ? spec.required[i]
+                        : i < most ? spec.optional[i - least]
+                                   : Param::kFuture;
     if (MaybeError error = ParseArgument(param, words[i], op)) return error;
   }
   return std::nullopt;

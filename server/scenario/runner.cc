@@ -46,7 +46,7 @@ std::string VectorText(const std::string& vector) {
 }
 
 bool IsFileCall(OpKind kind) {
-  return kind >= OpKind::kFtruncate && kind <= OpKind::kFsync;
+  return kind >= OpKind::kFtruncate && kind <= OpKind::kFadvise;
 }
 
 // The events are the fields of v1::Event.
@@ -56,7 +56,7 @@ bool IsEvent(absl::string_view name) {
   return field != nullptr && field->containing_oneof() != nullptr;
 }
 
-// Acts of administration are nobody's.
+// The kernel's own calls and acts of administration are nobody's.
 bool HasProcess(const v1::Command& command) {
   switch (command.op_case()) {
     case v1::Command::kAllocPages:
@@ -68,6 +68,25 @@ bool HasProcess(const v1::Command& command) {
     case v1::Command::kSysctl:
     case v1::Command::kTick:
     case v1::Command::kCreateFile:
+    case v1::Command::kKmalloc:
+    case v1::Command::kKfree:
+    case v1::Command::kKmemCacheCreate:
+    case v1::Command::kKmemCacheAlloc:
+    case v1::Command::kKmemCacheFree:
+    case v1::Command::kKmemCacheShrink:
+    case v1::Command::kKmemCacheDestroy:
+    case v1::Command::kVmalloc:
+    case v1::Command::kVfree:
+    case v1::Command::kKmap:
+    case v1::Command::kKunmap:
+    case v1::Command::kKernelAccess:
+    case v1::Command::kDropCaches:
+    case v1::Command::kSync:
+    case v1::Command::kSwapon:
+    case v1::Command::kSwapoff:
+    case v1::Command::kInsertModule:
+    case v1::Command::kRemoveModule:
+    case v1::Command::kMknod:
       return false;
     default:
       return true;

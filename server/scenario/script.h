@@ -73,6 +73,8 @@ enum class OpKind {
   kAddSeals,
   kGetSeals,
   kFsync,
+  kFdatasync,
+  kFadvise,
   // The kernel's own calls.
   kAllocPages,
   kAllocPage,
@@ -87,6 +89,8 @@ enum class OpKind {
   kVmalloc,
   kVzalloc,
   kVfree,
+  kKread,
+  kKwrite,
   kKmap,
   kKunmap,
   kKmemCacheCreate,
@@ -104,6 +108,9 @@ enum class OpKind {
   kDropCaches,
   kSync,
   kTick,
+  kOomScoreAdj,
+  kReplacement,
+  kEvict,
   // Looking.
   kCat,
   kDump,
@@ -200,6 +207,7 @@ struct Op {
   Expr count;       // Accesses; order; ticks; priority; device major number;
                     // the process that kill and process_madvise are about.
   Expr stride;      // Bytes. Empty: one page.
+  std::vector<Expr> future;  // replacement: what will be accessed.
   uint64_t prot = 0;
   uint64_t flags = 0;         // Or an advice, or a resource limit's number.
   std::optional<int64_t> fd;  // N of a file; empty for "-".

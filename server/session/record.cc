@@ -193,6 +193,9 @@ std::string ResultBytes(const BatchResult& result) {
                   .cost_ns = outcome.cost_ns,
                   .data = outcome.data,
                   .faulted = outcome.faulted,
+                  .tlb_misses = outcome.tlb_misses,
+                  .table_loads = outcome.table_loads,
+                  .victim_wanted = outcome.victim_wanted,
                   .events = {}};
     OutcomeToProto(plain, response.add_outcomes());
   }

@@ -405,9 +405,19 @@ class Calls(Generic[Result]):
         """ftruncate(2), in bytes."""
         return self._call("truncate", pid, fd=fd, size=size)
 
-    def fsync(self, fd: int, *, pid: int = 1) -> Result:
-        """fsync(2): writes dirty pages back."""
-        return self._call("fsync", pid, fd=fd)
+    def fsync(
+        self, fd: int, data_only: bool = False, *, pid: int = 1
+    ) -> Result:
+        """fsync(2): writes dirty pages back; fdatasync(2) with data_only."""
+        return self._call("fsync", pid, fd=fd, data_only=data_only)
+
+    def fadvise(
+        self, fd: int, offset: int, length: int, advice: int, *, pid: int = 1
+    ) -> Result:
+        """posix_fadvise(2): advice is POSIX_FADV_*."""
+        return self._call(
+            "fadvise", pid, fd=fd, offset=offset, length=length, advice=advice
+        )
 
     def fallocate(
         self,
@@ -506,6 +516,155 @@ class Calls(Generic[Result]):
     def free_address(self, addr: int, order: int = 0) -> Result:
         """free_pages() of what get_free_pages gave."""
         return self._call("free_address", 0, addr=addr, order=order)
+
+    # --- Slabs, vmalloc and the kernel's own memory.
+
+    def kmalloc(self, size: int, gfp: int = GFP_KERNEL) -> Result:
+        """kmalloc(). Value: the address; 16 (ZERO_SIZE_PTR) of 0 bytes."""
+        return self._call("kmalloc", 0, size=size, gfp=gfp)
+
+    def kfree(self, addr: int) -> Result:
+        """kfree() of what kmalloc or a cache gave."""
+        return self._call("kfree", 0, addr=addr)
+
+    def kmem_cache_create(
+        self, name: str, size: int, align: int = 0, flags: int = 0
+    ) -> Result:
+        """kmem_cache_create(): flags are SLAB_*."""
+        return self._call(
+            "kmem_cache_create",
+            0,
+            name=name,
+            size=size,
+            align=align,
+            flags=flags,
+        )
+
+    def kmem_cache_alloc(self, name: str, gfp: int = GFP_KERNEL) -> Result:
+        """kmem_cache_alloc(). Value: the object's address."""
+        return self._call("kmem_cache_alloc", 0, name=name, gfp=gfp)
+
+    def kmem_cache_free(self, name: str, addr: int) -> Result:
+        """kmem_cache_free()."""
+        return self._call("kmem_cache_free", 0, name=name, addr=addr)
+
+    def kmem_cache_shrink(self, name: str) -> Result:
+        """kmem_cache_shrink(). Value: 0 when no slab is left, else 1."""
+        return self._call("kmem_cache_shrink", 0, name=name)
+
+    def kmem_cache_destroy(self, name: str) -> Result:
+        """kmem_cache_destroy(): EBUSY with objects left."""
+        return self._call("kmem_cache_destroy", 0, name=name)
+
+    def vmalloc(self, size: int, gfp: int = 0) -> Result:
+        """vmalloc(). Value: the address."""
+        return self._call("vmalloc", 0, size=size, gfp=gfp)
+
+    def vfree(self, addr: int) -> Result:
+        """vfree()."""
+        return self._call("vfree", 0, addr=addr)
+
+    def kmap(self, pfn: int) -> Result:
+        """kmap(). Value: the address of the page in the kernel."""
+        return self._call("kmap", 0, pfn=pfn)
+
+    def kunmap(self, pfn: int) -> Result:
+        """kunmap()."""
+        return self._call("kunmap", 0, pfn=pfn)
+
+    def kernel_read(
+        self, addr: int, count: int = 1, stride: int = PAGE_SIZE
+    ) -> Result:
+        """Loads bytes of the kernel's, through its page tables. Value: the
+        last one; tlb_misses and table_loads say what it took."""
+        return self._kernel_access(
+            v1.ACCESS_KIND_READ, addr, count, stride, 0
+        )
+
+    def kernel_write(
+        self, addr: int, value: int, count: int = 1, stride: int = PAGE_SIZE
+    ) -> Result:
+        """Stores a byte at addresses of the kernel's."""
+        return self._kernel_access(
+            v1.ACCESS_KIND_WRITE, addr, count, stride, value
+        )
+
+    def _kernel_access(self, kind, addr, count, stride, value) -> Result:
+        return self._call(
+            "kernel_access",
+            0,
+            kind=kind,
+            addr=addr,
+            count=count,
+            stride=stride,
+            value=value,
+        )
+
+    # --- The machine's administration.
+
+    def drop_caches(self, mode: int = 3) -> Result:
+        """A number written to drop_caches: 1 page cache, 2 slabs, 3 both."""
+        return self._call("drop_caches", 0, mode=mode)
+
+    def sync(self) -> Result:
+        """sync(2): writes all dirty pages back."""
+        return self._call("sync", 0)
+
+    def swapon(self, path: str = "", size: int = 0, flags: int = 0) -> Result:
+        """swapon(2) of a file, or of a new partition of `size` bytes. Value:
+        the number of the area."""
+        return self._call("swapon", 0, path=path, size=size, flags=flags)
+
+    def swapoff(self, area: int = 0, path: str = "") -> Result:
+        """swapoff(2), by number or by path."""
+        return self._call("swapoff", 0, area=area, path=path)
+
+    def set_oom_score_adj(self, value: int, *, pid: int = 1) -> Result:
+        """A number written to /proc/PID/oom_score_adj, -1000 to 1000."""
+        return self._call("set_oom_score_adj", pid, value=value)
+
+    def insert_module(
+        self, name: str, size: int = 0, params: str = ""
+    ) -> Result:
+        """insmod of a module that the machine has built in."""
+        return self._call(
+            "insert_module", 0, name=name, size=size, params=params
+        )
+
+    def remove_module(self, name: str, flags: int = 0) -> Result:
+        """rmmod."""
+        return self._call("remove_module", 0, name=name, flags=flags)
+
+    def mknod(self, path: str, mode: int, major: int, minor: int) -> Result:
+        """mknod(2): mode is S_IFCHR or S_IFBLK with permissions."""
+        return self._call(
+            "mknod", 0, path=path, mode=mode, major=major, minor=minor
+        )
+
+    # --- Replacement policies.
+
+    def set_replacement(
+        self,
+        policy: int,
+        frames: int = 0,
+        future: Iterable[int] = (),
+        *,
+        pid: int = 1,
+    ) -> Result:
+        """Gives the process so many frames and a REPLACEMENT_POLICY_*. OPT is
+        told the addresses that will be accessed."""
+        return self._call(
+            "set_replacement",
+            pid,
+            policy=policy,
+            frames=frames,
+            future=list(future),
+        )
+
+    def evict_page(self, addr: int, *, pid: int = 1) -> Result:
+        """Takes the page at an address out of memory: the answer to
+        victim_wanted."""
+        return self._call("evict_page", pid, addr=addr)
 
     def sysctl(self, name: str, value: int) -> Result:
         """Sets a sysctl: "vm.overcommit_memory"."""

@@ -142,6 +142,52 @@ interface DescribedCalls {
   pageAddress: Call<"pageAddress">;
   /** free_pages(): by address. */
   freeAddress: Call<"freeAddress">;
+  /** kmalloc(): returns the address; ZERO_SIZE_PTR (16) for no bytes. */
+  kmalloc: Call<"kmalloc">;
+  /** kfree() of what kmalloc or a cache returned. */
+  kfree: Call<"kfree">;
+  /** kmem_cache_create(). */
+  kmemCacheCreate: Call<"kmemCacheCreate">;
+  /** kmem_cache_alloc(): returns the address. */
+  kmemCacheAlloc: Call<"kmemCacheAlloc">;
+  /** kmem_cache_free(). */
+  kmemCacheFree: Call<"kmemCacheFree">;
+  /** kmem_cache_shrink(): returns 0 when no slab is left, 1 else. */
+  kmemCacheShrink: Call<"kmemCacheShrink">;
+  /** kmem_cache_destroy(). With objects left it is reported and stays: EBUSY. */
+  kmemCacheDestroy: Call<"kmemCacheDestroy">;
+  /** vmalloc(): returns the address. */
+  vmalloc: Call<"vmalloc">;
+  /** vfree(). */
+  vfree: Call<"vfree">;
+  /** kmap(): returns the address, in the direct map or, of high memory, in pkmap. */
+  kmap: Call<"kmap">;
+  /** kunmap(). */
+  kunmap: Call<"kunmap">;
+  /** Loads or stores in the kernel's address space. */
+  kernelAccess: Call<"kernelAccess">;
+  /** A number written to /proc/sys/vm/drop_caches. */
+  dropCaches: Call<"dropCaches">;
+  /** sync(2). */
+  sync: Call<"sync">;
+  /** posix_fadvise(2). */
+  fadvise: Call<"fadvise">;
+  /** swapon(2) of a file, or of a new partition. Returns the number of the area. */
+  swapon: Call<"swapon">;
+  /** swapoff(2). */
+  swapoff: Call<"swapoff">;
+  /** A number written to /proc/PID/oom_score_adj of the calling process. */
+  setOomScoreAdj: Call<"setOomScoreAdj">;
+  /** Loads a kernel module. */
+  insertModule: Call<"insertModule">;
+  /** delete_module(2). */
+  removeModule: Call<"removeModule">;
+  /** mknod(2) of a device. */
+  mknod: Call<"mknod">;
+  /** Gives a process a number of frames and a policy that replaces. */
+  setReplacement: Call<"setReplacement">;
+  /** Takes a page of the process out of memory. */
+  evictPage: Call<"evictPage">;
   /** Sets a sysctl of the machine. */
   sysctl: Call<"sysctl">;
   /** A number written to /proc/PID/clear_refs: 1 to 5. */

@@ -229,6 +229,11 @@ class Dispatch {
   Result operator()(const FreeAddress& c) {
     return DoFreeAddress(k_, c.addr, c.order);
   }
+  // What no machine can do yet.
+  template <class T>
+  Result operator()(const T&) {
+    return Errno::kENOSYS;
+  }
   Result operator()(const Sysctl& c) {
     if (c.name == "vm.compact_memory") {
       if (c.value != 1) return Errno::kEINVAL;

@@ -155,6 +155,7 @@ EventLevel LevelOf(const EventBody& body) {
           [](const SignalGenerate&) { return EventLevel::kFaults; },
           [](const EventsLost&) { return EventLevel::kFaults; },
           [](const Console&) { return EventLevel::kFaults; },
+          [](const PageReplaced&) { return EventLevel::kFaults; },
           [](const auto&) { return EventLevel::kAll; },
       },
       body);
@@ -186,6 +187,12 @@ std::string Say(const Event& event) {
           [](const Console& e) {
             return "The kernel wrote to its log: \"" +
                    e.msg.substr(0, e.msg.find('\n')) + "\".";
+          },
+          [](const PageReplaced& e) {
+            return (e.victim == 0
+                        ? std::string("A free frame")
+                        : "The frame of the page at " + Hex(e.victim)) +
+                   " was given to the page at " + Hex(e.address) + ".";
           },
           [](const MmPageFree& e) {
             return "The buddy allocator took back " +

@@ -7,6 +7,9 @@
 #include <cstdint>
 #include <string>
 #include <variant>
+#include <vector>
+
+#include "server/machine/kernel_command.h"
 
 namespace faultline {
 
@@ -218,20 +221,29 @@ struct SignalGenerate {
   int32_t code = 0;
   uint32_t pid = 0;
 };
+// A page took a frame of a process that has a replacement policy. No
+// tracepoint.
+struct PageReplaced {
+  static constexpr const char* kName = "page_replaced";
+  ReplacementPolicy policy = ReplacementPolicy::kNone;
+  uint64_t address = 0;  // the page that was needed
+  uint64_t victim = 0;   // the page that left; 0: a frame was free
+  uint64_t faults = 0;
+  std::vector<uint64_t> frames;  // the pages in memory afterwards, by slot
+};
 // Events were dropped because a command made more than the buffer holds.
 struct EventsLost {
   static constexpr const char* kName = "events_lost";
   uint64_t count = 0;
 };
 
-using EventBody =
-    std::variant<PageFaultUser, FaultResolved, FaultRefused, MmPageAlloc,
-                 MmPageFree, BuddySplit, BuddyMerge, VmUnmappedArea, VmaCreate,
-                 VmaMerge, VmaSplit, VmaChange, VmaExpand, VmaRemove, VmaMove,
-                 PageTableAlloc, PageTableFree, TlbFlush,
-                 MmFilemapAddToPageCache, MmFilemapDeleteFromPageCache,
-                 SchedProcessFork, SchedProcessExec, SchedProcessExit,
-                 SignalGenerate, EventsLost, MmPageAllocExtfrag, Console>;
+using EventBody = std::variant<
+    PageFaultUser, FaultResolved, FaultRefused, MmPageAlloc, MmPageFree,
+    BuddySplit, BuddyMerge, VmUnmappedArea, VmaCreate, VmaMerge, VmaSplit,
+    VmaChange, VmaExpand, VmaRemove, VmaMove, PageTableAlloc, PageTableFree,
+    TlbFlush, MmFilemapAddToPageCache, MmFilemapDeleteFromPageCache,
+    SchedProcessFork, SchedProcessExec, SchedProcessExit, SignalGenerate,
+    EventsLost, MmPageAllocExtfrag, Console, PageReplaced>;
 
 struct Event {
   uint32_t pid = 0;
