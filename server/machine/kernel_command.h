@@ -7,25 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "server/machine/trace/event.h"
+
 namespace faultline {
 
 enum class AccessKind : uint8_t { kRead = 0, kWrite = 1, kFetch = 2 };
-
-// Which page of a process leaves memory (mm/replacement.h).
-enum class ReplacementPolicy : uint8_t {
-  kNone = 0,
-  kFifo,
-  kLru,
-  kClock,
-  kSecondChance,
-  kLfu,
-  kMru,
-  kNru,
-  kAging,
-  kRandom,
-  kOpt,
-  kClient,
-};
 
 // kmalloc(): returns the address; ZERO_SIZE_PTR (16) for no bytes.
 struct Kmalloc {

@@ -42,6 +42,7 @@ TO_HW = (M + "base/", M + "trace/", M + "hw/")
 AGGREGATES = (
     M + "kernel.h",
     M + "command.h",
+    M + "kernel_command.h",
     M + "outcome.h",
     M + "personality.h",
     M + "config_error.h",
@@ -70,7 +71,10 @@ LAYERS = (
     Layer(M + "syscalls/", TO_TASK_FS + (M + "malloc/",)),
     Layer(M + "proc/", TO_TASK_FS),
     Layer(M, (M,)),
-    Layer(M + "command.h", (M + "base/", M + "trace/")),
+    Layer(M + "kernel_command.h", (M + "base/", M + "trace/")),
+    Layer(
+        M + "command.h", (M + "base/", M + "trace/", M + "kernel_command.h")
+    ),
     Layer(M + "outcome.h", (M + "base/", M + "trace/", M + "command.h")),
     Layer(M + "personality.", (M + "base/", M + "command.h")),
     Layer(M + "config_error.h"),

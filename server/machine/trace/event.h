@@ -9,8 +9,6 @@
 #include <variant>
 #include <vector>
 
-#include "server/machine/kernel_command.h"
-
 namespace faultline {
 
 // exceptions:page_fault_user. error_code bits: 1 protection (page present),
@@ -221,6 +219,22 @@ struct SignalGenerate {
   int32_t code = 0;
   uint32_t pid = 0;
 };
+// Which page of a process leaves memory (mm/replacement.h).
+enum class ReplacementPolicy : uint8_t {
+  kNone = 0,
+  kFifo,
+  kLru,
+  kClock,
+  kSecondChance,
+  kLfu,
+  kMru,
+  kNru,
+  kAging,
+  kRandom,
+  kOpt,
+  kClient,
+};
+
 // A page took a frame of a process that has a replacement policy. No
 // tracepoint.
 struct PageReplaced {
