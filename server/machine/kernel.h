@@ -14,6 +14,7 @@
 #include "server/machine/base/pool.h"
 #include "server/machine/base/prng.h"
 #include "server/machine/command.h"
+#include "server/machine/fs/device_types.h"
 #include "server/machine/fs/fs_types.h"
 #include "server/machine/hw/frames.h"
 #include "server/machine/hw/mmu.h"
@@ -22,7 +23,9 @@
 #include "server/machine/mm/ksm_types.h"
 #include "server/machine/mm/mm_types.h"
 #include "server/machine/mm/mmzone.h"
+#include "server/machine/mm/slub_types.h"
 #include "server/machine/mm/vma_node.h"
+#include "server/machine/mm/vmalloc_types.h"
 #include "server/machine/mm/vmstat.h"
 #include "server/machine/personality.h"
 #include "server/machine/task/task_types.h"
@@ -59,6 +62,8 @@ struct Kernel {
   Pfn vdso_pages;  // an order-3 block: vdso at 0, vvar at 2, its clocks at 6
   uint64_t totalram_pages = 0;
   uint64_t vm_committed = 0;  // pages: vm_committed_as
+  Slub slub;
+  KernelMaps kernel_maps;
 
   // Address spaces, files, tasks.
   Pool<Mm, 2> mms;
@@ -78,6 +83,7 @@ struct Kernel {
   std::map<std::string, Id<Inode>> names;  // the file system's one directory
   Pid last_pid = 0;
   uint64_t last_ino = 0;
+  Devices devices;
   Asid last_asid = 0;
   Id<Mm> active_mm;  // of the task that ran last: what the CPU has loaded
 
@@ -119,7 +125,7 @@ struct Kernel {
        s.vm_committed, s.mms, s.vmas, s.vma_branches, s.vma_nodes, s.anon_vmas,
        s.anon_chains, s.folios, s.inodes, s.open_files, s.files, s.tasks,
        s.pids, s.names, s.last_pid, s.last_ino, s.last_asid, s.active_mm,
-       s.heaps, s.ksm);
+       s.heaps, s.ksm, s.slub, s.kernel_maps, s.devices);
   }
 
   template <class Body>

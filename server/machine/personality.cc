@@ -60,6 +60,7 @@ uint64_t* FindSysctl(SysctlTable& t, std::string_view name) {
       {"thp.enabled", &t.thp_enabled},
       {"thp.use_zero_page", &t.thp_use_zero_page},
       {"config.mem_soft_dirty", &t.mem_soft_dirty},
+      {"slub_debug", &t.slub_debug},
       {"ksm.run", &t.ksm.run},
       {"ksm.pages_to_scan", &t.ksm.pages_to_scan},
       {"ksm.sleep_millisecs", &t.ksm.sleep_millisecs},
@@ -80,6 +81,8 @@ bool SysctlAccepts(const SysctlTable& table, const uint64_t* sysctl,
   if (sysctl == &table.unmapped_area) {
     return value == 0 || value == kVersion2632;
   }
+  constexpr uint64_t kSlubDebug = 0x10d00;  // F, Z, P, U: mm/slub_types.h
+  if (sysctl == &table.slub_debug) return (value & ~kSlubDebug) == 0;
   if (sysctl == &table.cap_bound) return (value & ~kCapFull) == 0;
   constexpr uint64_t kKsmUnmerge = 2, kSharingMin = 2;
   if (sysctl == &table.ksm.run) return value <= kKsmUnmerge;

@@ -90,6 +90,7 @@ struct SysctlTable {
   uint64_t thp_use_zero_page = 1;   // transparent_hugepage/use_zero_page
   uint64_t randomize_va_space = 0;  // kernel.randomize_va_space
   uint64_t mem_soft_dirty = 0;      // CONFIG_MEM_SOFT_DIRTY: how it was built
+  uint64_t slub_debug = 0;          // slab_flag::kDebug bits, of all caches
   KsmKnobs ksm;
   uint64_t cap_bound = kCapFull;  // what uid 0 has, as in /proc/PID/status
 
@@ -101,7 +102,7 @@ struct SysctlTable {
        s.watermark_scale_factor, s.watermark_boost_factor, s.legacy_va_layout,
        s.unmapped_area, s.stack_guard_gap, s.fault_around_bytes, s.thp_enabled,
        s.thp_use_zero_page, s.randomize_va_space, s.mem_soft_dirty, s.ksm,
-       s.cap_bound);
+       s.cap_bound, s.slub_debug);
   }
 };
 

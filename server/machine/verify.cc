@@ -12,7 +12,9 @@ std::string Verifier::Run() {
   for (auto check :
        {&Verifier::CheckTasks, &Verifier::CheckOwners, &Verifier::CheckFiles,
         &Verifier::CheckVmas, &Verifier::CheckAnonVmas, &Verifier::CheckInodes,
-        &Verifier::CheckPageTables, &Verifier::CheckFrames,
+        &Verifier::CheckPageTables, &Verifier::CheckKernelMaps,
+        &Verifier::CheckSlabs, &Verifier::CheckFrames,
+        &Verifier::CheckSlabStatistics, &Verifier::CheckDevices,
         &Verifier::CheckZones, &Verifier::CheckStatistics, &Verifier::CheckTlb,
         &Verifier::CheckKsm}) {
     (this->*check)();

@@ -276,9 +276,23 @@ bool FillLibraryCall(const Op& op, Values& values, v1::Command* command) {
   }
 }
 
+// r, w, rw (or nothing): O_RDONLY, O_WRONLY, O_RDWR.
+uint64_t OpenFlags(const Op& op) {
+  if (op.words.empty() || op.words.front() == "rw") return kReadWrite;
+  return op.words.front() == "w" ? 1 : 0;
+}
+
 bool FillFileCall(const Op& op, Values& values, v1::Command* command) {
   const int fd = op.fd ? DescriptorOf(static_cast<uint64_t>(*op.fd)) : -1;
   switch (op.kind) {
+    case OpKind::kOpen:
+      command->mutable_open()->set_path(op.name);
+      command->mutable_open()->set_flags(OpenFlags(op));
+      command->mutable_open()->set_at(fd);
+      return true;
+    case OpKind::kClose:
+      command->mutable_close()->set_fd(fd);
+      return true;
     case OpKind::kFtruncate:
       command->mutable_truncate()->set_fd(fd);
       command->mutable_truncate()->set_size(
@@ -347,9 +361,44 @@ bool KernelVersion(const std::string& text, uint64_t* number) {
   return parts == 3;
 }
 
+// slub_debug's letters: F checks, Z red zones, P poison, U tracks; - is none.
+bool SlubDebug(const std::string& letters, uint64_t* flags) {
+  *flags = 0;
+  for (const char letter : letters) {
+    switch (letter) {
+      case 'F':
+        *flags |= 0x100;
+        break;
+      case 'Z':
+        *flags |= 0x400;
+        break;
+      case 'P':
+        *flags |= 0x800;
+        break;
+      case 'U':
+        *flags |= 0x10000;
+        break;
+      case '-':
+        break;
+      default:
+        return false;
+    }
+  }
+  return true;
+}
+
 absl::Status SetSysctl(const std::string& name, const std::string& value,
                        v1::Sysctl* sysctl) {
   uint64_t number = 0;
+  if (name == "slub_debug") {
+    if (!SlubDebug(value, &number)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("slub_debug is letters of FZPU, not '", value, "'"));
+    }
+    sysctl->set_name(name);
+    sysctl->set_value(number);
+    return absl::OkStatus();
+  }
   if (!absl::SimpleAtoi(value, &number) && !KernelVersion(value, &number)) {
     return absl::InvalidArgumentError(absl::StrCat(
         "the value of ", SysctlPath(name), " is a number, not '", value, "'"));

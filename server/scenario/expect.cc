@@ -87,6 +87,8 @@ std::optional<uint64_t> OutcomeField(const OpResult& last,
   if (subject == "child" && last.child) return last.child->process;
   if (subject == "min") return last.minor_faults;
   if (subject == "maj") return last.major_faults;
+  if (subject == "tlb_misses") return last.tlb_misses;
+  if (subject == "table_loads") return last.table_loads;
   if (subject == "exited") return last.exited ? 1 : 0;
   if (subject == "died") return last.died.value_or(0);
   if (subject == "skip") return last.skip ? 1 : 0;

@@ -103,6 +103,10 @@ std::string JsonLine(const OpResult& r) {
     absl::StrAppend(&json, ",\"min\":", r.minor_faults,
                     ",\"maj\":", r.major_faults);
   }
+  if (r.tlb_misses != 0) {
+    absl::StrAppend(&json, ",\"tlb_misses\":", r.tlb_misses,
+                    ",\"table_loads\":", r.table_loads);
+  }
   return json + "}";
 }
 

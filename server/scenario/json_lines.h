@@ -48,6 +48,8 @@ struct OpResult {
   std::optional<std::string> printed;  // The text of cat.
   uint64_t minor_faults = 0;
   uint64_t major_faults = 0;
+  uint64_t tlb_misses = 0;   // Of the kernel's own accesses,
+  uint64_t table_loads = 0;  // and the page-table entries read for them.
   std::map<std::string, uint64_t> events;  // By name; not printed.
 };
 

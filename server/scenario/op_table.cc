@@ -286,6 +286,13 @@ std::vector<OpSpec> Accesses() {
        {},
        "FILE OFFSET LEN ADVICE",
        "Says how a range of a file will be read."},
+      {"open",
+       K::kOpen,
+       {P::kFile, P::kName},
+       {P::kWord},
+       "FILE PATH [r|w|rw]",
+       "Opens a path, a device's for example, as a file."},
+      {"close", K::kClose, {P::kFile}, {}, "FILE", "Closes a file."},
   };
 }
 

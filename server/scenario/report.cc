@@ -49,6 +49,11 @@ std::string FaultsText(const OpResult& r) {
   if (r.major_faults > 0) {
     parts.push_back(Count(r.major_faults, "major fault"));
   }
+  if (r.tlb_misses > 0) {
+    parts.push_back(absl::StrCat(
+        r.tlb_misses, r.tlb_misses == 1 ? " TLB miss" : " TLB misses"));
+    parts.push_back(Count(r.table_loads, "page-table load"));
+  }
   return absl::StrJoin(parts, ", ");
 }
 

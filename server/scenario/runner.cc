@@ -275,6 +275,8 @@ OpResult Runner::ResultOf(const Op& op, const v1::Outcome& outcome) {
   result.op = op.text;
   result.minor_faults = outcome.min_flt();
   result.major_faults = outcome.maj_flt();
+  result.tlb_misses = outcome.tlb_misses();
+  result.table_loads = outcome.table_loads();
   if (outcome.no_process()) {
     result.skip = true;
     return result;

@@ -75,6 +75,8 @@ enum class OpKind {
   kFsync,
   kFdatasync,
   kFadvise,
+  kOpen,
+  kClose,
   // The kernel's own calls.
   kAllocPages,
   kAllocPage,

@@ -14,9 +14,9 @@
 namespace faultline::scenario {
 namespace {
 
-const char* const kBootKeys[] = {"profile",  "personality", "ram",    "e820",
-                                 "reserved", "initmem",     "lowmem", "swap",
-                                 "cpus",     "thp",         "seed"};
+const char* const kBootKeys[] = {
+    "profile", "personality", "ram",  "e820", "reserved", "initmem",
+    "lowmem",  "swap",        "cpus", "thp",  "seed",     "slub_debug"};
 
 MaybeError OneOf(const Word& value, const char* key,
                  const std::vector<std::string>& allowed, std::string* out) {
@@ -103,6 +103,10 @@ MaybeError BootPair(const Word& key, const Word& value, Boot* boot) {
     boot->e820_path = value.text;
     return std::nullopt;
   }
+  if (k == "slub_debug") {
+    boot->sysctls[k] = value.text;
+    return std::nullopt;
+  }
   std::string name;
   if (MaybeError error = SysctlName(key, true, &name)) return error;
   boot->sysctls[name] = value.text;
@@ -121,9 +125,9 @@ std::optional<Comparison> FindComparison(const std::string& word) {
 
 const std::vector<std::string>& OutcomeSubjects() {
   static const auto& subjects = *new std::vector<std::string>{
-      "ok",   "ret",        "err", "val",   "sig",    "code",
-      "addr", "min",        "maj", "child", "exited", "died",
-      "skip", "fetchfault", "vec", "vmas",  "cat"};
+      "ok",  "ret",  "err",   "val",        "sig",        "code", "addr",
+      "min", "maj",  "child", "exited",     "died",       "skip", "fetchfault",
+      "vec", "vmas", "cat",   "tlb_misses", "table_loads"};
   return subjects;
 }
 

@@ -271,6 +271,22 @@ double FindVmaAmong60000() {
   return (NowNs() - start) / kFindCalls;
 }
 
+double PipeResize() {
+  int pipe[2];
+  if (pipe2(pipe, O_CLOEXEC) != 0) Die("bench: pipe2");
+  const double start = NowNs();
+  for (int i = 0; i < kPairCalls; ++i) {
+    const size_t pages = 1 + static_cast<size_t>(i) % 2;
+    if (fcntl(pipe[0], F_SETPIPE_SZ, pages * kPageBytes) < 0) {
+      Die("bench: F_SETPIPE_SZ");
+    }
+  }
+  const double end = NowNs();
+  close(pipe[0]);
+  close(pipe[1]);
+  return (end - start) / kPairCalls;
+}
+
 double TlbHitAccess() {
   static volatile char* const area = MapAnonymous(kHitPages * kPageBytes);
   static const std::vector<uint32_t> where =
@@ -326,6 +342,10 @@ const std::vector<NativeMeasurement>& NativeMeasurements() {
        WantedOf::kOurs},
       {"alloc_free_order0_fragmented", "ns/pair", AnonymousWriteFault, 300,
        WantedOf::kOurs},
+      // The kernel's own allocation of 40 to 80 bytes, in the call that makes
+      // it; of vmalloc() the page is the greatest part.
+      {"kmalloc_kfree", "ns/pair", PipeResize, 100, WantedOf::kOurs},
+      {"vmalloc_vfree", "ns/pair", AnonymousWriteFault, 1000, WantedOf::kOurs},
       {"boot_64gib", "ns/boot", Fork256MiB, 1e6, WantedOf::kOurs},
       {"idle_64gib_bytes", "B", BytesPerPage, 128 * 1024, WantedOf::kOurs},
   };

@@ -73,6 +73,9 @@ double MremapMove1MiB();
 // msync of one untouched page of an area, which is finding it: any of 60,000,
 // in random order. Per call.
 double FindVmaAmong60000();
+// F_SETPIPE_SZ to one page and to two, in turn: an array of that many pipe
+// buffers is allocated and the one before it freed. Per call.
+double PipeResize();
 // A load or store to a random one of few pages. Per access.
 double TlbHitAccess();
 // struct page and the page tables of each page of 256 MiB of zeros that were

@@ -16,6 +16,8 @@
 #include "server/machine/mm/gfp.h"
 #include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/pcp.h"
+#include "server/machine/mm/slab_common.h"
+#include "server/machine/mm/vmalloc.h"
 #include "server/machine/outcome.h"
 #include "tests/bench/native_mm.h"
 
@@ -256,6 +258,32 @@ double AllocFreeFragmented(Bench& bench) {
   return (end - start) / kAllocPairs;
 }
 
+// An object of 64 bytes from the CPU's slab, and back.
+double KmallocKfree(Bench& bench) {
+  static Kernel k = bench.machine().kernel();
+  const double start = NowNs();
+  for (int i = 0; i < kAllocPairs; ++i) {
+    (void)DoKfree(k, DoKmalloc(k, 64, gfp::kKernel).value());
+  }
+  return (NowNs() - start) / kAllocPairs;
+}
+
+// A page with its area, beside a thousand others; purges included.
+double VmallocVfree(Bench& bench) {
+  static Kernel k = bench.machine().kernel();
+  static const bool filled = [] {
+    constexpr int kAreas = 1000;
+    for (int i = 0; i < kAreas; ++i) (void)DoVmalloc(k, kPageBytes, 0);
+    return true;
+  }();
+  (void)filled;
+  const double start = NowNs();
+  for (int i = 0; i < kAllocPairs; ++i) {
+    (void)DoVfree(k, DoVmalloc(k, kPageBytes, 0).value());
+  }
+  return (NowNs() - start) / kAllocPairs;
+}
+
 MachineConfig Large() {
   MachineConfig config;
   config.ram_bytes = uint64_t{64} << 30;
@@ -315,6 +343,8 @@ const std::map<std::string, Measure>& Measures() {
       {"bytes_per_page", HostBytesPerPage},
       {"alloc_free_order0", AllocFree},
       {"alloc_free_order0_fragmented", AllocFreeFragmented},
+      {"kmalloc_kfree", KmallocKfree},
+      {"vmalloc_vfree", VmallocVfree},
       {"boot_64gib", BootLarge},
       {"idle_64gib_bytes", IdleLargeBytes},
   };

@@ -70,7 +70,12 @@ TEST(Pictures, AreAllThere) {
       (std::vector<std::string>{
           "tests/scenarios/physical/bad-frees",
           "tests/scenarios/physical/highmem",
+          "tests/scenarios/physical/kmalloc-and-vmalloc",
+          "tests/scenarios/physical/kmap",
+          "tests/scenarios/physical/map-driver",
           "tests/scenarios/physical/migrate-types",
+          "tests/scenarios/physical/slab-bugs",
+          "tests/scenarios/physical/slabs",
           "tests/scenarios/physical/zones-of-a-recorded-machine",
           "tests/scenarios/picture/gonzo-maps",
           "tests/scenarios/picture/heap-steps", "tests/scenarios/picture/ksm",

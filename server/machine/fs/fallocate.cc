@@ -87,6 +87,7 @@ Errno DoFallocate(Kernel& k, const Fallocate& call) {
     return Errno::kEOPNOTSUPP;
   }
   if (!k.open_files[file].writable) return Errno::kEBADF;
+  if (k.inodes[k.open_files[file].inode].special_file()) return Errno::kENODEV;
   const auto offset = static_cast<uint64_t>(call.offset);
   const auto length = static_cast<uint64_t>(call.length);
   if (offset + length > kMaxFileBytes) return Errno::kEFBIG;

@@ -26,19 +26,27 @@ inline constexpr uint32_t kExec = 0x20;
 inline constexpr uint32_t kAnyWrite = kWrite | kFutureWrite;
 }  // namespace seal
 
+// S_IFMT, S_IFCHR, S_IFBLK, S_IFREG.
+inline constexpr uint32_t kModeType = 0170000;
+inline constexpr uint32_t kModeChar = 0020000;
+inline constexpr uint32_t kModeBlock = 0060000;
+inline constexpr uint32_t kModeRegular = 0100000;
+
 // struct inode and its address_space (the page cache of one file).
 struct Inode {
   uint64_t ino = 0;
   uint32_t dev_major = 0;
   uint32_t dev_minor = 0;
   FsType fs = FsType::kRamfs;
-  uint32_t mode = 0;
+  uint32_t mode = 0;           // S_IFMT is 0 for a regular file
   uint64_t size = 0;           // i_size, bytes
   std::string path;            // "" for shared anonymous memory
   bool linked = true;          // has its name in the file system
   uint32_t opens = 0;          // struct files that refer to it
   uint64_t commit_charge = 0;  // pages charged for shared anonymous memory
   uint32_t seals = seal::kSeal;
+  uint32_t rdev_major = 0;  // of a device
+  uint32_t rdev_minor = 0;
 
   // What the device holds. Bytes at or beyond `device_valid` read as zero.
   FileContent content = FileContent::kHole;
@@ -52,6 +60,9 @@ struct Inode {
   Id<Vma> i_mmap;                // VMAs that map it
   uint32_t i_mmap_writable = 0;  // shared writable mappings
 
+  bool char_device() const { return (mode & kModeType) == kModeChar; }
+  bool block_device() const { return (mode & kModeType) == kModeBlock; }
+  bool special_file() const { return char_device() || block_device(); }
   bool shmem() const { return fs == FsType::kTmpfs; }
   // VM_NORESERVE: each page is charged when it comes.
   bool charges_pages() const { return shmem() && commit_charge == 0; }
@@ -59,8 +70,9 @@ struct Inode {
   template <class Ar, class Self>
   static void Describe(Ar& ar, Self& s) {
     ar(s.ino, s.dev_major, s.dev_minor, s.fs, s.mode, s.size, s.path, s.linked,
-       s.opens, s.commit_charge, s.seals, s.content, s.seed, s.device_valid,
-       s.device, s.i_pages, s.nrpages, s.i_mmap, s.i_mmap_writable);
+       s.opens, s.commit_charge, s.seals, s.rdev_major, s.rdev_minor, s.content,
+       s.seed, s.device_valid, s.device, s.i_pages, s.nrpages, s.i_mmap,
+       s.i_mmap_writable);
   }
 };
 

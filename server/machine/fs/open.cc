@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/machine/fs/char_dev.h"
 #include "server/machine/mm/filemap.h"
 
 namespace faultline {
@@ -13,6 +14,18 @@ namespace {
 // RLIMIT_NOFILE, the usual hard limit.
 constexpr int32_t kFdsMax = 1024;
 constexpr uint64_t kOAccmode = 3, kOTrunc = 01000, kOPath = 010000000;
+
+// may_open(): a device's node belongs to 0, whoever made it, and others have
+// what its mode gives them.
+Errno OpenDevice(Kernel& k, const Inode& inode, uint64_t accmode) {
+  constexpr uint32_t kRead = 4, kWrite = 2;
+  const uint32_t want =
+      (accmode != 1 ? kRead : 0) | (accmode != 0 ? kWrite : 0);
+  if (!k.Capable(Cap::kDacOverride) && (want & ~inode.mode) != 0) {
+    return Errno::kEACCES;
+  }
+  return ChrdevOpen(k, inode);
+}
 
 void StoreBytes(Inode& inode, const std::string& data) {
   for (uint64_t at = 0; at < data.size(); at++) {
@@ -41,7 +54,7 @@ Errno DoCreateFile(Kernel& k, const CreateFile& call) {
   inode.dev_major = call.dev_major;
   inode.dev_minor = call.dev_minor;
   inode.fs = call.fs;
-  inode.mode = call.mode;
+  inode.mode = call.mode & ~kModeType;
   inode.size = call.size;
   inode.path = call.path;
   inode.content = call.content;
@@ -89,10 +102,15 @@ void FdInstall(Kernel& k, uint64_t fd, Id<File> file) {
 }
 
 ErrnoOr<uint64_t> DoOpen(Kernel& k, const Open& call) {
-  auto it = k.names.find(call.path);
+  // The one directory is the root, and everybody is there.
+  const bool relative = !call.path.empty() && call.path.front() != '/';
+  auto it = k.names.find(relative ? "/" + call.path : call.path);
   if (it == k.names.end()) return Errno::kENOENT;
   const uint64_t fd = FL_TRY_VALUE(UnusedFd(k, call.at));
   Inode& inode = k.inodes[it->second];
+  if (inode.special_file() && !(call.flags & kOPath)) {
+    FL_TRY(OpenDevice(k, inode, call.flags & kOAccmode));
+  }
   Id<File> id = k.open_files.New();
   File& file = k.open_files[id];
   file.inode = it->second;
@@ -101,7 +119,7 @@ ErrnoOr<uint64_t> DoOpen(Kernel& k, const Open& call) {
   file.writable = (call.flags & kOAccmode) != 0 && !file.path_only;
   file.f_count = 1;
   inode.opens++;
-  if ((call.flags & kOTrunc) && file.writable) {
+  if ((call.flags & kOTrunc) && file.writable && !inode.special_file()) {
     Errno e = FileTruncate(k, it->second, 0);
     VM_BUG_ON(e != Errno::kOk);
   }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "server/machine/hw/cost.h"
+#include "server/machine/mm/kernel_tables.h"
 #include "server/machine/mm/memory.h"
 #include "server/machine/mm/mmap.h"
 #include "server/machine/mm/mmap_lock.h"
@@ -35,14 +36,17 @@ bool Canonical(const Kernel& k, VirtAddr addr) {
   return top == 0 || top == 0x1ffff;
 }
 
-// What a walk of the tables finds above the process's half: the direct map of
-// physical memory is present there, but not for user mode.
-bool InDirectMap(const Kernel& k, VirtAddr addr) {
+// What a walk of the tables finds above the process's half: what the kernel
+// maps, above all the direct map, is present there, but not for user mode.
+bool MappedByKernel(const Kernel& k, VirtAddr addr) {
   constexpr uint64_t kPageOffset = 0xffff888000000000;
   if (k.config.profile != Profile::kX86_64) return false;
   const uint64_t pfn = (addr.value() - kPageOffset) >> kPageShift;
   constexpr uint64_t kIsaEnd = 256;  // the first MiB is mapped throughout
-  return addr.value() >= kPageOffset && (pfn < kIsaEnd || PfnValid(k, pfn));
+  if (addr.value() >= kPageOffset && (pfn < kIsaEnd || PfnValid(k, pfn))) {
+    return true;
+  }
+  return KernelAddrToPfn(k, addr.value()).valid();  // vmalloc, modules
 }
 
 // access_error()
@@ -103,7 +107,7 @@ UserAccess AccessUser(Kernel& k, Mm& mm, VirtAddr addr, MmuAccess access) {
       Translation t = k.mmu().Walk(cr3, addr, access);
       if (t.ok()) return {t.pfn, {}};
       code = t.error_code;
-    } else if (InDirectMap(std::as_const(k), addr)) {
+    } else if (MappedByKernel(std::as_const(k), addr)) {
       code |= kFaultProtection;
     }
     UserAccess failed = HandleFault(k, mm, addr, code);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "server/machine/hw/cost.h"
+#include "server/machine/mm/device_map.h"
 #include "server/machine/mm/folio.h"
 #include "server/machine/mm/gfp.h"
 #include "server/machine/mm/memory.h"
@@ -156,6 +157,7 @@ Pfn ShmemPageToRead(const Kernel& k, Id<Inode> id, uint64_t index) {
 FilemapResult FilemapFault(Kernel& k, const Vma& vma, uint64_t index) {
   Id<Inode> id = k.open_files[vma.file].inode;
   Inode& inode = k.inodes[id];
+  if (vma.ops == VmOps::kDevice) return DeviceFault(k, inode, index);
   if (index >= PagesOf(PageAlign(inode.size)).value()) {
     return {Pfn(), vm_fault::kSigbus};
   }
@@ -387,8 +389,10 @@ void PutFile(Kernel& k, Id<File> id) {
   VM_BUG_ON(file.f_count == 0);
   if (--file.f_count > 0) return;
   Id<Inode> inode_id = file.inode;
+  const bool path_only = file.path_only;
   k.open_files.Delete(id);
   Inode& inode = k.inodes[inode_id];
+  if (inode.special_file() && !path_only) DeviceRelease(k, inode);
   if (--inode.opens == 0 && !inode.linked) EvictInode(k, inode_id);
 }
 

@@ -216,7 +216,8 @@ bool IsMapped(const Kernel& k, const VmFault& f) {
 }
 
 uint32_t DoReadFault(Kernel& k, VmFault& f) {
-  const bool around = k.sysctl.fault_around_bytes > kPageSize;
+  const bool around = k.sysctl.fault_around_bytes > kPageSize &&
+                      f.vma.ops != VmOps::kDevice;  // vm_ops->map_pages
   f.resolved.pages = 0;
   if (around) {
     if (!DoFaultAround(k, f)) return vm_fault::kOom;

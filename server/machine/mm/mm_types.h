@@ -75,6 +75,7 @@ enum class VmOps : uint8_t {
   kFile = 1,     // generic_file_vm_ops and the like
   kShmem = 2,    // shmem_vm_ops, shmem_anon_vm_ops
   kSpecial = 3,  // special_mapping_vmops: vdso, vvar
+  kDevice = 4,   // a driver's
 };
 
 struct Vma {

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/machine/mm/device_map.h"
 #include "server/machine/mm/filemap.h"
 #include "server/machine/mm/gup.h"
 #include "server/machine/mm/ksm.h"
@@ -205,6 +206,13 @@ Errno AnonMapFlags(const Kernel& k, uint64_t map_flags, VirtAddr addr,
   }
 }
 
+VmOps OpsOf(const Kernel& k, Id<File> file) {
+  if (!file) return VmOps::kNone;
+  const Inode& inode = k.inodes[k.open_files[file].inode];
+  if (inode.special_file()) return VmOps::kDevice;
+  return inode.shmem() ? VmOps::kShmem : VmOps::kFile;
+}
+
 // __mmap_new_vma(): the VMA for a range that no neighbour absorbed.
 ErrnoOr<Id<Vma>> NewMapping(Kernel& k, Mm& mm, const MergeRange& r) {
   Id<File> file = r.file;
@@ -220,17 +228,10 @@ ErrnoOr<Id<Vma>> NewMapping(Kernel& k, Mm& mm, const MergeRange& r) {
   vma.pgoff = r.pgoff;
   vma.file = file;
   if (file) {
-    bool shmem = k.inodes[k.open_files[file].inode].shmem();
-    vma.ops = shmem ? VmOps::kShmem : VmOps::kFile;
+    vma.ops = OpsOf(k, file);
   }
   InsertVma(k, vma, {r.prev, r.next});
   return vma.id;
-}
-
-VmOps OpsOf(const Kernel& k, Id<File> file) {
-  if (!file) return VmOps::kNone;
-  return k.inodes[k.open_files[file].inode].shmem() ? VmOps::kShmem
-                                                    : VmOps::kFile;
 }
 
 // __mmap_region()
@@ -243,6 +244,11 @@ Errno MmapRegion(Kernel& k, Mm& mm, Id<File> file, VirtAddr addr,
   // Against the limits, as if what lies there were gone already.
   if (!MayExpandVm(k, mm, vm_flags, pages - span.nr_pages)) {
     return Errno::kENOMEM;
+  }
+  // Linux asks the driver last, and puts back what it has unmapped by then.
+  if (file && OpsOf(k, file) == VmOps::kDevice) {
+    FL_TRY(DeviceMmap(k, k.inodes[k.open_files[file].inode], pgoff, pages,
+                      &vm_flags));
   }
   Uncharge uncharge = Uncharge::kYes;
   if (AccountableMapping(vm_flags)) {

@@ -72,6 +72,10 @@ inline constexpr uint32_t kTail = 1 << 16;    // … and not its first page
 inline constexpr uint32_t kKsm = 1 << 17;     // anonymous: mapping is a node
 inline constexpr uint32_t kPcp = 1 << 18;     // heads a block of a per-CPU list
 inline constexpr uint32_t kBad = 1 << 19;     // leaked: nobody can free it
+inline constexpr uint32_t kSlab = 1 << 24;    // each page of a slab
+inline constexpr uint32_t kLargeKmalloc = 1 << 25;  // … of a large kmalloc()
+inline constexpr uint32_t kVmalloc = 1 << 26;       // of an area of vmalloc
+inline constexpr uint32_t kDriver = 1 << 27;        // a driver has mapped it
 }  // namespace page_flag
 
 // struct page. What the fields mean depends on the owner, as in Linux:
@@ -83,6 +87,8 @@ inline constexpr uint32_t kBad = 1 << 19;     // leaked: nobody can free it
 //   page table     index: mm id; of a level-2 table, next: the tables that are
 //                  deposited for its huge pages, threaded through their next
 //   large folio    of the head, prev: LargeFolio id
+//   slab           mapping: Slab id, in each of its pages
+//   large kmalloc  mapping: the pfn of its first page, in each of its pages
 struct Page {
   uint32_t flags = 0;
   int32_t refcount = 0;

@@ -67,6 +67,7 @@ Errno DoMsync(Kernel& k, Mm& mm, uint64_t addr, uint64_t length,
     if ((flags & kInvalidate) && vma.Has(vm::kLocked)) return Errno::kEBUSY;
     VirtAddr stop = std::min(vma.end, end);
     if ((flags & kSync) && vma.file && vma.Has(vm::kShared)) {
+      if (vma.ops == VmOps::kDevice) return Errno::kEINVAL;  // no f_op->fsync
       FileSync(k, k.open_files[vma.file].inode, vma.PageIndex(start),
                vma.PageIndex(stop) - 1);
     }

@@ -47,6 +47,8 @@ enum NodeStat : int {
   kNrFileDirty,
   kNrPageTables,
   kNrAnonThps,  // large folios that a level-2 entry maps
+  kNrSlabReclaimable,
+  kNrSlabUnreclaimable,
   kNodeStatCount,
 };
 

@@ -33,6 +33,10 @@ constexpr std::pair<std::string_view, Text> kFiles[] = {
     {"/proc/buddyinfo", ProcBuddyinfo},
     {"/proc/pagetypeinfo", ProcPagetypeinfo},
     {"/proc/vmstat", ProcVmstat},
+    {"/proc/slabinfo", ProcSlabinfo},
+    {"/proc/vmallocinfo", ProcVmallocinfo},
+    {"/proc/devices", ProcDevices},
+    {"/proc/modules", ProcModules},
     {"/sys/kernel/debug/extfrag/extfrag_index", SysExtfragIndex},
     {"/sys/kernel/debug/extfrag/unusable_index", SysUnusableIndex},
 };

@@ -165,7 +165,9 @@ uint64_t MemAvailable(const Kernel& k, const LruCounts& lru) {
   }
   uint64_t pagecache = lru.lru[kActiveFile] + lru.lru[kInactiveFile];
   pagecache -= std::min(pagecache / 2, wmark_low);
-  uint64_t free = NrFreePages(k) + pagecache;
+  uint64_t slab = static_cast<uint64_t>(k.vmstat.node[kNrSlabReclaimable]);
+  slab -= std::min(slab / 2, wmark_low);
+  uint64_t free = NrFreePages(k) + pagecache + slab;
   return free - std::min(free, TotalreservePages(k));
 }
 

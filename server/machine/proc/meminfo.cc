@@ -4,6 +4,7 @@
 
 #include "server/machine/mm/folio.h"
 #include "server/machine/mm/util.h"
+#include "server/machine/mm/vmap_area.h"
 #include "server/machine/proc/mem_counts.h"
 #include "server/machine/proc/proc_files.h"
 
@@ -79,11 +80,13 @@ class Meminfo {
     Pages("AnonPages:      ", Stat(k_, kNrAnonMapped));
     Pages("Mapped:         ", Stat(k_, kNrFileMapped));
     Pages("Shmem:          ", Stat(k_, kNrShmem));
-    for (std::string_view label :
-         {"KReclaimable:   ", "Slab:           ", "SReclaimable:   ",
-          "SUnreclaim:     ", "KernelStack:    "}) {
-      Pages(label, 0);
-    }
+    const uint64_t reclaimable = Stat(k_, kNrSlabReclaimable);
+    const uint64_t unreclaimable = Stat(k_, kNrSlabUnreclaimable);
+    Pages("KReclaimable:   ", reclaimable);
+    Pages("Slab:           ", reclaimable + unreclaimable);
+    Pages("SReclaimable:   ", reclaimable);
+    Pages("SUnreclaim:     ", unreclaimable);
+    Pages("KernelStack:    ", 0);
     Pages("PageTables:     ", Stat(k_, kNrPageTables));
     for (std::string_view label : {"SecPageTables:  ", "NFS_Unstable:   ",
                                    "Bounce:         ", "WritebackTmp:   "}) {
@@ -94,9 +97,12 @@ class Meminfo {
   void Commit() {
     Pages("CommitLimit:    ", VmCommitLimit(k_));
     Pages("Committed_AS:   ", k_.vm_committed);
-    constexpr uint64_t kVmalloc64 = 34359738367, kVmalloc32 = 122880;
-    m_.Kilobytes("VmallocTotal:   ", Is64Bit(k_) ? kVmalloc64 : kVmalloc32);
-    Pages("VmallocUsed:    ", 0);
+    // On x86-64 VMALLOC_END is the last byte, which Linux does not count.
+    constexpr uint64_t kVmalloc64 = 34359738367;
+    const VmapRange range = VmallocRange(k_);
+    m_.Kilobytes("VmallocTotal:   ",
+                 Is64Bit(k_) ? kVmalloc64 : (range.end - range.start) >> 10);
+    Pages("VmallocUsed:    ", k_.kernel_maps.nr_vmalloc_pages);
     Pages("VmallocChunk:   ", 0);
     Pages("Percpu:         ", 0);
     if (!Is618(k_)) m_.Kilobytes("HardwareCorrupted: ", 0, 5);

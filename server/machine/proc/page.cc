@@ -17,6 +17,7 @@ enum Kpf : int {
   kKpfDirty = 4,
   kKpfLru = 5,
   kKpfActive = 6,
+  kKpfSlab = 7,
   kKpfBuddy = 10,
   kKpfMmap = 11,
   kKpfAnon = 12,
@@ -91,9 +92,11 @@ uint64_t StablePageFlags(const Kernel& k, uint64_t number,
       return u | LruPageFlags(
                      k, pfn,
                      std::binary_search(mlocked.begin(), mlocked.end(), pfn));
+    case FrameUse::kKernel:
+      if (k.page(pfn).Is(page_flag::kSlab)) u |= Bit(kKpfSlab);
+      break;
     case FrameUse::kHole:
     case FrameUse::kPcp:
-    case FrameUse::kKernel:
       break;
   }
   return u;

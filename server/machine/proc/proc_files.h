@@ -30,6 +30,10 @@ std::string ProcZoneinfo(const Kernel& k);
 std::string ProcBuddyinfo(const Kernel& k);
 std::string ProcPagetypeinfo(const Kernel& k);
 std::string ProcVmstat(const Kernel& k);
+std::string ProcSlabinfo(const Kernel& k);
+std::string ProcVmallocinfo(const Kernel& k);
+std::string ProcDevices(const Kernel& k);
+std::string ProcModules(const Kernel& k);
 
 // /sys/kernel/debug/extfrag/…
 std::string SysExtfragIndex(const Kernel& k);

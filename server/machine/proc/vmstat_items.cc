@@ -194,8 +194,9 @@ std::vector<VmstatItem> NodeStatItems(const Kernel& k, const LruCounts& lru) {
       .Add("nr_inactive_file", lru.lru[kInactiveFile])
       .Add("nr_active_file", lru.lru[kActiveFile])
       .Add("nr_unevictable", lru.lru[kUnevictable])
-      .Zeros({"nr_slab_reclaimable", "nr_slab_unreclaimable",
-              "nr_isolated_anon", "nr_isolated_file", "workingset_nodes",
+      .Add("nr_slab_reclaimable", Stat(k, kNrSlabReclaimable))
+      .Add("nr_slab_unreclaimable", Stat(k, kNrSlabUnreclaimable))
+      .Zeros({"nr_isolated_anon", "nr_isolated_file", "workingset_nodes",
               "workingset_refault_anon", "workingset_refault_file",
               "workingset_activate_anon", "workingset_activate_file",
               "workingset_restore_anon", "workingset_restore_file",

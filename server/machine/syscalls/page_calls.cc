@@ -6,17 +6,14 @@
 #include <utility>
 
 #include "server/machine/mm/buddy.h"
+#include "server/machine/mm/direct_map.h"
 #include "server/machine/mm/gfp.h"
+#include "server/machine/mm/highmem.h"
 #include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/show_mem.h"
 
 namespace faultline {
 namespace {
-
-// __PAGE_OFFSET of the direct map.
-uint64_t PageOffset(const Kernel& k) {
-  return k.config.profile == Profile::kX86_64 ? 0xffff888000000000 : 0xc0000000;
-}
 
 bool InHighMem(const Kernel& k, Pfn pfn) {
   return ZoneOf(k, pfn) == ZoneType::kHighMem;
@@ -73,8 +70,7 @@ ErrnoOr<uint64_t> DoGetFreePages(Kernel& k, uint32_t gfp, uint32_t order) {
 
 ErrnoOr<uint64_t> DoPageAddress(const Kernel& k, uint64_t number) {
   if (!PfnValid(k, number)) return Errno::kEINVAL;
-  if (InHighMem(k, Pfn(static_cast<uint32_t>(number)))) return uint64_t{0};
-  return PageOffset(k) + (number << kPageShift);
+  return PageAddressOf(k, Pfn(static_cast<uint32_t>(number)));
 }
 
 Errno DoFreePages(Kernel& k, uint64_t number, uint32_t order) {

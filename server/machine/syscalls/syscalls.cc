@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/machine/fs/char_dev.h"
 #include "server/machine/fs/fallocate.h"
 #include "server/machine/fs/memfd.h"
+#include "server/machine/fs/module.h"
 #include "server/machine/fs/open.h"
 #include "server/machine/malloc/calls.h"
 #include "server/machine/mm/clear_refs.h"
@@ -12,6 +14,7 @@
 #include "server/machine/mm/filemap.h"
 #include "server/machine/mm/fremap.h"
 #include "server/machine/mm/gfp.h"
+#include "server/machine/mm/highmem.h"
 #include "server/machine/mm/ksm.h"
 #include "server/machine/mm/kswapd.h"
 #include "server/machine/mm/madvise.h"
@@ -22,8 +25,11 @@
 #include "server/machine/mm/mseal.h"
 #include "server/machine/mm/msync.h"
 #include "server/machine/mm/pcp.h"
+#include "server/machine/mm/slab_common.h"
+#include "server/machine/mm/vmalloc.h"
 #include "server/machine/mm/watermark.h"
 #include "server/machine/syscalls/access.h"
+#include "server/machine/syscalls/kernel_access.h"
 #include "server/machine/syscalls/page_calls.h"
 #include "server/machine/syscalls/process_madvise.h"
 #include "server/machine/task/cred.h"
@@ -163,6 +169,7 @@ class Dispatch {
   Result operator()(const Read& c) {
     Id<File> file = FileOf(k_, c.fd);
     if (!file || !k_.open_files[file].readable) return Errno::kEBADF;
+    if (IsDevice(file)) return Errno::kEINVAL;  // no driver has read or write
     File& open = k_.open_files[file];
     auto bytes = FileRead(k_, open.inode, &open.ra, c.offset, c.length);
     if (!bytes.ok()) return bytes.error();
@@ -172,6 +179,7 @@ class Dispatch {
   Result operator()(const Write& c) {
     Id<File> file = FileOf(k_, c.fd);
     if (!file || !k_.open_files[file].writable) return Errno::kEBADF;
+    if (IsDevice(file)) return Errno::kEINVAL;
     return FileWrite(k_, k_.open_files[file].inode, c.offset, c.data);
   }
   Result operator()(const Truncate& c) {
@@ -179,12 +187,14 @@ class Dispatch {
     Id<File> file = FileOf(k_, c.fd);
     if (!file || k_.open_files[file].path_only) return Errno::kEBADF;
     if (!k_.open_files[file].writable) return Errno::kEINVAL;
+    if (IsDevice(file)) return Errno::kEINVAL;
     return FileTruncate(k_, k_.open_files[file].inode,
                         static_cast<uint64_t>(c.size));
   }
   Result operator()(const Fsync& c) {
     Id<File> file = FileOf(k_, c.fd);
     if (!file || k_.open_files[file].path_only) return Errno::kEBADF;
+    if (IsDevice(file)) return Errno::kEINVAL;
     FileSync(k_, k_.open_files[file].inode, 0, ~uint64_t{0});
     return Errno::kOk;
   }
@@ -229,6 +239,33 @@ class Dispatch {
   Result operator()(const FreeAddress& c) {
     return DoFreeAddress(k_, c.addr, c.order);
   }
+  Result operator()(const Kmalloc& c) { return DoKmalloc(k_, c.size, c.gfp); }
+  Result operator()(const Kfree& c) { return DoKfree(k_, c.addr); }
+  Result operator()(const KmemCacheCreate& c) {
+    return DoKmemCacheCreate(k_, c);
+  }
+  Result operator()(const KmemCacheAlloc& c) {
+    return DoKmemCacheAlloc(k_, c.name, c.gfp);
+  }
+  Result operator()(const KmemCacheFree& c) {
+    return DoKmemCacheFree(k_, c.name, c.addr);
+  }
+  Result operator()(const KmemCacheShrink& c) {
+    return DoKmemCacheShrink(k_, c.name);
+  }
+  Result operator()(const KmemCacheDestroy& c) {
+    return DoKmemCacheDestroy(k_, c.name);
+  }
+  Result operator()(const Vmalloc& c) { return DoVmalloc(k_, c.size, c.gfp); }
+  Result operator()(const Vfree& c) { return DoVfree(k_, c.addr); }
+  Result operator()(const Kmap& c) { return DoKmap(k_, c.pfn); }
+  Result operator()(const Kunmap& c) { return DoKunmap(k_, c.pfn); }
+  Result operator()(const KernelAccess& c) {
+    return DoKernelAccess(k_, c, out_);
+  }
+  Result operator()(const InsertModule& c) { return DoInsertModule(k_, c); }
+  Result operator()(const RemoveModule& c) { return DoRemoveModule(k_, c); }
+  Result operator()(const Mknod& c) { return DoMknod(k_, c); }
   // What no machine can do yet.
   template <class T>
   Result operator()(const T&) {
@@ -243,7 +280,8 @@ class Dispatch {
     uint64_t* value = FindSysctl(k_.sysctl, c.name);
     // What was decided at build or boot time has no file to write to.
     if (value == nullptr || value == &k_.sysctl.stack_guard_gap ||
-        value == &k_.sysctl.mem_soft_dirty || value == &k_.sysctl.cap_bound) {
+        value == &k_.sysctl.mem_soft_dirty || value == &k_.sysctl.cap_bound ||
+        value == &k_.sysctl.slub_debug) {
       return Errno::kENOENT;
     }
     if (value == &k_.sysctl.ksm.smart_scan && !k_.quirks.ksm_smart_scan) {
@@ -281,6 +319,9 @@ class Dispatch {
 
  private:
   Mm& mm() { return k_.mms[k_.Current().mm]; }
+  bool IsDevice(Id<File> file) {
+    return k_.inodes[k_.open_files[file].inode].special_file();
+  }
 
   Kernel& k_;
   Outcome* out_;

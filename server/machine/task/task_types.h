@@ -31,14 +31,17 @@ struct Rlimit {
 
 // What the machine asks for, of include/uapi/linux/capability.h.
 enum class Cap : uint8_t {
+  kDacOverride = 1,
   kKill = 5,
   kSetuid = 7,
   kIpcLock = 14,
+  kSysModule = 16,
   kSysRawio = 17,
   kSysPtrace = 19,
   kSysAdmin = 21,
   kSysNice = 23,
   kSysResource = 24,
+  kMknod = 27,
 };
 
 enum class TaskState : uint8_t { kRunning = 0, kZombie = 1 };

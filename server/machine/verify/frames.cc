@@ -50,6 +50,7 @@ void Verifier::CheckPage(Pfn pfn, const Page& page, bool cached, bool table) {
   if (page.Is(page_flag::kLarge)) return CheckLargePage(pfn, page);
   if (page.refcount == 0) {
     constexpr uint32_t kFree = page_flag::kBuddy | page_flag::kPcp;
+    if (CheckKernelTail(pfn, page)) return;
     if (page.mapcount != 0 || (page.flags & ~kFree) != 0) {
       Fail("frame %u has no references, but mapcount %d and flags %x",
            pfn.value(), page.mapcount, page.flags);
@@ -75,6 +76,16 @@ void Verifier::CheckPage(Pfn pfn, const Page& page, bool cached, bool table) {
   if (cached) used_as("page cache", 1);
   if (table) used_as("a page table", 1);
   if (page.Is(page_flag::kKernel)) used_as("kernel memory", 1);
+  if (page.Is(page_flag::kSlab)) used_as("a slab", 1);
+  if (page.Is(page_flag::kLargeKmalloc)) used_as("a large kmalloc", 1);
+  if (page.Is(page_flag::kVmalloc)) {
+    used_as("a page of vmalloc", 1);
+  } else if (page.Is(page_flag::kDriver)) {
+    used_as("a page that a driver gave up", 0);
+  }
+  slab_frames_ += page.Is(page_flag::kSlab);
+  vmalloc_frames_ += page.Is(page_flag::kVmalloc);
+  large_kmalloc_pages_ += page.Is(page_flag::kLargeKmalloc);
   if (page.Is(page_flag::kBad)) used_as("a bad page", 1);
   if (anon) used_as("an anonymous page", 0);
   if (use == nullptr) {
@@ -94,6 +105,26 @@ void Verifier::CheckPage(Pfn pfn, const Page& page, bool cached, bool table) {
     Fail("frame %u has anon_vma %u, which does not exist", pfn.value(),
          page.mapping);
   }
+}
+
+// A page of a slab or of a large kmalloc() that is not its first: it has no
+// references of its own.
+bool Verifier::CheckKernelTail(Pfn pfn, const Page& page) {
+  constexpr uint32_t kBlocks = page_flag::kSlab | page_flag::kLargeKmalloc;
+  if (!page.Is(kBlocks)) return false;
+  slab_frames_ += page.Is(page_flag::kSlab);
+  large_kmalloc_pages_ += page.Is(page_flag::kLargeKmalloc);
+  const Pfn head = page.Is(page_flag::kSlab)
+                       ? k_.slub.slabs[Id<Slab>(page.mapping)].pfn
+                       : Pfn(page.mapping);
+  const Page& first = k_.page(head);
+  const bool inside = pfn > head && pfn < head + Order(first.order).pages() &&
+                      (first.flags & kBlocks) == (page.flags & kBlocks);
+  if (!inside || page.mapcount != 0) {
+    Fail("frame %u is a tail of %u, which does not know it", pfn.value(),
+         head.value());
+  }
+  return true;
 }
 
 // One of a large folio's pages; its head stands for all of them.
@@ -199,7 +230,7 @@ void Verifier::CheckStatistics() {
       {kNrFilePages, {"nr_file_pages", file_pages_}},
       {kNrShmem, {"nr_shmem", shmem_}},
       {kNrFileDirty, {"nr_dirty", dirty_}},
-      {kNrPageTables, {"nr_page_table_pages", tables}},
+      {kNrPageTables, {"nr_page_table_pages", tables - uncounted_tables_}},
       {kNrAnonThps, {"nr_anon_transparent_hugepages", anon_thps_}},
   };
   for (const auto& [item, row] : rows) {

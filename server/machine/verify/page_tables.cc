@@ -3,6 +3,7 @@
 #include <map>
 
 #include "server/machine/mm/folio.h"
+#include "server/machine/mm/kernel_tables.h"
 #include "server/machine/mm/ksm.h"
 #include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/pgtable.h"
@@ -134,6 +135,10 @@ void Verifier::CheckFilePte(const Vma& vma, VirtAddr addr, const Page& page,
     return;
   }
   if (!vma.file) return fail("a file page in an anonymous VMA");
+  if (vma.ops == VmOps::kDevice) {
+    if (!page.Is(page_flag::kDriver)) fail("the page is no driver's");
+    return;
+  }
   if (page.mapping != k_.open_files[vma.file].inode.value() ||
       page.index != vma.PageIndex(addr)) {
     fail("the page is not the file's at this offset");
@@ -204,6 +209,10 @@ void Verifier::CheckTlb() {
   for (const auto& set : k_.tlb.sets()) {
     for (const TlbEntry& e : set) {
       if (!e.valid) continue;
+      if (e.asid == kKernelAsid) {
+        CheckKernelTlb(e);
+        continue;
+      }
       auto mm = by_asid.find(e.asid);
       if (mm == by_asid.end()) {
         return Fail(

@@ -74,9 +74,28 @@ class Verifier {
   void CheckFrames();
   void CheckPage(Pfn pfn, const Page& page, bool cached, bool table);
   void CheckLargePage(Pfn pfn, const Page& page);
+  bool CheckKernelTail(Pfn pfn, const Page& page);
   void CheckZones();
   void CheckAllocatedNotFree();
   void CheckStatistics();
+
+  // kernel_maps.cc: the kernel's page tables, the areas of vmalloc, pkmap, and
+  // the devices.
+  void CheckKernelMaps();
+  void WalkKernelTable(Pfn table, int level, uint64_t base);
+  void CheckKernelPte(uint64_t addr, Pte pte);
+  void CheckVmapAreas();
+  int CheckAreaTree(uint32_t n, uint32_t parent, VmapState state,
+                    uint64_t* above);
+  void CheckKernelTlb(const TlbEntry& e);
+  void CheckDevices();
+
+  // slabs.cc: each slab against its pages, its chain and its cache's lists.
+  void CheckSlabs();
+  void CheckSlab(Id<Slab> id, const Slab& slab);
+  void CheckFreeChain(Id<Slab> id, const Slab& slab, uint32_t free);
+  void CheckCache(Id<KmemCache> id, const KmemCache& s);
+  void CheckSlabStatistics();
 
   // ksm.cc: whom ksmd scans, its items, trees and pages.
   void CheckKsm();
@@ -99,6 +118,13 @@ class Verifier {
   std::map<uint32_t, LargeFolio> folios_;        // by id: what the tables say
   uint64_t anon_mapped_ = 0, file_mapped_ = 0, anon_thps_ = 0;
   uint64_t file_pages_ = 0, shmem_ = 0, dirty_ = 0;
+  uint64_t uncounted_tables_ = 0;  // of the kernel, not in NR_PAGETABLE
+  uint64_t boot_tables_ = 0, kernel_tables_ = 0;
+  std::vector<Pfn> vmalloc_pages_;  // that the kernel's tables map
+  std::vector<VmapArea> areas_;     // in use, by address
+  std::map<uint32_t, uint64_t> slabs_of_, objects_of_;  // by cache
+  uint64_t slab_pages_ = 0, slab_frames_ = 0;
+  uint64_t large_kmalloc_pages_ = 0, vmalloc_frames_ = 0;
 };
 
 }  // namespace faultline::verify

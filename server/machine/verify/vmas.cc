@@ -39,8 +39,8 @@ void Verifier::CheckAccounting(const Mm& mm, uint64_t* committed) {
            mm.id.value(), ull{vma.start.value()}, ull{vma.end.value()},
            ull{mm.task_size});
     }
-    if ((vma.ops == VmOps::kFile || vma.ops == VmOps::kShmem) !=
-        static_cast<bool>(vma.file)) {
+    if ((vma.ops == VmOps::kFile || vma.ops == VmOps::kShmem ||
+         vma.ops == VmOps::kDevice) != static_cast<bool>(vma.file)) {
       Fail("mm %u: the VMA at %llx has %s file, but vm_ops %d", mm.id.value(),
            ull{vma.start.value()}, vma.file ? "a" : "no",
            static_cast<int>(vma.ops));

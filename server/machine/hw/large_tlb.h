@@ -1,0 +1,53 @@
+// The TLB's entries for pages of 2 MiB, of which a CPU has a few apart from
+// those for 4 KiB: fully associative, the oldest is replaced. The kernel's
+// direct map is made of such pages.
+#ifndef FAULTLINE_SERVER_MACHINE_HW_LARGE_TLB_H_
+#define FAULTLINE_SERVER_MACHINE_HW_LARGE_TLB_H_
+
+#include <array>
+#include <cstdint>
+
+#include "server/machine/base/units.h"
+
+namespace faultline {
+
+class LargeTlb {
+ public:
+  static constexpr int kEntries = 32;  // Intel's first level has as many
+  static constexpr int kRegionShift = 21;
+
+  struct Entry {
+    uint64_t region = 0;  // address >> 21
+    Pfn pfn;              // of its first page; not valid: no entry
+  };
+
+  // The frame of an address, or an invalid Pfn.
+  Pfn Find(VirtAddr addr) const {
+    const uint64_t region = addr.value() >> kRegionShift;
+    for (const Entry& e : entries_) {
+      if (e.region == region && e.pfn.valid()) {
+        return e.pfn + PageCount(addr.vpn() & 511);
+      }
+    }
+    return Pfn();
+  }
+  // REQUIRES: it has no entry for the address.
+  void Insert(VirtAddr addr, Pfn first) {
+    entries_[oldest_] = {addr.value() >> kRegionShift, first};
+    oldest_ = (oldest_ + 1) % kEntries;
+  }
+  const auto& entries() const { return entries_; }
+
+  template <class Ar, class Self>
+  static void Describe(Ar& ar, Self& s) {
+    ar(s.entries_, s.oldest_);
+  }
+
+ private:
+  std::array<Entry, kEntries> entries_{};
+  uint8_t oldest_ = 0;
+};
+
+}  // namespace faultline
+
+#endif  // FAULTLINE_SERVER_MACHINE_HW_LARGE_TLB_H_

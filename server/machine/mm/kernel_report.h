@@ -1,0 +1,26 @@
+// What the kernel writes to its log of addresses and pages that it was given by
+// mistake.
+#ifndef FAULTLINE_SERVER_MACHINE_MM_KERNEL_REPORT_H_
+#define FAULTLINE_SERVER_MACHINE_MM_KERNEL_REPORT_H_
+
+#include <cstdint>
+#include <string>
+
+#include "server/machine/kernel.h"
+
+namespace faultline {
+
+// printf's %px: all digits of a pointer, without 0x.
+std::string PointerText(const Kernel& k, uint64_t addr);
+// The address of a frame's struct page: what the kernel names it by.
+uint64_t StructPageOf(const Kernel& k, Pfn pfn);
+
+// show_fault_oops(): the kernel itself used an address that nothing maps.
+std::string KernelFaultReport(const Kernel& k, uint64_t addr, bool write);
+// dump_page()
+std::string DumpPage(const Kernel& k, Pfn pfn, const Page& page,
+                     const char* reason);
+
+}  // namespace faultline
+
+#endif  // FAULTLINE_SERVER_MACHINE_MM_KERNEL_REPORT_H_
