@@ -46,6 +46,9 @@ void ForEachOwn(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end, F f,
     const Pte pte(entry);
     if (!pte.present() || pte.special()) return;
     const Pfn pfn = pte.pfn();
+    // On no LRU list: a driver's, the vdso's.
+    constexpr uint32_t kNotLru = page_flag::kDriver | page_flag::kReserved;
+    if (std::as_const(k).page(pfn).Is(kNotLru)) return;
     if (std::as_const(k).page(pfn).Is(page_flag::kLarge) && a >= whole_until) {
       if (is_whole(a, pfn)) {
         whole_until = a + kPmdSize;

@@ -87,6 +87,7 @@ ErrnoOr<Id<Inode>> FindImage(Kernel& k, Execve* call, FileRa* ra) {
   for (int depth = 0; depth <= kInterpreterDepthMax; depth++) {
     auto it = k.names.find(path);
     if (it == k.names.end()) return Errno::kENOENT;
+    if (k.inodes[it->second].special_file()) return Errno::kEACCES;
     if ((k.inodes[it->second].mode & 0111) == 0) return Errno::kEACCES;
     *ra = FileRa();
     std::string head =
