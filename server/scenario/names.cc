@@ -214,7 +214,11 @@ const NameTable& SlabFlags() {
                                    {"HWCACHE_ALIGN", 0x2000},
                                    {"CACHE_DMA", 0x4000},
                                    {"STORE_USER", 0x10000},
-                                   {"RECLAIM_ACCOUNT", 0x20000}});
+                                   {"RECLAIM_ACCOUNT", 0x20000},
+                                   {"PANIC", 0x40000},
+                                   {"TYPESAFE_BY_RCU", 0x80000},
+                                   {"NO_MERGE", 0x1000000},
+                                   {"ACCOUNT", 0x4000000}});
   return table;
 }
 

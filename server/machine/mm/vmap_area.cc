@@ -17,17 +17,18 @@ namespace {
 
 constexpr uint64_t kMiB = uint64_t{1} << 20;
 
-// What a tree of areas is worked on with. Each node that an operation touches
-// is remembered, for its subtree may have changed.
+// What a tree of areas is worked on with. Of the free ones, each node that an
+// operation touches is remembered, for its subtree may have changed.
 class AreaTree {
  public:
-  AreaTree(KernelMaps& maps, uint32_t& root) : maps_(maps), root_(root) {}
+  AreaTree(KernelMaps& maps, uint32_t& root)
+      : maps_(maps), root_(root), augmented_(&root == &maps.free_root) {}
 
  private:
   VmapArea& Area(uint32_t n) { return maps_.areas[Id<VmapArea>(n)]; }
   auto Tree() {
     auto at = [this](uint32_t n) -> RbLinks& {
-      if (touched_.empty() || touched_.back() != n) touched_.push_back(n);
+      if (augmented_) touched_.push_back(n);
       return Area(n).links;
     };
     return RbTree<decltype(at)>(root_, at);
@@ -77,6 +78,7 @@ class AreaTree {
 
   KernelMaps& maps_;
   uint32_t& root_;
+  const bool augmented_;
   std::vector<uint32_t> touched_;
 };
 

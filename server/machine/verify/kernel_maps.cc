@@ -122,7 +122,8 @@ int Verifier::CheckAreaTree(uint32_t n, uint32_t parent, VmapState state,
   };
   const uint64_t max = std::max(
       {area.size(), max_of(area.links.left), max_of(area.links.right)});
-  if (area.subtree_max != max || left != right ||
+  const bool knows = state != VmapState::kFree || area.subtree_max == max;
+  if (!knows || left != right ||
       (area.links.red && (red(area.links.left) || red(area.links.right)))) {
     Fail("the tree of vmap areas is wrong at %u", n);
   }

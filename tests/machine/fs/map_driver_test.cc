@@ -238,6 +238,26 @@ TEST_F(MapDriverTest, APageOutlivesItsBuffer) {
   EXPECT_EQ(ReadUser(Addr(map), 3), "BUS/2") << "nothing is there any more";
 }
 
+// Its pages have an address in the direct map there too.
+TEST(MapDriverI386, AProcessReadsTheKernelsText) {
+  MachineConfig config;
+  config.profile = Profile::kI386Pae;
+  config.ram_bytes = uint64_t{2} << 30;
+  Sim s(config);
+  EXPECT_EQ(ResultOf(s.Do(InsertModule{"map_driver", 0, ""}, 0)), "OK");
+  EXPECT_EQ(ResultOf(s.Do(Mknod{"mapfile", kChar, 254, 0}, 0)), "OK");
+  const auto fd = static_cast<int32_t>(s.Do(Open{"mapfile", kOpenRead}).value);
+  const auto addr = static_cast<uint64_t>(
+      s.Do(Mmap{.length = kPageSize, .prot = kR, .flags = kShared, .fd = fd})
+          .value);
+  EXPECT_EQ(s.Do(Access{.addr = addr}).value, 'o');
+  EXPECT_EQ(s.Do(Access{.addr = addr + 1}).value, 'k');
+  EXPECT_EQ(s.Do(Access{.addr = addr + 2}).value, '!');
+  const Kernel& k = s.kernel();
+  EXPECT_LT(VaddressToKaddress(k, k.devices.modules.front().buffer),
+            0xf8000000u);
+}
+
 TEST_F(MapDriverTest, DevicesAreSaved) {
   EXPECT_EQ(Insert(), "OK");
   EXPECT_EQ(Node(254, 0), "OK");

@@ -79,7 +79,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(PathRow{"NobodyIsSelf", "/proc/self/maps", Errno::kENOENT},
                     PathRow{"NoProcess", "/proc/2/maps", Errno::kENOENT},
                     PathRow{"NoFile", "/proc/1/environ", Errno::kENOENT},
-                    PathRow{"NoRootFile", "/proc/slabinfo", Errno::kENOENT},
+                    PathRow{"NoRootFile", "/proc/loadavg", Errno::kENOENT},
                     PathRow{"LeadingZero", "/proc/01/maps", Errno::kENOENT},
                     PathRow{"TooLarge", "/proc/99999999999/maps",
                             Errno::kENOENT},

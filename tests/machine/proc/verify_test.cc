@@ -8,9 +8,15 @@
 #include <string>
 #include <utility>
 
+#include "server/machine/mm/direct_map.h"
+#include "server/machine/mm/gfp.h"
+#include "server/machine/mm/kernel_tables.h"
 #include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/pgtable.h"
+#include "server/machine/mm/slab_common.h"
+#include "server/machine/mm/slub.h"
 #include "server/machine/mm/vma_tree.h"
+#include "server/machine/mm/vmalloc.h"
 #include "tests/machine/proc/machine_testing.h"
 
 namespace faultline {
@@ -67,6 +73,21 @@ void EditPte(Kernel& k, uint64_t addr, uint64_t set, uint64_t clear = 0) {
   Pte pte = ReadPte(std::as_const(k), ref);
   SetPte(k, ref, pte.With(set).Without(clear));
 }
+// A cache of which two objects are in use.
+Id<KmemCache> CacheWithObjects(Kernel& k) {
+  (void)DoKmalloc(k, 64, gfp::kKernel);
+  (void)DoKmalloc(k, 64, gfp::kKernel);
+  return FindCache(std::as_const(k).slub, "kmalloc-64");
+}
+// A slab that was the CPU's before it was full.
+Id<Slab> FullSlab(Kernel& k) {
+  const Id<Slab> first =
+      std::as_const(k).slub.caches[CacheWithObjects(k)].cpu_slab;
+  for (int i = 0; i < 63; i++) (void)DoKmalloc(k, 64, gfp::kKernel);
+  return first;
+}
+// Three pages of vmalloc.
+uint64_t MapSome(Kernel& k) { return DoVmalloc(k, 3 * kPageSize, 0).value(); }
 Inode& InodeOf(Kernel& k, uint64_t addr) {
   return k.inodes[k.open_files[VmaAt(k, addr).file].inode];
 }
@@ -251,6 +272,79 @@ const Damage kDamages[] = {
      }},
     {"TlbOfTheDead", "the TLB knows page 10000 of address space 9",
      [](Kernel& k) { k.tlb.Insert(9, kAnon >> kPageShift, Pfn(77), 0); }},
+    {"SlabInuse", "slab 1 .*inuse is not what the free objects leave",
+     [](Kernel& k) { k.slub.slabs[FullSlab(k)].inuse--; }},
+    {"SlabChain", "slab 1 of kmalloc-64: the chain has 0 of 62 free objects",
+     [](Kernel& k) {
+       const Id<KmemCache> id = CacheWithObjects(k);
+       k.slub.caches[id].cpu_freelist = 0;
+     }},
+    {"SlabPointer", "slab 1 of kmalloc-64: the chain has 1 of 62 free objects",
+     [](Kernel& k) {
+       const KmemCache& s = k.slub.caches[CacheWithObjects(k)];
+       SetFreePointer(k, s, s.cpu_freelist, 0x41);
+     }},
+    {"SlabPage", "slab 1 .*one of its pages does not say so",
+     [](Kernel& k) {
+       const Id<KmemCache> id = CacheWithObjects(k);
+       const Pfn pfn = k.slub.slabs[k.slub.caches[id].cpu_slab].pfn;
+       k.page(pfn).mapping = 9;
+     }},
+    {"SlabCount", "nr_slabs of kmalloc-64 .*expected 1, found 2",
+     [](Kernel& k) { k.slub.caches[CacheWithObjects(k)].nr_slabs++; }},
+    {"SlabList", "nr_partial of kmalloc-64 .*expected 0, found 1",
+     [](Kernel& k) { k.slub.caches[CacheWithObjects(k)].nr_partial++; }},
+    {"SlabStatistic", "nr_slab_unreclaimable .*expected 1, found 2",
+     [](Kernel& k) {
+       CacheWithObjects(k);
+       k.vmstat.node[kNrSlabUnreclaimable]++;
+     }},
+    {"VmapAreaMax", "the tree of vmap areas is wrong",
+     [](Kernel& k) {
+       MapSome(k);
+       k.kernel_maps.areas[Id<VmapArea>(k.kernel_maps.free_root)].subtree_max--;
+     }},
+    {"VmapAreaLost", "two vmap areas meet at",
+     [](Kernel& k) {
+       MapSome(k);
+       VmapArea& area =
+           k.kernel_maps.areas[Id<VmapArea>(k.kernel_maps.busy_root)];
+       area.end += kPageSize;
+     }},
+    {"VmallocPage", "there is no area",
+     [](Kernel& k) {
+       const uint64_t addr = MapSome(k);
+       k.page(KernelAddrToPfn(std::as_const(k), addr)).flags &=
+           ~page_flag::kVmalloc;
+     }},
+    {"VmallocCount", "nr_vmalloc_pages of the kernel 0: expected 3, found 4",
+     [](Kernel& k) {
+       MapSome(k);
+       k.kernel_maps.nr_vmalloc_pages++;
+     }},
+    {"DirectMap", "the direct map has frame",
+     [](Kernel& k) {
+       const VirtAddr addr(VirtOf(k, Pfn(1024)));
+       PopulateDirectMap(k, addr);
+       const WalkStep step =
+           WalkPageTable(std::as_const(k).frames, KernelCr3(k), addr);
+       k.frames.MutTable(step.table)[step.index] += kPmdSize;
+     }},
+    {"KernelTable", "the kernel's level-1 table .*is no table",
+     [](Kernel& k) {
+       const uint64_t addr = MapSome(k);
+       const Pfn table = FindKernelPte(std::as_const(k), VirtAddr(addr)).table;
+       k.page(table).flags &= ~page_flag::kTable;
+     }},
+    {"KernelTlb", "the TLB maps the kernel's page",
+     [](Kernel& k) {
+       const uint64_t addr = MapSome(k);
+       k.tlb.Insert(kKernelAsid, addr >> kPageShift, Pfn(77), 0);
+     }},
+    {"ModuleUsers", "refcnt of map_driver 0: expected 0, found 1",
+     [](Kernel& k) {
+       k.devices.modules.push_back({.name = "map_driver", .refcnt = 1});
+     }},
 };
 INSTANTIATE_TEST_SUITE_P(Machine, VerifyFinds, testing::ValuesIn(kDamages),
                          [](const auto& row) { return row.param.name; });
