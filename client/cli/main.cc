@@ -143,6 +143,7 @@ int Main(int argc, char** argv, const Hooks& hooks) {
   AddShow(app, context);
   AddExport(app, context);
   AddMm(app, context);
+  AddCache(app, context);
   AddReplay(app, context);
   AddVerify(app, context);
   AddWatch(app, context);

@@ -16,6 +16,7 @@ void AddSnapshot(CLI::App& app, Context& context);
 void AddCat(CLI::App& app, Context& context);
 void AddShow(CLI::App& app, Context& context);
 void AddExport(CLI::App& app, Context& context);
+void AddCache(CLI::App& app, Context& context);
 void AddMm(CLI::App& app, Context& context);
 void AddReplay(CLI::App& app, Context& context);
 void AddVerify(CLI::App& app, Context& context);

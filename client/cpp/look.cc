@@ -64,9 +64,7 @@ absl::StatusOr<Response> Look::AskParts(
     grpc::Status (v1::InspectService::StubInterface::*rpc)(grpc::ClientContext*,
                                                            const Request&,
                                                            Response*),
-    uint32_t pid, Add add) const {
-  Request request;
-  request.set_pid(pid);
+    Request request, Add add) const {
   Response whole;
   while (true) {
     Response part;
@@ -91,8 +89,10 @@ absl::StatusOr<v1::MmStruct> Look::Mm(uint32_t pid) const {
 }
 
 absl::StatusOr<v1::GetVmaTreeResponse> Look::VmaTree(uint32_t pid) const {
+  v1::GetVmaTreeRequest request;
+  request.set_pid(pid);
   return AskParts(
-      &v1::InspectService::StubInterface::GetVmaTree, pid,
+      &v1::InspectService::StubInterface::GetVmaTree, request,
       [](const v1::GetVmaTreeResponse& part, v1::GetVmaTreeResponse* whole) {
         whole->set_revision(part.revision());
         *whole->mutable_tree() = part.tree();
@@ -101,13 +101,39 @@ absl::StatusOr<v1::GetVmaTreeResponse> Look::VmaTree(uint32_t pid) const {
 }
 
 absl::StatusOr<v1::ListChunksResponse> Look::Chunks(uint32_t pid) const {
+  v1::ListChunksRequest request;
+  request.set_pid(pid);
   return AskParts(
-      &v1::InspectService::StubInterface::ListChunks, pid,
+      &v1::InspectService::StubInterface::ListChunks, request,
       [](const v1::ListChunksResponse& part, v1::ListChunksResponse* whole) {
         whole->set_revision(part.revision());
         *whole->mutable_heap() = part.heap();
         whole->mutable_chunks()->MergeFrom(part.chunks());
       });
+}
+
+absl::StatusOr<v1::GetPageCacheResponse> Look::PageCache(
+    absl::string_view path) const {
+  v1::GetPageCacheRequest request;
+  request.set_path(std::string(path));
+  return PageCacheOf(request);
+}
+
+absl::StatusOr<v1::GetPageCacheResponse> Look::PageCache(uint64_t inode) const {
+  v1::GetPageCacheRequest request;
+  request.set_inode(inode);
+  return PageCacheOf(request);
+}
+
+absl::StatusOr<v1::GetPageCacheResponse> Look::PageCacheOf(
+    const v1::GetPageCacheRequest& request) const {
+  return AskParts(&v1::InspectService::StubInterface::GetPageCache, request,
+                  [](const v1::GetPageCacheResponse& part,
+                     v1::GetPageCacheResponse* whole) {
+                    whole->set_revision(part.revision());
+                    *whole->mutable_mapping() = part.mapping();
+                    whole->mutable_pages()->MergeFrom(part.pages());
+                  });
 }
 
 absl::StatusOr<v1::ReadProcResponse> Look::ReadPart(

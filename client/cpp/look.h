@@ -48,6 +48,11 @@ class Look {
   absl::StatusOr<v1::GetVmaTreeResponse> VmaTree(uint32_t pid) const;
   // Its heap with every chunk, read at one revision.
   absl::StatusOr<v1::ListChunksResponse> Chunks(uint32_t pid) const;
+  // The page cache of a file, by its name or its inode number, with every
+  // cached page, read at one revision. NOT_FOUND when there is no such file.
+  absl::StatusOr<v1::GetPageCacheResponse> PageCache(
+      absl::string_view path) const;
+  absl::StatusOr<v1::GetPageCacheResponse> PageCache(uint64_t inode) const;
 
  private:
   // Asks an rpc of InspectService, at the revision of this look.
@@ -61,7 +66,9 @@ class Look {
   absl::StatusOr<Response> AskParts(
       grpc::Status (v1::InspectService::StubInterface::*rpc)(
           grpc::ClientContext*, const Request&, Response*),
-      uint32_t pid, Add add) const;
+      Request request, Add add) const;
+  absl::StatusOr<v1::GetPageCacheResponse> PageCacheOf(
+      const v1::GetPageCacheRequest& request) const;
   absl::StatusOr<v1::ReadProcResponse> ReadPart(
       const v1::ReadProcRequest& request) const;
 

@@ -95,6 +95,18 @@ absl::Status PageNotFound(absl::string_view session, uint64_t pfn) {
   return status;
 }
 
+absl::Status FileNotFound(absl::string_view session, absl::string_view file) {
+  absl::Status status =
+      Make(absl::StatusCode::kNotFound,
+           absl::StrCat("there is no file ", file, " in ", Quote(session),
+                        ": /proc/PID/maps shows those that are mapped"),
+           "FILE_NOT_FOUND",
+           {{"session", std::string(session)}, {"file", std::string(file)}});
+  SetResource(status, "File", absl::StrCat(session, "/files", file),
+              "not found");
+  return status;
+}
+
 absl::Status ParticipantNotFound(absl::string_view participant) {
   absl::Status status = Make(
       absl::StatusCode::kNotFound,

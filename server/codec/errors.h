@@ -43,6 +43,7 @@ absl::Status RequestTooLarge(size_t bytes, size_t bytes_max);
 absl::Status SessionNotFound(absl::string_view session);
 absl::Status ProcessNotFound(absl::string_view session, uint32_t pid);
 absl::Status PageNotFound(absl::string_view session, uint64_t pfn);
+absl::Status FileNotFound(absl::string_view session, absl::string_view file);
 // `participant` is the resource name, "sessions/lab-1/participants/ada".
 absl::Status ParticipantNotFound(absl::string_view participant);
 // `snapshot` is the resource name, "sessions/lab-1/snapshots/before".

@@ -37,7 +37,13 @@ namespace {
   X(EventsLost, events_lost)                                         \
   X(MmPageAllocExtfrag, mm_page_alloc_extfrag)                       \
   X(Console, console)                                                \
-  X(PageReplaced, page_replaced)
+  X(PageReplaced, page_replaced)                                     \
+  X(PageCacheRa, page_cache_ra)                                      \
+  X(WritebackDirtyFolio, writeback_dirty_folio)                      \
+  X(WritebackSingleInode, writeback_single_inode)                    \
+  X(BalanceDirtyPages, balance_dirty_pages)                          \
+  X(BlockRqIssue, block_rq_issue)                                    \
+  X(BlockRqComplete, block_rq_complete)
 
 // --- The field lists, in the order of event.h.
 
@@ -84,6 +90,46 @@ FL_FIELDS(PageReplaced) {
   FL_FIELD(victim);
   FL_FIELD(faults);
   FL_NUMBERS(frames);
+}
+FL_FIELDS(PageCacheRa) {
+  FL_FIELD(i_ino);
+  FL_FIELD(start);
+  FL_FIELD(size);
+  FL_FIELD(async_size);
+  FL_FIELD(ra_pages);
+  FL_FIELD(order);
+  FL_FIELD(mmap_miss);
+}
+FL_FIELDS(WritebackDirtyFolio) {
+  FL_FIELD(ino);
+  FL_FIELD(index);
+}
+FL_FIELDS(WritebackSingleInode) {
+  FL_FIELD(ino);
+  FL_FIELD(state);
+  FL_FIELD(dirtied_when);
+  FL_FIELD(writeback_index);
+  FL_FIELD(nr_to_write);
+  FL_FIELD(wrote);
+}
+FL_FIELDS(BalanceDirtyPages) {
+  FL_FIELD(limit);
+  FL_FIELD(setpoint);
+  FL_FIELD(dirty);
+  FL_FIELD(task_ratelimit);
+  FL_FIELD(dirtied);
+  FL_FIELD(pause);
+}
+FL_FIELDS(BlockRqIssue) {
+  FL_FIELD(sector);
+  FL_FIELD(nr_sector);
+  FL_FIELD(write);
+}
+FL_FIELDS(BlockRqComplete) {
+  FL_FIELD(sector);
+  FL_FIELD(nr_sector);
+  FL_FIELD(write);
+  FL_FIELD(wait_ns);
 }
 FL_FIELDS(MmPageFree) {
   FL_FIELD(pfn);

@@ -41,30 +41,6 @@ const char* UseName(FrameUse use) {
   return "";
 }
 
-// PG_* by the names of Linux's page-flags.h, in lower case.
-void FlagsToProto(const Page& page, v1::Page* proto) {
-  static constexpr struct {
-    uint32_t flag;
-    const char* name;
-  } kNames[] = {
-      {page_flag::kReferenced, "referenced"},
-      {page_flag::kUptodate, "uptodate"},
-      {page_flag::kDirty, "dirty"},
-      {page_flag::kLru, "lru"},
-      {page_flag::kActive, "active"},
-      {page_flag::kSwapBacked, "swapbacked"},
-      {page_flag::kBuddy, "buddy"},
-      {page_flag::kTable, "table"},
-      {page_flag::kReserved, "reserved"},
-      {page_flag::kAnonExclusive, "anon_exclusive"},
-      {page_flag::kHead, "head"},
-      {page_flag::kUnevictable, "unevictable"},
-  };
-  for (const auto& [flag, name] : kNames) {
-    if (page.Is(flag)) proto->add_flags(name);
-  }
-}
-
 const Zone* ZoneOf(const Kernel& k, Pfn pfn) {
   for (const Zone& zone : k.zones) {
     if (zone.populated() && zone.Contains(pfn)) return &zone;
@@ -89,6 +65,33 @@ void VmaToProto(const Kernel& k, const Vma& vma, v1::Vma* proto) {
     proto->set_inode(k.inodes[k.open_files[vma.file].inode].ino);
   }
   proto->set_name(ToUtf8(VmaName(k, vma)));
+}
+
+// PG_* by the names of Linux's page-flags.h, in lower case.
+void AddPageFlagNames(const Page& page,
+                      const std::function<void(const char*)>& add) {
+  static constexpr struct {
+    uint32_t flag;
+    const char* name;
+  } kNames[] = {
+      {page_flag::kReferenced, "referenced"},
+      {page_flag::kUptodate, "uptodate"},
+      {page_flag::kDirty, "dirty"},
+      {page_flag::kLru, "lru"},
+      {page_flag::kActive, "active"},
+      {page_flag::kSwapBacked, "swapbacked"},
+      {page_flag::kBuddy, "buddy"},
+      {page_flag::kTable, "table"},
+      {page_flag::kReserved, "reserved"},
+      {page_flag::kAnonExclusive, "anon_exclusive"},
+      {page_flag::kHead, "head"},
+      {page_flag::kUnevictable, "unevictable"},
+      {page_flag::kWriteback, "writeback"},
+      {page_flag::kReadahead, "readahead"},
+  };
+  for (const auto& [flag, name] : kNames) {
+    if (page.Is(flag)) add(name);
+  }
 }
 
 void WalkToProto(const Kernel& k, const Mm& mm, uint64_t address,
@@ -126,7 +129,7 @@ bool PageToProto(const Kernel& k, uint64_t number, v1::Page* proto) {
     proto->set_inode(k.inodes[Id<Inode>(page.mapping)].ino);
     proto->set_index(page.index);
   }
-  FlagsToProto(page, proto);
+  AddPageFlagNames(page, [&](const char* name) { proto->add_flags(name); });
   return true;
 }
 

@@ -3,6 +3,7 @@
 #define FAULTLINE_SERVER_CODEC_VIEW_H_
 
 #include <cstdint>
+#include <functional>
 
 #include "faultline/v1/inspect.pb.h"
 #include "server/machine/kernel.h"
@@ -21,6 +22,10 @@ void WalkToProto(const Kernel& k, const Mm& mm, uint64_t address,
 
 // False when no memory is there.
 bool PageToProto(const Kernel& k, uint64_t pfn, v1::Page* proto);
+
+// Calls add(name) for each PG_* that is set.
+void AddPageFlagNames(const Page& page,
+                      const std::function<void(const char*)>& add);
 
 // The zones that have memory, from the lowest addresses up.
 void ZonesToProto(const Kernel& k, v1::ListZonesResponse* proto);

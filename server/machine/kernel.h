@@ -16,10 +16,12 @@
 #include "server/machine/command.h"
 #include "server/machine/fs/device_types.h"
 #include "server/machine/fs/fs_types.h"
+#include "server/machine/hw/block_device.h"
 #include "server/machine/hw/frames.h"
 #include "server/machine/hw/mmu.h"
 #include "server/machine/hw/tlb.h"
 #include "server/machine/malloc/malloc_types.h"
+#include "server/machine/mm/backing_dev_types.h"
 #include "server/machine/mm/ksm_types.h"
 #include "server/machine/mm/mm_types.h"
 #include "server/machine/mm/mmzone.h"
@@ -27,6 +29,7 @@
 #include "server/machine/mm/vma_node.h"
 #include "server/machine/mm/vmalloc_types.h"
 #include "server/machine/mm/vmstat.h"
+#include "server/machine/mm/xarray.h"
 #include "server/machine/personality.h"
 #include "server/machine/task/task_types.h"
 #include "server/machine/trace/trace.h"
@@ -50,6 +53,7 @@ struct Kernel {
   Frames frames;
   Tlb tlb;
   int pgtable_levels = 4;
+  BlockDevice disk;  // the one that every file of ext4 is on
 
   // Physical memory.
   MemMap mem_map;
@@ -76,6 +80,9 @@ struct Kernel {
   Pool<LargeFolio, 2> folios;
   Ksm ksm;
   Pool<Inode, 2> inodes;
+  XaNodes xa_nodes;  // of the inodes' i_pages
+  BackingDevInfo bdi;
+  bool drop_caches_quiet = false;  // 4 was written to vm.drop_caches
   Pool<File> open_files;
   Pool<Files, 2> files;
   Pool<Task, 2> tasks;
@@ -125,7 +132,8 @@ struct Kernel {
        s.vm_committed, s.mms, s.vmas, s.vma_branches, s.vma_nodes, s.anon_vmas,
        s.anon_chains, s.folios, s.inodes, s.open_files, s.files, s.tasks,
        s.pids, s.names, s.last_pid, s.last_ino, s.last_asid, s.active_mm,
-       s.heaps, s.ksm, s.slub, s.kernel_maps, s.devices);
+       s.heaps, s.ksm, s.slub, s.kernel_maps, s.devices, s.disk, s.xa_nodes,
+       s.bdi, s.drop_caches_quiet);
   }
 
   template <class Body>

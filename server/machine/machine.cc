@@ -4,9 +4,11 @@
 #include <utility>
 
 #include "server/machine/hw/cost.h"
+#include "server/machine/mm/bio.h"
 #include "server/machine/mm/gfp.h"
 #include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/watermark.h"
+#include "server/machine/mm/writeback.h"
 #include "server/machine/syscalls/syscalls.h"
 #include "server/machine/task/exec.h"
 #include "server/machine/verify.h"
@@ -174,8 +176,10 @@ Outcome Machine::Apply(const Command& command, EventLevel level) {
   }
   k_.trace.Begin(level);
   k_.mlock_batch.clear();
+  RunDisk(k_);
   if (EntersKernel(command.op)) k_.clock_ns += cost::kSyscall;
   DoSyscall(k_, command.op, &out);
+  if (FlusherWoken(k_)) RunFlusher(k_);
   out.events = k_.trace.End();
   if (self) {
     bool gone = !k_.tasks.Has(self);
@@ -265,6 +269,7 @@ std::vector<Machine::SubsystemFingerprint> Machine::Fingerprints() const {
       {"vma", hash(k_.vmas, k_.vma_branches, k_.vma_nodes)},
       {"rmap", hash(k_.anon_vmas, k_.anon_chains, k_.folios)},
       {"files", hash(k_.inodes, k_.open_files, k_.files, k_.names, k_.devices)},
+      {"writeback", hash(k_.xa_nodes, k_.bdi, k_.disk)},
       {"heaps", hash(k_.heaps)},
       {"ksm", hash(k_.ksm)},
       {"tasks", hash(k_.tasks, k_.pids, k_.last_pid, k_.active_mm)},

@@ -31,6 +31,8 @@ Quirks QuirksOf(Personality personality) {
     q.ksm_merge_any = false;
     q.ksm_break_unshares = false;
     q.mremap_realigns = false;
+    q.ext4_large_folios = false;
+    q.tmpfs_direct_io = false;
     q.vvar_vclock_pages = 0;
   }
   return q;
@@ -68,6 +70,16 @@ uint64_t* FindSysctl(SysctlTable& t, std::string_view name) {
       {"ksm.use_zero_pages", &t.ksm.use_zero_pages},
       {"ksm.smart_scan", &t.ksm.smart_scan},
       {"ksm.stable_node_chains_prune_millisecs", &t.ksm.chains_prune_millisecs},
+      {"vm.dirty_background_ratio", &t.dirty.background_ratio},
+      {"vm.dirty_background_bytes", &t.dirty.background_bytes},
+      {"vm.dirty_ratio", &t.dirty.ratio},
+      {"vm.dirty_bytes", &t.dirty.bytes},
+      {"vm.dirty_expire_centisecs", &t.dirty.expire_centisecs},
+      {"vm.dirty_writeback_centisecs", &t.dirty.writeback_centisecs},
+      {"bdi.read_ahead_kb", &t.bdi.read_ahead_kb},
+      {"bdi.max_sectors_kb", &t.bdi.max_sectors_kb},
+      {"bdi.min_ratio", &t.bdi.min_ratio},
+      {"bdi.max_ratio", &t.bdi.max_ratio},
       {"kernel.cap_bound", &t.cap_bound},
   };
   for (const Row& row : rows) {
@@ -76,6 +88,20 @@ uint64_t* FindSysctl(SysctlTable& t, std::string_view name) {
   return nullptr;
 }
 
+namespace {
+
+// Percentages.
+bool IsRatio(const SysctlTable& table, const uint64_t* sysctl) {
+  return sysctl == &table.dirty.ratio ||
+         sysctl == &table.dirty.background_ratio ||
+         sysctl == &table.bdi.min_ratio || sysctl == &table.bdi.max_ratio;
+}
+
+// What the window and the requests of a disk may be at most.
+constexpr uint64_t kBdiKbMax = 65536;
+
+}  // namespace
+
 bool SysctlAccepts(const SysctlTable& table, const uint64_t* sysctl,
                    uint64_t value) {
   if (sysctl == &table.unmapped_area) {
@@ -83,6 +109,16 @@ bool SysctlAccepts(const SysctlTable& table, const uint64_t* sysctl,
   }
   constexpr uint64_t kSlubDebug = 0x10d00;  // F, Z, P, U: mm/slub_types.h
   if (sysctl == &table.slub_debug) return (value & ~kSlubDebug) == 0;
+  if (IsRatio(table, sysctl)) return value <= 100;
+  constexpr uint64_t kPageKb = 4;
+  if (sysctl == &table.bdi.read_ahead_kb ||
+      sysctl == &table.bdi.max_sectors_kb) {
+    // Whole pages; a request carries at least one, a window may have none.
+    const bool none = value == 0 && sysctl == &table.bdi.read_ahead_kb;
+    return none || (value >= kPageKb && value <= kBdiKbMax);
+  }
+  // dirty_bytes_min: two pages.
+  if (sysctl == &table.dirty.bytes) return value == 0 || value >= 8192;
   if (sysctl == &table.cap_bound) return (value & ~kCapFull) == 0;
   constexpr uint64_t kKsmUnmerge = 2, kSharingMin = 2;
   if (sysctl == &table.ksm.run) return value <= kKsmUnmerge;

@@ -39,6 +39,8 @@ struct Quirks {
   bool ksm_merge_any = true;             // 6.4: PR_SET_MEMORY_MERGE
   bool ksm_break_unshares = true;        // 6.2: unmerging writes nothing
   bool mremap_realigns = true;           // 6.7: to whole page tables
+  bool ext4_large_folios = true;         // 6.16: read in one piece
+  bool tmpfs_direct_io = true;           // 6.6: O_DIRECT, which does nothing
   uint32_t vvar_vclock_pages = 2;        // 6.13: a mapping of its own
 
   template <class Ar, class Self>
@@ -52,7 +54,7 @@ struct Quirks {
        s.dontneed_frees_tables, s.fallocate_one_mode, s.sealed_maps_readonly,
        s.ksm_checksum_first, s.ksm_smart_scan, s.ksm_zero_pages_counted,
        s.ksm_merge_any, s.ksm_break_unshares, s.mremap_realigns,
-       s.vvar_vclock_pages);
+       s.ext4_large_folios, s.tmpfs_direct_io, s.vvar_vclock_pages);
   }
 };
 Quirks QuirksOf(Personality personality);
@@ -67,6 +69,24 @@ struct KsmKnobs {
   uint64_t smart_scan = 1;
   uint64_t chains_prune_millisecs = 2000;
 };
+// /sys/class/bdi and /sys/block/…/queue of the disk, as knobs.
+struct BdiKnobs {
+  uint64_t read_ahead_kb = 128;    // VM_READAHEAD_PAGES
+  uint64_t max_sectors_kb = 1280;  // of one request; also bdi->io_pages
+  uint64_t min_ratio = 0;
+  uint64_t max_ratio = 100;
+};
+
+// vm.dirty_*
+struct DirtyKnobs {
+  uint64_t background_ratio = 10;
+  uint64_t background_bytes = 0;  // not 0: instead of the ratio
+  uint64_t ratio = 20;
+  uint64_t bytes = 0;
+  uint64_t expire_centisecs = 3000;
+  uint64_t writeback_centisecs = 500;
+};
+
 // CAP_FULL_SET: capabilities 0 to 40 (include/uapi/linux/capability.h).
 inline constexpr uint64_t kCapFull = (uint64_t{1} << 41) - 1;
 
@@ -92,6 +112,8 @@ struct SysctlTable {
   uint64_t mem_soft_dirty = 0;      // CONFIG_MEM_SOFT_DIRTY: how it was built
   uint64_t slub_debug = 0;          // slab_flag::kDebug bits, of all caches
   KsmKnobs ksm;
+  DirtyKnobs dirty;
+  BdiKnobs bdi;
   uint64_t cap_bound = kCapFull;  // what uid 0 has, as in /proc/PID/status
 
   template <class Ar, class Self>
@@ -102,7 +124,7 @@ struct SysctlTable {
        s.watermark_scale_factor, s.watermark_boost_factor, s.legacy_va_layout,
        s.unmapped_area, s.stack_guard_gap, s.fault_around_bytes, s.thp_enabled,
        s.thp_use_zero_page, s.randomize_va_space, s.mem_soft_dirty, s.ksm,
-       s.cap_bound, s.slub_debug);
+       s.dirty, s.bdi, s.cap_bound, s.slub_debug);
   }
 };
 

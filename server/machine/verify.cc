@@ -12,11 +12,11 @@ std::string Verifier::Run() {
   for (auto check :
        {&Verifier::CheckTasks, &Verifier::CheckOwners, &Verifier::CheckFiles,
         &Verifier::CheckVmas, &Verifier::CheckAnonVmas, &Verifier::CheckInodes,
-        &Verifier::CheckPageTables, &Verifier::CheckKernelMaps,
-        &Verifier::CheckSlabs, &Verifier::CheckFrames,
-        &Verifier::CheckSlabStatistics, &Verifier::CheckDevices,
-        &Verifier::CheckZones, &Verifier::CheckStatistics, &Verifier::CheckTlb,
-        &Verifier::CheckKsm}) {
+        &Verifier::CheckWriteback, &Verifier::CheckPageTables,
+        &Verifier::CheckKernelMaps, &Verifier::CheckSlabs,
+        &Verifier::CheckFrames, &Verifier::CheckSlabStatistics,
+        &Verifier::CheckDevices, &Verifier::CheckZones,
+        &Verifier::CheckStatistics, &Verifier::CheckTlb, &Verifier::CheckKsm}) {
     (this->*check)();
     if (!problem_.empty()) return problem_;
   }

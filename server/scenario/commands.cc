@@ -517,7 +517,7 @@ v1::Command CreateCommand(const FileDeclaration& file) {
                                 : v1::FILE_CONTENT_PATTERN);
   create->set_seed(file.number);
   create->set_cached(!file.cold && !file.hole);
-  create->set_fs(v1::FS_TYPE_RAMFS);
+  create->set_fs(file.disk ? v1::FS_TYPE_EXT4 : v1::FS_TYPE_RAMFS);
   return command;
 }
 

@@ -448,9 +448,9 @@ std::vector<OpSpec> StageAndAdministration() {
        K::kFile,
        {P::kSpecial},
        {},
-       "N SIZE [r|w|h|c|m]",
+       "N SIZE [r|w|h|c|m|d]",
        "Declares a file: r read-only, w write-only, h a hole, c cold, m of "
-       "memfd_create."},
+       "memfd_create, d on a disk."},
       {"image",
        K::kImage,
        {P::kSpecial},

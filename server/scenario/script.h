@@ -148,6 +148,7 @@ struct FileDeclaration {
   bool hole = false;   // All zeros, no block or page allocated.
   bool cold = false;   // Not in the page cache.
   bool memfd = false;  // Of memfd_create, not in the file system.
+  bool disk = false;   // On a file system of a disk.
 };
 
 // `image PATH key=value ...`: an ELF file of two segments, text (with the

@@ -263,17 +263,20 @@ MaybeError ParseFile(const std::vector<Word>& words, Op* op) {
       case 'm':
         file.memfd = true;
         break;
+      case 'd':
+        file.disk = true;
+        break;
       default:
         return LineError{
             words[2].column + static_cast<int>(i),
             absl::StrCat("'", words[2].text,
                          "' is not letters of "
                          "r (read-only), w (write-only), h (hole), "
-                         "c (not cached), m (memfd)")};
+                         "c (not cached), m (memfd), d (on a disk)")};
     }
   }
-  if (file.memfd &&
-      (file.cold || file.mode != FileDeclaration::Mode::kReadWrite)) {
+  if (file.memfd && (file.cold || file.disk ||
+                     file.mode != FileDeclaration::Mode::kReadWrite)) {
     return LineError{words[2].column,
                      "a file of memfd_create (m) is open for reading and "
                      "writing, and in memory"};

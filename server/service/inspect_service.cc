@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "server/codec/mm_view.h"
+#include "server/codec/page_cache_view.h"
 #include "server/codec/status_macros.h"
 #include "server/codec/utf8.h"
 #include "server/codec/view.h"
@@ -110,18 +111,21 @@ absl::StatusOr<const Mm*> MmOfRequest(const Request& request,
   return mm;
 }
 
-// One part of what a process has many of, in the order of addresses.
+// One part of what a process has many of, in the order of addresses, or a file
+// in that of its pages.
 class Paging {
  public:
   // `kind` tells the tokens of one rpc from those of another.
+  // `subject` is whose they are; a token of another's is refused.
   template <class Request>
-  static absl::StatusOr<Paging> Of(const Request& request, const char* kind) {
+  static absl::StatusOr<Paging> Of(const Request& request, const char* kind,
+                                   const std::string& subject) {
     Paging paging;
     paging.kind_ = kind;
     FL_ASSIGN_OR_RETURN(paging.size_,
                         PageSize(request.page_size(), limits::kVmaPageDefault,
                                  limits::kVmaPageMax));
-    paging.scope_ = absl::StrCat(request.session(), " ", request.pid());
+    paging.scope_ = absl::StrCat(request.session(), " ", subject);
     if (request.has_at_revision()) {
       absl::StrAppend(&paging.scope_, " ", request.at_revision());
     }
@@ -160,7 +164,8 @@ template <class Request, class Response, class Add>
 absl::Status PartOfVmas(const Request& request, const MachineView& view,
                         const char* kind, const Mm& mm, Response* response,
                         Add add) {
-  FL_ASSIGN_OR_RETURN(Paging paging, Paging::Of(request, kind));
+  FL_ASSIGN_OR_RETURN(Paging paging,
+                      Paging::Of(request, kind, absl::StrCat(request.pid())));
   const Kernel& k = view.machine.kernel();
   for (Id<Vma> at = LookupVma(k, mm, VirtAddr(paging.from())); at;
        at = k.vmas[at].next) {
@@ -205,7 +210,8 @@ absl::Status ListChunksOf(const v1::ListChunksRequest& request,
                           const MachineView& view,
                           v1::ListChunksResponse* response) {
   FL_ASSIGN_OR_RETURN(const Mm* mm, MmOfRequest(request, view));
-  FL_ASSIGN_OR_RETURN(Paging paging, Paging::Of(request, "chunks"));
+  FL_ASSIGN_OR_RETURN(Paging paging, Paging::Of(request, "chunks",
+                                                absl::StrCat(request.pid())));
   v1::Heap* heap = response->mutable_heap();
   if (!mm->heap) return absl::OkStatus();
   HeapToProto(view.machine.kernel(), *mm, heap);
@@ -220,6 +226,52 @@ absl::Status ListChunksOf(const v1::ListChunksRequest& request,
   }
   heap->set_top_size(walk.TopSize());
   heap->set_problem(walk.problem());
+  return absl::OkStatus();
+}
+
+// --- Files
+
+absl::StatusOr<Id<Inode>> InodeOfRequest(const v1::GetPageCacheRequest& request,
+                                         const Kernel& k) {
+  const bool by_path = !request.path().empty();
+  if (!by_path && request.inode() == 0) {
+    return errors::MissingField(
+        "path", "is required, or else inode: which file is looked at");
+  }
+  if (by_path && request.inode() != 0) {
+    return errors::InvalidField("inode", "is given besides path: give one");
+  }
+  if (request.path().size() > limits::kPathBytesMax) {
+    return errors::InvalidField(
+        "path", absl::StrCat("has ", request.path().size(), " bytes: at most ",
+                             limits::kPathBytesMax));
+  }
+  const Id<Inode> id =
+      by_path ? FindInode(k, request.path()) : FindInode(k, request.inode());
+  if (id) return id;
+  return errors::FileNotFound(
+      request.session(),
+      by_path ? request.path() : absl::StrCat(request.inode()));
+}
+
+absl::Status GetPageCacheOf(const v1::GetPageCacheRequest& request,
+                            const MachineView& view,
+                            v1::GetPageCacheResponse* response) {
+  const Kernel& k = view.machine.kernel();
+  FL_ASSIGN_OR_RETURN(const Id<Inode> id, InodeOfRequest(request, k));
+  const Inode& inode = k.inodes[id];
+  FL_ASSIGN_OR_RETURN(Paging paging, Paging::Of(request, "page-cache",
+                                                absl::StrCat(inode.ino)));
+  AddressSpaceToProto(k, id, response->mutable_mapping());
+  auto at = XaFind(k.xa_nodes, inode.i_pages, paging.from(), UINT64_MAX);
+  for (; at; at = XaFind(k.xa_nodes, inode.i_pages, *at + 1, UINT64_MAX)) {
+    if (paging.Full()) {
+      response->set_next_page_token(paging.TokenAt(*at));
+      break;
+    }
+    CachedPageToProto(k, inode, *at, response->add_pages());
+    paging.Count(response->pages().rbegin()->ByteSizeLong());
+  }
   return absl::OkStatus();
 }
 
@@ -301,6 +353,14 @@ grpc::ServerUnaryReactor* InspectServiceImpl::ListZones(
         ZonesToProto(view.machine.kernel(), response);
         return absl::OkStatus();
       });
+}
+
+grpc::ServerUnaryReactor* InspectServiceImpl::GetPageCache(
+    grpc::CallbackServerContext* context,
+    const v1::GetPageCacheRequest* request,
+    v1::GetPageCacheResponse* response) {
+  return AnswerWithView(context_, context_.quick, context, request, response,
+                        GetPageCacheOf);
 }
 
 grpc::ServerUnaryReactor* InspectServiceImpl::GetFreeAreas(

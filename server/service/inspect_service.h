@@ -40,6 +40,10 @@ class InspectServiceImpl final : public v1::InspectService::CallbackService {
   grpc::ServerUnaryReactor* ListZones(grpc::CallbackServerContext* context,
                                       const v1::ListZonesRequest* request,
                                       v1::ListZonesResponse* response) override;
+  grpc::ServerUnaryReactor* GetPageCache(
+      grpc::CallbackServerContext* context,
+      const v1::GetPageCacheRequest* request,
+      v1::GetPageCacheResponse* response) override;
   grpc::ServerUnaryReactor* GetFreeAreas(
       grpc::CallbackServerContext* context,
       const v1::GetFreeAreasRequest* request,

@@ -271,6 +271,26 @@ double FindVmaAmong60000() {
   return (NowNs() - start) / kFindCalls;
 }
 
+double PageCacheReadHit() {
+  const int file = open("/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  if (file < 0) Die("bench: a file in /var/tmp");
+  std::vector<char> page(kPageBytes, 'x');
+  for (int i = 0; i < kReadPages; ++i) {
+    if (write(file, page.data(), kPageBytes) < 0) Die("bench: write");
+  }
+  const std::vector<uint32_t> order = RandomNumbers(kReadCalls, kReadPages);
+  const double start = NowNs();
+  for (const uint32_t i : order) {
+    if (pread(file, page.data(), kPageBytes,
+              static_cast<off_t>(i) * kPageBytes) < 0) {
+      Die("bench: pread");
+    }
+  }
+  const double end = NowNs();
+  close(file);
+  return (end - start) / kReadCalls;
+}
+
 double PipeResize() {
   int pipe[2];
   if (pipe2(pipe, O_CLOEXEC) != 0) Die("bench: pipe2");
@@ -346,6 +366,7 @@ const std::vector<NativeMeasurement>& NativeMeasurements() {
       // it; of vmalloc() the page is the greatest part.
       {"kmalloc_kfree", "ns/pair", PipeResize, 100, WantedOf::kOurs},
       {"vmalloc_vfree", "ns/pair", AnonymousWriteFault, 1000, WantedOf::kOurs},
+      {"page_cache_read_hit", "ns/call", PageCacheReadHit, 1},
       {"boot_64gib", "ns/boot", Fork256MiB, 1e6, WantedOf::kOurs},
       {"idle_64gib_bytes", "B", BytesPerPage, 128 * 1024, WantedOf::kOurs},
   };

@@ -30,6 +30,8 @@ inline constexpr int kFindCalls = 20000;
 inline constexpr int kHitAccesses = 16384;
 inline constexpr int kHitPages = 64;
 inline constexpr int kAllocPairs = 20000;
+inline constexpr int kReadCalls = 20000;
+inline constexpr int kReadPages = 1024;
 
 struct NativeMeasurement {
   const char* name;
@@ -76,6 +78,9 @@ double FindVmaAmong60000();
 // F_SETPIPE_SZ to one page and to two, in turn: an array of that many pipe
 // buffers is allocated and the one before it freed. Per call.
 double PipeResize();
+// pread of one page of a file on a disk, any of 4 MiB that are all in the page
+// cache. Per call.
+double PageCacheReadHit();
 // A load or store to a random one of few pages. Per access.
 double TlbHitAccess();
 // struct page and the page tables of each page of 256 MiB of zeros that were

@@ -284,6 +284,32 @@ double VmallocVfree(Bench& bench) {
   return (NowNs() - start) / kAllocPairs;
 }
 
+// The same pread, of a file whose pages hold different bytes.
+double ReadHit(Bench& bench) {
+  static const int fd = [&] {
+    bench.Do(kParent, CreateFile{.path = "/data",
+                                 .size = kReadPages * kPageBytes,
+                                 .data = {},
+                                 .fs = FsType::kExt4});
+    const auto opened =
+        static_cast<int32_t>(bench.Do(kParent, Open{"/data", 2, -1}));
+    std::string page(kPageBytes, 'x');
+    page[1] = 'y';
+    page[2] = 'z';
+    for (uint64_t i = 0; i < kReadPages; ++i) {
+      bench.Do(kParent, Write{opened, i * kPageBytes, page});
+    }
+    bench.Do(kParent, Fsync{opened});
+    return opened;
+  }();
+  const std::vector<uint32_t> order = RandomNumbers(kReadCalls, kReadPages);
+  const double start = NowNs();
+  for (const uint32_t i : order) {
+    bench.Do(kParent, Read{fd, uint64_t{i} * kPageBytes, kPageBytes});
+  }
+  return (NowNs() - start) / kReadCalls;
+}
+
 MachineConfig Large() {
   MachineConfig config;
   config.ram_bytes = uint64_t{64} << 30;
@@ -345,6 +371,7 @@ const std::map<std::string, Measure>& Measures() {
       {"alloc_free_order0_fragmented", AllocFreeFragmented},
       {"kmalloc_kfree", KmallocKfree},
       {"vmalloc_vfree", VmallocVfree},
+      {"page_cache_read_hit", ReadHit},
       {"boot_64gib", BootLarge},
       {"idle_64gib_bytes", IdleLargeBytes},
   };

@@ -45,6 +45,7 @@ std::vector<Named> All() {
       {errors::ProcessNotFound(s, 7), StatusCode::kNotFound,
        "PROCESS_NOT_FOUND"},
       {errors::PageNotFound(s, 7), StatusCode::kNotFound, "PAGE_NOT_FOUND"},
+      {errors::FileNotFound(s, "/f"), StatusCode::kNotFound, "FILE_NOT_FOUND"},
       {errors::ParticipantNotFound("sessions/lab-1/participants/ada"),
        StatusCode::kNotFound, "PARTICIPANT_NOT_FOUND"},
       {errors::ParticipantAlreadyExists("sessions/lab-1/participants/ada"),

@@ -79,12 +79,12 @@ void ScenarioFiles::Create(const scenario::FileDeclaration& file) {
     Die("cannot make " + path);
   }
   if (!file.hole) WritePattern(all, file, path);
+  if ((file.cold || file.disk) && mounted_) {
+    errno = 0;
+    Die("a file that is on a disk (d) or not in the page cache (c) needs a "
+        "disk: name a directory with --files");
+  }
   if (file.cold) {
-    if (mounted_) {
-      errno = 0;
-      Die("a file that is not in the page cache (c) needs a disk: name a "
-          "directory with --files");
-    }
     fsync(all);
     posix_fadvise(all, 0, 0, POSIX_FADV_DONTNEED);
   }

@@ -159,6 +159,8 @@ TEST_F(InspectServiceTest, EveryViewSaysWhenThereIsNoSuchSession) {
   check(v1::ListChunksRequest(), &Stub::ListChunks, v1::ListChunksResponse());
   check(v1::GetPageRequest(), &Stub::GetPage, v1::GetPageResponse());
   check(v1::ListZonesRequest(), &Stub::ListZones, v1::ListZonesResponse());
+  check(v1::GetPageCacheRequest(), &Stub::GetPageCache,
+        v1::GetPageCacheResponse());
   check(v1::GetFreeAreasRequest(), &Stub::GetFreeAreas,
         v1::GetFreeAreasResponse());
 }

@@ -87,6 +87,19 @@ class Look:
         parts = list(self._parts("ListChunks", request))
         return parts[-1].heap, [c for part in parts for c in part.chunks]
 
+    def page_cache(
+        self, file: str | int
+    ) -> tuple[v1.AddressSpace, list[v1.CachedPage]]:
+        """The page cache of a file, by its name or its inode number, and its
+        cached pages in the order of the file."""
+        request = v1.GetPageCacheRequest(page_size=_VMA_PAGE)
+        if isinstance(file, str):
+            request.path = file
+        else:
+            request.inode = file
+        parts = list(self._parts("GetPageCache", request))
+        return parts[0].mapping, [p for part in parts for p in part.pages]
+
     def _parts(self, rpc: str, request):
         while True:
             response = self._ask(rpc, request)

@@ -10,6 +10,7 @@ import {
   type FreeAreas,
   GetFreeAreasRequestSchema,
   GetMmRequestSchema,
+  GetPageCacheRequestSchema,
   GetPageRequestSchema,
   GetVmaTreeRequestSchema,
   InspectService,
@@ -27,6 +28,7 @@ import type {
   VmaNode,
   VmaTree,
 } from "./gen/faultline/v1/mm_struct_pb.js";
+import type { AddressSpace, CachedPage } from "./gen/faultline/v1/page_cache_pb.js";
 import type { Integer } from "./integers.js";
 import { Mapping } from "./mapping.js";
 import { errnoName } from "./outcome.js";
@@ -208,6 +210,39 @@ export class Look {
         expectedRevision = part.revision;
       }
       return { heap: heap!, chunks };
+    });
+  }
+
+  /**
+   * The page cache of a file, by its name or its inode number, and its cached
+   * pages in the order of the file.
+   * @throws NotFoundError when there is no such file.
+   */
+  pageCache(
+    file: string | Integer,
+    rpc?: RpcSettings,
+  ): Promise<{ mapping: AddressSpace; pages: CachedPage[] }> {
+    return atOneRevision(async () => {
+      const cached: CachedPage[] = [];
+      let mapping: AddressSpace | undefined;
+      let expectedRevision: bigint | undefined;
+      const all = pages((pageToken) =>
+        this.connection.unary(
+          method.getPageCache,
+          build(GetPageCacheRequestSchema, {
+            ...this.#when(expectedRevision),
+            ...(typeof file === "string" ? { path: file } : { inode: file }),
+            pageToken,
+          }),
+          rpc,
+        ),
+      );
+      for await (const part of all) {
+        mapping = part.mapping;
+        cached.push(...part.pages);
+        expectedRevision = part.revision;
+      }
+      return { mapping: mapping!, pages: cached };
     });
   }
 

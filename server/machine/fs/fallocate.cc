@@ -8,6 +8,8 @@
 
 #include "server/machine/fs/open.h"
 #include "server/machine/mm/filemap.h"
+#include "server/machine/mm/shmem.h"
+#include "server/machine/mm/truncate.h"
 
 namespace faultline {
 namespace {
@@ -62,8 +64,8 @@ Errno Allocate(Kernel& k, Id<Inode> id, uint64_t offset, uint64_t length,
     std::vector<uint64_t> fresh;
     for (uint64_t i = offset >> kPageShift; i << kPageShift < offset + length;
          i++) {
-      const bool there = FilemapLookup(k.inodes[id], i).valid();
-      if (!FilemapAllocate(k, id, i)) {
+      const bool there = FilemapLookup(k, k.inodes[id], i).valid();
+      if (!ShmemAllocate(k, id, i)) {
         for (uint64_t index : fresh) PunchHole(k, id, index, index);
         return NoPage(k, id);
       }

@@ -11,7 +11,9 @@
 #include "server/machine/base/units.h"
 #include "server/machine/command.h"
 #include "server/machine/hw/frames.h"
+#include "server/machine/mm/backing_dev_types.h"
 #include "server/machine/mm/mm_types.h"
+#include "server/machine/mm/xarray.h"
 
 namespace faultline {
 
@@ -54,11 +56,18 @@ struct Inode {
   uint64_t device_valid = 0;
   CowArray<PageBytes, 4> device;  // kBytes
 
-  // address_space
-  CowArray<Pfn, 6> i_pages;  // the cache, by page offset
+  // address_space (i_data)
+  XArray i_pages;  // the cache, by page offset
   uint64_t nrpages = 0;
   Id<Vma> i_mmap;                // VMAs that map it
   uint32_t i_mmap_writable = 0;  // shared writable mappings
+  uint32_t truncate_count = 0;   // 2.6's: races of faults with truncations
+  uint64_t writeback_index = 0;  // where cyclic writeback goes on
+
+  // What waits to be written (i_state, inode_state::*), and since when.
+  uint32_t i_state = 0;
+  WbList wb_list = WbList::kNone;
+  uint64_t dirtied_when = 0;
 
   bool char_device() const { return (mode & kModeType) == kModeChar; }
   bool block_device() const { return (mode & kModeType) == kModeBlock; }
@@ -72,13 +81,22 @@ struct Inode {
     ar(s.ino, s.dev_major, s.dev_minor, s.fs, s.mode, s.size, s.path, s.linked,
        s.opens, s.commit_charge, s.seals, s.rdev_major, s.rdev_minor, s.content,
        s.seed, s.device_valid, s.device, s.i_pages, s.nrpages, s.i_mmap,
-       s.i_mmap_writable);
+       s.i_mmap_writable, s.truncate_count, s.writeback_index, s.i_state,
+       s.wb_list, s.dirtied_when);
   }
 };
 
-// struct file_ra_state: where the last read ended.
+// struct file_ra_state: the window that was read ahead last, and where the
+// last read ended. Pages; mm/readahead.h opens one.
 struct FileRa {
+  uint64_t start = 0;
+  uint32_t size = 0;
+  uint32_t async_size = 0;  // the window's end that starts the next one
+  uint32_t ra_pages = 0;    // the largest window; 0: nothing is read ahead
+  uint16_t order = 0;       // of the folios that the next window is made of
+  uint16_t mmap_miss = 0;   // faults that found nothing, less those that did
   int64_t prev_pos = -1;
+  bool random = false;  // FMODE_RANDOM
 };
 
 // struct file: one open(2), shared by the descriptors and VMAs that use it.
@@ -87,6 +105,9 @@ struct File {
   bool readable = true;
   bool writable = false;
   bool path_only = false;  // O_PATH
+  bool direct = false;     // O_DIRECT
+  bool dsync = false;      // O_DSYNC, also with O_SYNC
+  bool sync = false;       // O_SYNC
   uint32_t f_count = 0;
   FileRa ra;
 };

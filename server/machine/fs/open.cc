@@ -7,6 +7,9 @@
 
 #include "server/machine/fs/char_dev.h"
 #include "server/machine/mm/filemap.h"
+#include "server/machine/mm/page_writeback.h"
+#include "server/machine/mm/readahead.h"
+#include "server/machine/mm/truncate.h"
 
 namespace faultline {
 namespace {
@@ -14,6 +17,7 @@ namespace {
 // RLIMIT_NOFILE, the usual hard limit.
 constexpr int32_t kFdsMax = 1024;
 constexpr uint64_t kOAccmode = 3, kOTrunc = 01000, kOPath = 010000000;
+constexpr uint64_t kODsync = 010000, kODirect = 040000, kOSync = 04010000;
 
 // may_open(): a device's node belongs to 0, whoever made it, and others have
 // what its mode gives them.
@@ -32,6 +36,12 @@ void StoreBytes(Inode& inode, const std::string& data) {
     inode.device[at >> kPageShift].Write(static_cast<uint32_t>(at & ~kPageMask),
                                          static_cast<uint8_t>(data[at]));
   }
+}
+
+// FMODE_CAN_ODIRECT: do_dentry_open().
+bool CanODirect(const Kernel& k, const Inode& inode) {
+  return inode.fs == FsType::kExt4 ||
+         (inode.shmem() && k.quirks.tmpfs_direct_io);
 }
 
 }  // namespace
@@ -65,7 +75,7 @@ Errno DoCreateFile(Kernel& k, const CreateFile& call) {
   // A hole has no pages; everything else is cached unless told otherwise.
   if (!call.cached || call.content == FileContent::kHole) return Errno::kOk;
   for (uint64_t i = 0; i < PagesOf(PageAlign(call.size)).value(); i++) {
-    Pfn pfn = FilemapGetOrRead(k, id, i);
+    Pfn pfn = AddToPageCache(k, id, i);
     if (!pfn.valid()) {
       k.names.erase(call.path);
       EvictInode(k, id);
@@ -108,13 +118,20 @@ ErrnoOr<uint64_t> DoOpen(Kernel& k, const Open& call) {
   if (it == k.names.end()) return Errno::kENOENT;
   const uint64_t fd = FL_TRY_VALUE(UnusedFd(k, call.at));
   Inode& inode = k.inodes[it->second];
-  if (inode.special_file() && !(call.flags & kOPath)) {
+  const bool path_only = call.flags & kOPath;
+  if (inode.special_file() && !path_only) {
     FL_TRY(OpenDevice(k, inode, call.flags & kOAccmode));
+  } else if ((call.flags & kODirect) && !path_only && !CanODirect(k, inode)) {
+    return Errno::kEINVAL;
   }
   Id<File> id = k.open_files.New();
   File& file = k.open_files[id];
   file.inode = it->second;
-  file.path_only = call.flags & kOPath;
+  file.path_only = path_only;
+  file.direct = (call.flags & kODirect) && !path_only;
+  file.dsync = call.flags & kODsync;
+  file.sync = (call.flags & kOSync) == kOSync;
+  file.ra = FileRaInit(k, inode);
   file.readable = (call.flags & kOAccmode) != 1;
   file.writable = (call.flags & kOAccmode) != 0 && !file.path_only;
   file.f_count = 1;

@@ -20,7 +20,10 @@ inline constexpr uint64_t kVmaUpdate = 150;  // one VMA made, split or merged
 inline constexpr uint64_t kTlbFlushPage = 100;
 inline constexpr uint64_t kTlbFlushAll = 300;
 inline constexpr uint64_t kKsmPage = 500;       // one page that ksmd looks at
-inline constexpr uint64_t kDiskRead = 100'000;  // one block I/O
+inline constexpr uint64_t kDiskSeek = 100'000;  // if it does not go on
+inline constexpr uint64_t kDiskPage = 2'000;    // 4 KiB to or from the disk
+inline constexpr uint64_t kDiskFlush = 50'000;  // its cache becomes permanent
+inline constexpr uint64_t kCacheRead = 200;     // 4 KiB copied from the cache
 
 }  // namespace faultline::cost
 

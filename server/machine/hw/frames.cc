@@ -30,6 +30,30 @@ void PageBytes::WriteToShared(uint32_t offset, uint8_t byte) {
   reinterpret_cast<uint8_t*>(MutWords())[offset] = byte;
 }
 
+void PageBytes::CopyTo(uint32_t from, uint32_t n, char* to) const {
+  if (IsBuffer()) {
+    std::memcpy(to, buffer()->bytes + from, n);
+    return;
+  }
+  std::memset(to, fill(), n);
+  const uint32_t at = inline_offset();
+  if (w_ != 0 && at >= from && at - from < n) {
+    to[at - from] = static_cast<char>(inline_byte());
+  }
+}
+
+void PageBytes::CopyFrom(uint32_t from, std::string_view bytes) {
+  while (!bytes.empty()) {
+    // What has a buffer of its own takes the rest at once.
+    if (IsBuffer() && buffer()->refs.unique()) {
+      std::memcpy(buffer()->bytes + from, bytes.data(), bytes.size());
+      return;
+    }
+    Write(from++, static_cast<uint8_t>(bytes.front()));
+    bytes.remove_prefix(1);
+  }
+}
+
 void PageBytes::Zero(uint32_t from, uint32_t n) {
   if (n == kPageSize) {
     *this = PageBytes();

@@ -44,6 +44,9 @@ class PageBytes {
       WriteToShared(offset, byte);
     }
   }
+  // Copies bytes [from, from + n) out, and in.
+  void CopyTo(uint32_t from, uint32_t n, char* to) const;
+  void CopyFrom(uint32_t from, std::string_view bytes);
   // Sets bytes [from, from + n) to zero.
   void Zero(uint32_t from, uint32_t n);
   bool IsZero() const;

@@ -1,68 +1,145 @@
-// Models mm/filemap.c (v6.18): filemap_fault(), filemap_add_folio(),
-// generic_perform_write(); mm/truncate.c: truncate_pagecache(); mm/shmem.c:
-// shmem_fault(); mm/readahead.c: read-around of a faulting page.
-// Departures: D8 (file size limit), D9 (readahead is one fixed window).
+// Models mm/filemap.c (v6.18): filemap_fault(), do_sync_mmap_readahead(),
+// do_async_mmap_readahead(), filemap_add_folio(), filemap_get_pages(),
+// generic_perform_write(); fs/file_table.c: fput().
+// Departures: D8 (file size limit), D47 (folios have one page).
 #include "server/machine/mm/filemap.h"
 
 #include <algorithm>
 #include <utility>
 
 #include "server/machine/hw/cost.h"
+#include "server/machine/mm/backing_store.h"
+#include "server/machine/mm/bio.h"
 #include "server/machine/mm/device_map.h"
-#include "server/machine/mm/folio.h"
 #include "server/machine/mm/gfp.h"
 #include "server/machine/mm/memory.h"
 #include "server/machine/mm/page_alloc.h"
-#include "server/machine/mm/pgtable.h"
+#include "server/machine/mm/page_writeback.h"
+#include "server/machine/mm/readahead.h"
 #include "server/machine/mm/rmap.h"
 #include "server/machine/mm/shmem.h"
 #include "server/machine/mm/swap.h"
+#include "server/machine/mm/truncate.h"
+#include "server/machine/mm/writeback.h"
 
 namespace faultline {
 namespace {
 
-// VM_READAHEAD_PAGES: 128 KiB.
-constexpr uint64_t kReadaheadPages = 32;
+// MAX_RW_COUNT: what one call transfers at most.
+constexpr uint64_t kMaxRwCount = 0x7ffff000;
+// After so many more misses than hits a mapping is not read ahead.
+constexpr uint16_t kMmapLotsamiss = 100;
 
-// What the device holds at this page of the file.
-PageBytes DeviceBytes(const Inode& inode, uint64_t index) {
-  uint64_t from = index << kPageShift;
-  if (from >= inode.device_valid) return PageBytes();
-  PageBytes bytes;
-  switch (inode.content) {
-    case FileContent::kHole:
-      break;
-    case FileContent::kBytes:
-      bytes = inode.device[index];
-      break;
-    case FileContent::kPattern:
-      bytes = PageBytes::Filled(
-          static_cast<uint8_t>(inode.seed * 37 + index * 7 + 1));
-      break;
+// do_sync_mmap_readahead(): the page is not there. It may stay so.
+void SyncMmapReadahead(Kernel& k, Id<Inode> id, FileRa& ra, const Vma& vma,
+                       uint64_t index) {
+  if (vma.Has(vm::kRandRead) && !vma.Has(vm::kExec)) return;
+  if (ra.ra_pages == 0) return;
+  if (vma.Has(vm::kSeqRead)) {
+    return PageCacheSyncRa(k, id, ra, index, ra.ra_pages);
   }
-  uint64_t valid = inode.device_valid - from;
-  if (valid < kPageSize) {
-    bytes.Zero(static_cast<uint32_t>(valid),
-               static_cast<uint32_t>(kPageSize - valid));
+  constexpr uint16_t kMissMax = kMmapLotsamiss * 10;
+  if (ra.mmap_miss < kMissMax) ra.mmap_miss++;
+  if (ra.mmap_miss > kMmapLotsamiss) return;
+  ra.order = 0;
+  if (vma.Has(vm::kExec)) {
+    // Programs jump: on from the fault, within the mapping, and no mark.
+    ra.start = index;
+    ra.size = static_cast<uint32_t>(std::min<uint64_t>(
+        ra.ra_pages, vma.pgoff + vma.pages().value() - index));
+    ra.async_size = 0;
+  } else {
+    ra.start = index - std::min<uint64_t>(index, ra.ra_pages / 2);
+    ra.size = ra.ra_pages;
+    ra.async_size = ra.ra_pages / 4;
   }
-  return bytes;
+  PageCacheRaOrder(k, id, ra);
 }
 
-// A page of the device is stored; a pattern becomes bytes that way.
-void WriteDevice(Inode& inode, uint64_t index, const PageBytes& bytes) {
-  if (inode.content != FileContent::kBytes) {
-    uint64_t pages = PagesOf(PageAlign(inode.device_valid)).value();
-    for (uint64_t i = 0; i < pages; i++) {
-      inode.device[i] = DeviceBytes(std::as_const(inode), i);
+// do_async_mmap_readahead(): the page is there. True: the next window was
+// read, and the lock was dropped for it.
+bool AsyncMmapReadahead(Kernel& k, Id<Inode> id, FileRa& ra, const Vma& vma,
+                        uint64_t index) {
+  if (vma.Has(vm::kRandRead) || ra.ra_pages == 0) return false;
+  if (ra.mmap_miss > 0 && !BeingRead(k, id, index)) ra.mmap_miss--;
+  if (!CacheFolioOf(std::as_const(k), k.inodes[id], index).readahead) {
+    return false;
+  }
+  PageCacheAsyncRa(k, id, ra, index, ra.ra_pages);
+  return true;
+}
+
+// A page that is not there for a fault: what is read with it, and itself.
+FilemapResult MajorFault(Kernel& k, Id<Inode> id, FileRa& ra, const Vma& vma,
+                         uint64_t index) {
+  k.vmstat.events[kPgMajFault]++;
+  SyncMmapReadahead(k, id, ra, vma, index);
+  const Pfn pfn = FilemapGetOrRead(k, id, index);
+  if (!pfn.valid()) return {Pfn(), vm_fault::kOom};
+  return {pfn, vm_fault::kMajor};
+}
+
+// filemap_get_pages(): the page to read from, for a read up to page `end`.
+Pfn PageToRead(Kernel& k, Id<Inode> id, FileRa& ra, uint64_t index,
+               uint64_t end) {
+  const Inode& inode = k.inodes[id];
+  if (!FilemapLookup(k, inode, index).valid()) {
+    PageCacheSyncRa(k, id, ra, index, end - index);
+  }
+  if (FilemapLookup(k, inode, index).valid()) {
+    const CacheFolio folio = CacheFolioOf(std::as_const(k), inode, index);
+    if (folio.readahead) {
+      PageCacheAsyncRa(k, id, ra, folio.index, end - folio.index);
     }
-    inode.content = FileContent::kBytes;
   }
-  inode.device[index] = bytes;
-  inode.device_valid = std::max(
-      inode.device_valid, std::min((index + 1) << kPageShift, inode.size));
+  return FilemapGetOrRead(k, id, index);
 }
 
-bool OnDevice(const Inode& inode) { return inode.fs == FsType::kExt4; }
+// Does a write of [from, to) to a page that is not cached need what the disk
+// has of it? ext4_block_write_begin()
+bool NeedsRead(const Inode& inode, uint64_t from, uint64_t to) {
+  const uint64_t page = from & kPageMask;
+  return OnDevice(inode) && page < inode.device_valid &&
+         (from > page || to < std::min(page + kPageSize, inode.size));
+}
+
+// write_begin(): the page that is written to.
+Pfn PageToWrite(Kernel& k, Id<Inode> id, uint64_t from, uint64_t to) {
+  const uint64_t index = from >> kPageShift;
+  const Pfn pfn = FilemapLookup(k, k.inodes[id], index);
+  if (!pfn.valid() && !NeedsRead(k.inodes[id], from, to)) {
+    return AddToPageCache(k, id, index);
+  }
+  return FilemapGetOrRead(k, id, index);
+}
+
+}  // namespace
+
+FilemapResult FilemapFault(Kernel& k, const Vma& vma, uint64_t index) {
+  File& file = k.open_files[vma.file];
+  const Id<Inode> id = file.inode;
+  Inode& inode = k.inodes[id];
+  if (vma.ops == VmOps::kDevice) return DeviceFault(k, inode, index);
+  if (index >= PagesOf(PageAlign(inode.size)).value()) {
+    return {Pfn(), vm_fault::kSigbus};
+  }
+  if (inode.shmem()) return ShmemFault(k, id, index);
+  const Pfn pfn = FilemapLookup(k, inode, index);
+  if (!pfn.valid()) return MajorFault(k, id, file.ra, vma, index);
+  RunDisk(k);
+  const bool waits = BeingRead(std::as_const(k), id, index);
+  const bool read = AsyncMmapReadahead(k, id, file.ra, vma, index);
+  if (waits) WaitOnRead(k, id, index);
+  return {pfn, waits || read ? vm_fault::kRetry : 0};
+}
+
+bool FilemapMayMapAround(const Kernel& k, const Inode& inode, Pfn pfn) {
+  const Page& page = k.page(pfn);
+  if (!page.Is(page_flag::kUptodate)) return false;
+  if (BeingRead(k, Id<Inode>(page.mapping), page.index)) return false;
+  if (page.order == 0) return !page.Is(page_flag::kReadahead);
+  return !CacheFolioOf(k, inode, page.index).readahead;
+}
 
 Pfn AddToPageCache(Kernel& k, Id<Inode> id, uint64_t index) {
   Inode& inode = k.inodes[id];
@@ -72,7 +149,7 @@ Pfn AddToPageCache(Kernel& k, Id<Inode> id, uint64_t index) {
     ShmemUnacctBlock(k, inode);
     return pfn;
   }
-  k.frames[pfn] = DeviceBytes(std::as_const(inode), index);
+  k.frames[pfn] = StoredPage(std::as_const(inode), index);
   Page& page = k.page(pfn);
   page.flags |= page_flag::kUptodate | page_flag::kLru;
   page.mapping = id.value();
@@ -81,7 +158,7 @@ Pfn AddToPageCache(Kernel& k, Id<Inode> id, uint64_t index) {
     page.flags |= page_flag::kSwapBacked;
     k.vmstat.node[kNrShmem]++;
   }
-  inode.i_pages[index] = pfn;
+  XaStore(k.xa_nodes, inode.i_pages, index, pfn);
   inode.nrpages++;
   k.vmstat.node[kNrFilePages]++;
   k.Emit(EventLevel::kAll,
@@ -89,16 +166,17 @@ Pfn AddToPageCache(Kernel& k, Id<Inode> id, uint64_t index) {
   return pfn;
 }
 
-void DeleteFromPageCache(Kernel& k, Inode& inode, uint64_t index) {
-  Pfn pfn = std::as_const(inode).i_pages[index];
+void DeleteFromPageCache(Kernel& k, Id<Inode> id, uint64_t index) {
+  Inode& inode = k.inodes[id];
+  const Pfn pfn = FilemapLookup(k, inode, index);
   if (!pfn.valid()) return;
+  SplitCacheFolio(k, inode, index);
+  CancelDirty(k, inode, pfn);
   Page& page = k.page(pfn);
-  if (OnDevice(inode) && page.Is(page_flag::kDirty)) {
-    k.vmstat.node[kNrFileDirty]--;
-  }
-  page.flags &= ~page_flag::kDirty;
+  VM_BUG_ON(page.Is(page_flag::kWriteback));
+  page.flags &= ~page_flag::kReadahead;
   page.mapping = 0;
-  inode.i_pages[index] = Pfn();
+  XaErase(k.xa_nodes, inode.i_pages, index);
   inode.nrpages--;
   k.vmstat.node[kNrFilePages]--;
   if (inode.shmem()) k.vmstat.node[kNrShmem]--;
@@ -108,126 +186,61 @@ void DeleteFromPageCache(Kernel& k, Inode& inode, uint64_t index) {
   PutPage(k, pfn);
 }
 
-// shmem_write_begin(): may [at, end) be written?
-bool SealsForbidWrite(const Inode& inode, uint64_t end) {
-  return inode.Sealed(seal::kAnyWrite) ||
-         (inode.Sealed(seal::kGrow) && end > inode.size);
-}
-
-// Calls f(index) for the cached pages in [first, last].
-template <class F>
-void ForEachCached(const Inode& inode, uint64_t first, uint64_t last, F f) {
-  if (inode.nrpages == 0) return;
-  std::vector<uint64_t> cached;
-  inode.i_pages.ForEach([&](size_t index, Pfn pfn) {
-    if (pfn.valid() && index >= first && index <= last) cached.push_back(index);
-  });
-  for (uint64_t index : cached) f(index);
-}
-
-// do_sync_mmap_readahead(): reads the window around the fault from the
-// device. False when the faulting page itself found no memory.
-bool ReadAround(Kernel& k, Id<Inode> id, const Vma& vma, uint64_t index) {
-  uint64_t size_pages = PagesOf(PageAlign(k.inodes[id].size)).value();
-  uint64_t first = index, last = index + 1;
-  if (!vma.Has(vm::kRandRead)) {
-    first = vma.Has(vm::kSeqRead)
-                ? index
-                : index - std::min(index, kReadaheadPages / 2);
-    last = std::min(first + kReadaheadPages, size_pages);
+bool RemoveMapping(Kernel& k, Pfn pfn) {
+  const Page& page = std::as_const(k).page(pfn);
+  if (page.Is(page_flag::kAnon) || page.mapping == 0) return false;
+  if (page.Is(page_flag::kDirty | page_flag::kWriteback)) return false;
+  if (page.refcount != 1) return false;
+  if (BeingRead(std::as_const(k), Id<Inode>(page.mapping), page.index)) {
+    return false;
   }
-  k.clock_ns += cost::kDiskRead;
-  for (uint64_t i = first; i < last; i++) {
-    if (FilemapLookup(k.inodes[id], i).valid()) continue;
-    if (!AddToPageCache(k, id, i).valid() && i <= index) return false;
-  }
+  DeleteFromPageCache(k, Id<Inode>(page.mapping), page.index);
   return true;
 }
 
-// shmem_get_folio(SGP_READ): a hole, and what fallocate() left, reads as zeros
-// and stays as it is.
-Pfn ShmemPageToRead(const Kernel& k, Id<Inode> id, uint64_t index) {
-  const Pfn pfn = FilemapLookup(k.inodes[id], index);
-  const bool filled = pfn.valid() && k.page(pfn).Is(page_flag::kUptodate);
-  return filled ? pfn : Pfn();
-}
-
-}  // namespace
-
-FilemapResult FilemapFault(Kernel& k, const Vma& vma, uint64_t index) {
-  Id<Inode> id = k.open_files[vma.file].inode;
-  Inode& inode = k.inodes[id];
-  if (vma.ops == VmOps::kDevice) return DeviceFault(k, inode, index);
-  if (index >= PagesOf(PageAlign(inode.size)).value()) {
-    return {Pfn(), vm_fault::kSigbus};
-  }
-  Pfn pfn = FilemapLookup(inode, index);
-  if (pfn.valid()) {
-    k.page(pfn).flags |= page_flag::kUptodate;  // what fallocate() left
-    return {pfn, 0};
-  }
-  if (inode.shmem()) {
-    pfn = AddToPageCache(k, id, index);
-    if (pfn.valid()) return {pfn, 0};
-    return {pfn, ShmemHasRoom(k, inode) ? vm_fault::kOom : vm_fault::kSigbus};
-  }
-  k.vmstat.events[kPgMajFault]++;
-  if (OnDevice(inode)) {
-    if (!ReadAround(k, id, vma, index)) return {Pfn(), vm_fault::kOom};
-  } else if (!AddToPageCache(k, id, index).valid()) {
-    return {Pfn(), vm_fault::kOom};
-  }
-  return {FilemapLookup(k.inodes[id], index), vm_fault::kMajor};
-}
-
 Pfn FilemapGetOrRead(Kernel& k, Id<Inode> id, uint64_t index) {
-  Pfn pfn = FilemapLookup(k.inodes[id], index);
-  if (pfn.valid()) return pfn;
-  if (OnDevice(k.inodes[id])) k.clock_ns += cost::kDiskRead;
-  return AddToPageCache(k, id, index);
-}
-
-void MarkPageDirty(Kernel& k, Pfn pfn) {
-  Page& page = FolioOf(k, pfn);
-  if (page.Is(page_flag::kDirty) || page.Is(page_flag::kReserved)) return;
-  page.flags |= page_flag::kDirty;
-  if (page.Is(page_flag::kAnon) || page.mapping == 0) return;
-  if (OnDevice(k.inodes[Id<Inode>(page.mapping)])) {
-    k.vmstat.node[kNrFileDirty]++;
+  Pfn pfn = FilemapLookup(k, k.inodes[id], index);
+  if (!pfn.valid()) {
+    pfn = AddToPageCache(k, id, index);
+    if (!pfn.valid() || !OnDevice(k.inodes[id])) return pfn;
+    SubmitPages(k, BlockOp::kRead, id, index, 1);
+    FinishPlug(k);
   }
+  WaitOnRead(k, id, index);
+  return pfn;
 }
 
 ErrnoOr<std::string> FileRead(Kernel& k, Id<Inode> id, FileRa* ra,
                               uint64_t offset, uint64_t length) {
+  if (k.inodes[id].shmem()) return ShmemFileRead(k, id, ra, offset, length);
   const uint64_t size = k.inodes[id].size;
   if (offset >= size) return std::string();
+  length = std::min(length, kMaxRwCount);
+  const uint64_t end_page = PagesOf(PageAlign(offset + length)).value();
   length = std::min(length, size - offset);
-  const bool shmem = k.inodes[id].shmem();
-  std::string out;
-  out.reserve(length);
-  while (out.size() < length) {
-    const uint64_t at = offset + out.size();
-    const uint64_t first = at & ~kPageMask;
-    const uint64_t end =
-        std::min<uint64_t>(kPageSize, first + length - out.size());
-    const Pfn pfn = shmem ? ShmemPageToRead(k, id, at >> kPageShift)
-                          : FilemapGetOrRead(k, id, at >> kPageShift);
-    if (!pfn.valid() && !shmem) {
-      if (out.empty()) return Errno::kENOMEM;
-      break;
+  std::string out(length, '\0');
+  uint64_t done = 0;
+  int64_t last_pos = ra->prev_pos;
+  while (done < length) {
+    const uint64_t at = offset + done;
+    const Pfn pfn = PageToRead(k, id, *ra, at >> kPageShift, end_page);
+    if (!pfn.valid()) break;
+    const uint64_t within = at & ~kPageMask;
+    const uint64_t n = std::min(kPageSize - within, length - done);
+    std::as_const(k.frames)[pfn].CopyTo(static_cast<uint32_t>(within),
+                                        static_cast<uint32_t>(n), &out[done]);
+    k.clock_ns += cost::kCacheRead;
+    // Reading on in a page is one access.
+    if (static_cast<int64_t>(at >> kPageShift) !=
+        (last_pos - 1) >> kPageShift) {
+      MarkPageAccessed(k, pfn);
     }
-    const PageBytes zeros;
-    const PageBytes& bytes = pfn.valid() ? std::as_const(k.frames)[pfn] : zeros;
-    for (uint64_t i = first; i < end; i++) {
-      out.push_back(static_cast<char>(bytes.Read(static_cast<uint32_t>(i))));
-    }
-    // Reading on in a page is one access; of shmem, its beginning is.
-    const bool accessed = shmem ? first == 0
-                                : static_cast<int64_t>(at >> kPageShift) !=
-                                      (ra->prev_pos - 1) >> kPageShift;
-    if (pfn.valid() && accessed) MarkPageAccessed(k, pfn);
-    ra->prev_pos = static_cast<int64_t>(offset + out.size());
+    done += n;
+    last_pos = static_cast<int64_t>(offset + done);
   }
+  ra->prev_pos = last_pos;
+  if (done == 0 && length > 0) return Errno::kENOMEM;
+  out.resize(done);
   return out;
 }
 
@@ -238,150 +251,33 @@ ErrnoOr<uint64_t> FileWrite(Kernel& k, Id<Inode> id, uint64_t offset,
   data = data.substr(0, kMaxFileBytes - offset);
   uint64_t done = 0;
   while (done < data.size()) {
-    uint64_t at = offset + done;
+    const uint64_t at = offset + done;
     const uint64_t end =
         std::min((at & kPageMask) + kPageSize, offset + data.size());
-    if (SealsForbidWrite(k.inodes[id], end)) {
+    if (ShmemForbidsWrite(k.inodes[id], end)) {
       if (done == 0) return Errno::kEPERM;
       break;
     }
-    Pfn pfn = FilemapGetOrRead(k, id, at >> kPageShift);
+    const Pfn pfn = PageToWrite(k, id, at, end);
     if (!pfn.valid()) {
       if (done == 0) return NoPage(k, id);
       break;
     }
-    PageBytes& bytes = k.frames[pfn];
-    for (uint64_t i = at & ~kPageMask; i < kPageSize && done < data.size();
-         i++, done++) {
-      bytes.Write(static_cast<uint32_t>(i), static_cast<uint8_t>(data[done]));
-    }
+    k.frames[pfn].CopyFrom(static_cast<uint32_t>(at & ~kPageMask),
+                           data.substr(done, end - at));
+    done += end - at;
     Inode& inode = k.inodes[id];
-    inode.size = std::max(inode.size, offset + done);
+    uint32_t changed = inode_state::kDirtySync;
+    if (end > inode.size) changed |= inode_state::kDirtyDatasync;
+    inode.size = std::max(inode.size, end);
     k.page(pfn).flags |= page_flag::kUptodate;
     MarkPageDirty(k, pfn);
+    MarkInodeDirty(k, id, changed);
     // shmem_get_folio_gfp(SGP_WRITE); other files' pages are not.
     if (inode.shmem()) MarkPageAccessed(k, pfn);
+    BalanceDirtyPagesRatelimited(k, inode);
   }
   return done;
-}
-
-Errno NoPage(Kernel& k, Id<Inode> id) {
-  return ShmemHasRoom(k, k.inodes[id]) ? Errno::kENOMEM : Errno::kENOSPC;
-}
-
-Errno FileTruncate(Kernel& k, Id<Inode> id, uint64_t size) {
-  if (size > kMaxFileBytes) return Errno::kEFBIG;
-  Inode& inode = k.inodes[id];
-  uint64_t old = inode.size;
-  if ((size < old && inode.Sealed(seal::kShrink)) ||
-      (size > old && inode.Sealed(seal::kGrow))) {
-    return Errno::kEPERM;
-  }
-  inode.size = size;
-  if (size >= old) return Errno::kOk;
-  uint64_t first = PagesOf(PageAlign(size)).value();
-  UnmapMappingPages(k, inode, first, ~uint64_t{0} >> 1, true);
-  ForEachCached(inode, first, ~uint64_t{0},
-                [&](uint64_t i) { DeleteFromPageCache(k, k.inodes[id], i); });
-  inode.device_valid = std::min(inode.device_valid, size);
-  if (uint64_t tail = size & ~kPageMask; tail != 0) {
-    Pfn pfn = FilemapLookup(inode, size >> kPageShift);
-    if (pfn.valid()) {
-      k.frames[pfn].Zero(static_cast<uint32_t>(tail),
-                         static_cast<uint32_t>(kPageSize - tail));
-      // shmem_undo_range(); truncate_inode_partial_folio() does not.
-      if (inode.shmem()) MarkPageDirty(k, pfn);
-    }
-  }
-  return Errno::kOk;
-}
-
-void PunchHole(Kernel& k, Id<Inode> id, uint64_t first, uint64_t last) {
-  Inode& inode = k.inodes[id];
-  UnmapMappingPages(k, inode, first, last, false);
-  ForEachCached(inode, first, last,
-                [&](uint64_t i) { DeleteFromPageCache(k, k.inodes[id], i); });
-  uint64_t pages = PagesOf(PageAlign(inode.device_valid)).value();
-  for (uint64_t i = first; i <= last && i < pages; i++) {
-    WriteDevice(inode, i, PageBytes());
-  }
-}
-
-void PunchHoleBytes(Kernel& k, Id<Inode> id, uint64_t offset, uint64_t length) {
-  const uint64_t end = offset + length;
-  const uint64_t first = PagesOf(PageAlign(offset)).value();
-  const uint64_t last = end >> kPageShift;  // not included
-  if (first < last) PunchHole(k, id, first, last - 1);
-  // shmem_fallocate() takes the end of what to unmap as unsigned: a hole that
-  // ends in the first page unmaps everything behind its beginning.
-  if (last == 0 && k.inodes[id].shmem()) {
-    UnmapMappingPages(k, k.inodes[id], first, ~uint64_t{0} >> 1, false);
-  }
-  // truncate_inode_partial_folio()
-  const auto zero = [&](uint64_t from, uint64_t to) {
-    const uint64_t index = from >> kPageShift;
-    const bool stored = from < k.inodes[id].device_valid;
-    Pfn pfn = stored ? FilemapGetOrRead(k, id, index)
-                     : FilemapLookup(k.inodes[id], index);
-    if (!pfn.valid() || from >= to) return;
-    k.frames[pfn].Zero(static_cast<uint32_t>(from & ~kPageMask),
-                       static_cast<uint32_t>(to - from));
-    if (OnDevice(k.inodes[id]) || k.inodes[id].shmem()) MarkPageDirty(k, pfn);
-  };
-  if (offset & ~kPageMask) zero(offset, std::min(end, first << kPageShift));
-  const bool own_page = first <= last;  // not the page that was zeroed above
-  if ((end & ~kPageMask) != 0 && own_page) zero(last << kPageShift, end);
-}
-
-bool FilemapAllocate(Kernel& k, Id<Inode> id, uint64_t index) {
-  Pfn pfn = FilemapLookup(k.inodes[id], index);
-  const bool fresh = !pfn.valid();
-  if (fresh) pfn = AddToPageCache(k, id, index);
-  if (!pfn.valid()) return false;
-  // What was allocated before may not be taken back by this call's failure.
-  if (fresh) {
-    k.page(pfn).flags &= ~page_flag::kUptodate;
-  } else {
-    k.page(pfn).flags |= page_flag::kUptodate;
-  }
-  MarkPageDirty(k, pfn);
-  return true;
-}
-
-void ReclaimFilePage(Kernel& k, Pfn pfn) {
-  const Page& page = std::as_const(k).page(pfn);
-  if (page.Is(page_flag::kAnon)) return;
-  const Id<Inode> id(page.mapping);
-  const uint64_t index = page.index;
-  if (k.inodes[id].fs == FsType::kRamfs && !k.inodes[id].shmem()) return;
-  UnmapMappingPages(k, k.inodes[id], index, index, false);
-  if (std::as_const(k).page(pfn).Is(page_flag::kDirty)) return;
-  DeleteFromPageCache(k, k.inodes[id], index);
-}
-
-void FileSync(Kernel& k, Id<Inode> id, uint64_t first, uint64_t last) {
-  Inode& inode = k.inodes[id];
-  if (!OnDevice(inode)) return;
-  ForEachCached(inode, first, last, [&](uint64_t index) {
-    Pfn pfn = FilemapLookup(inode, index);
-    // folio_mkclean(): a dirty PTE makes the page dirty and read-only again.
-    ForEachFileMapping(k, inode, index, [&](Vma& vma, VirtAddr addr) {
-      if (!vma.Has(vm::kShared)) return;
-      PteRef ref = FindPte(std::as_const(k), k.mms[vma.mm], addr);
-      if (!ref.ok()) return;
-      Pte pte = ReadPte(std::as_const(k), ref);
-      if (!pte.present() || pte.pfn() != pfn) return;
-      if (!pte.dirty() && !pte.writable()) return;
-      if (pte.dirty()) MarkPageDirty(k, pfn);
-      SetPte(k, ref, pte.Without(Pte::kDirty | Pte::kWrite));
-      FlushTlbRange(k, k.mms[vma.mm], addr, addr + kPageSize);
-    });
-    Page& page = k.page(pfn);
-    if (!page.Is(page_flag::kDirty)) return;
-    page.flags &= ~page_flag::kDirty;
-    k.vmstat.node[kNrFileDirty]--;
-    WriteDevice(inode, index, std::as_const(k.frames)[pfn]);
-  });
 }
 
 void PutFile(Kernel& k, Id<File> id) {
@@ -394,14 +290,6 @@ void PutFile(Kernel& k, Id<File> id) {
   Inode& inode = k.inodes[inode_id];
   if (inode.special_file() && !path_only) DeviceRelease(k, inode);
   if (--inode.opens == 0 && !inode.linked) EvictInode(k, inode_id);
-}
-
-void EvictInode(Kernel& k, Id<Inode> id) {
-  VM_BUG_ON(k.inodes[id].i_mmap);
-  ForEachCached(k.inodes[id], 0, ~uint64_t{0},
-                [&](uint64_t i) { DeleteFromPageCache(k, k.inodes[id], i); });
-  k.vm_committed -= k.inodes[id].commit_charge;
-  k.inodes.Delete(id);
 }
 
 }  // namespace faultline

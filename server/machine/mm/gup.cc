@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "server/machine/mm/filemap.h"
 #include "server/machine/mm/mmap.h"
 #include "server/machine/mm/mmap_lock.h"
+#include "server/machine/mm/page_writeback.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/swap.h"
 #include "server/machine/mm/util.h"

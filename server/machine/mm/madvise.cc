@@ -6,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "server/machine/mm/filemap.h"
 #include "server/machine/mm/gup.h"
 #include "server/machine/mm/huge_memory.h"
 #include "server/machine/mm/ksm.h"
@@ -15,8 +14,10 @@
 #include "server/machine/mm/mmap.h"
 #include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/pgtable.h"
+#include "server/machine/mm/readahead.h"
 #include "server/machine/mm/rmap.h"
 #include "server/machine/mm/swap.h"
+#include "server/machine/mm/truncate.h"
 #include "server/machine/mm/util.h"
 #include "server/machine/mm/vma.h"
 #include "server/machine/mm/vma_tree.h"
@@ -190,11 +191,10 @@ void Willneed(Kernel& k, const Vma& vma, VirtAddr start, VirtAddr end) {
   if (!vma.file) return;
   Id<Inode> inode = k.open_files[vma.file].inode;
   if (k.inodes[inode].fs != FsType::kExt4) return;
-  uint64_t limit = PagesOf(PageAlign(k.inodes[inode].size)).value();
-  uint64_t last = std::min(vma.PageIndex(end), limit);
-  for (uint64_t i = vma.PageIndex(start); i < last; i++) {
-    if (!FilemapGetOrRead(k, inode, i).valid()) return;
-  }
+  // vfs_fadvise(POSIX_FADV_WILLNEED)
+  const FileRa& ra = k.open_files[vma.file].ra;
+  ForcePageCacheRa(k, inode, ra, vma.PageIndex(start),
+                   vma.PageIndex(end) - vma.PageIndex(start));
 }
 
 // faultin_page_range(): MADV_POPULATE_*.

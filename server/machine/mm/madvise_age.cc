@@ -8,12 +8,12 @@
 #include <utility>
 #include <vector>
 
-#include "server/machine/mm/filemap.h"
 #include "server/machine/mm/folio.h"
 #include "server/machine/mm/huge_memory.h"
 #include "server/machine/mm/memory.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/swap.h"
+#include "server/machine/mm/truncate.h"
 #include "server/machine/mm/util.h"
 
 namespace faultline {

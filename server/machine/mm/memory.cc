@@ -15,10 +15,12 @@
 #include "server/machine/mm/ksm.h"
 #include "server/machine/mm/mlock.h"
 #include "server/machine/mm/page_alloc.h"
+#include "server/machine/mm/page_writeback.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/rmap.h"
 #include "server/machine/mm/swap.h"
 #include "server/machine/mm/util.h"
+#include "server/machine/mm/writeback.h"
 
 namespace faultline {
 namespace {
@@ -113,13 +115,22 @@ void WpPageReuse(Kernel& k, VmFault& f, Pte old) {
   InstallPte(k, f, MkDirtyMaybeWrite(k, f.vma, old.With(Pte::kAccessed)));
 }
 
+// page_mkwrite() and fault_dirty_shared_page(): who dirties too much waits.
+void FaultDirtySharedPage(Kernel& k, const Vma& vma, Pfn pfn) {
+  MarkPageDirty(k, pfn);
+  if (!vma.file) return;
+  const Id<Inode> id = k.open_files[vma.file].inode;
+  MarkInodeDirty(k, id, inode_state::kDirtySync);  // file_update_time()
+  BalanceDirtyPagesRatelimited(k, k.inodes[id]);
+}
+
 // A write to a present page that its PTE does not permit.
 uint32_t DoWpPage(Kernel& k, VmFault& f, Pte old) {
   if (f.vma.Has(vm::kShared | vm::kMayShare)) {
     WpPageReuse(k, f, old);
     Resolve(f, FaultResolution::kSharedMkwrite, old.pfn());
     if (!old.special()) {
-      MarkPageDirty(k, old.pfn());
+      FaultDirtySharedPage(k, f.vma, old.pfn());
     }
     return 0;
   }
@@ -163,20 +174,23 @@ bool DoFaultAround(Kernel& k, VmFault& f) {
       {from + window, kPtrsPerTable,
        at + static_cast<int>(std::min<uint64_t>(vma_left, kPtrsPerTable))});
   Inode& inode = k.inodes[k.open_files[f.vma.file].inode];
+  FileRa& ra = k.open_files[f.vma.file].ra;
+  uint16_t hits = 0;  // pages that a fault need not wait for
   uint64_t limit = PagesOf(PageAlign(inode.size)).value();
   uint64_t prot = VmPageProt(k, f.vma);
   RssBatch rss(f.mm);
   for (int i = from; i < to; i++) {
     uint64_t index = f.pgoff + i - at;
     if (index >= limit) break;
-    Pfn pfn = FilemapLookup(inode, index);
+    Pfn pfn = FilemapLookup(k, inode, index);
     if (!pfn.valid()) continue;
-    if (!std::as_const(k).page(pfn).Is(page_flag::kUptodate)) continue;
+    if (!FilemapMayMapAround(std::as_const(k), inode, pfn)) continue;
+    hits++;
     // filemap_map_pages(): the first page makes the table, unless the file ends
     // with it (can_map_large).
     const bool makes_table = inode.shmem() || index + 1 < limit ||
                              !k.quirks.last_page_makes_no_table;
-    if (!f.pte.ok() && !makes_table) return true;
+    if (!f.pte.ok() && !makes_table) break;
     if (!HasPteTable(k, f)) return false;
     PteRef ref{f.pte.table, i};
     if (!ReadPte(std::as_const(k), ref).none()) continue;
@@ -188,6 +202,7 @@ bool DoFaultAround(Kernel& k, VmFault& f) {
     f.resolved.pages++;
     if (i == at) Resolve(f, FaultResolution::kFileAround, pfn);
   }
+  ra.mmap_miss -= std::min(ra.mmap_miss, hits);
   return true;
 }
 
@@ -225,7 +240,7 @@ uint32_t DoReadFault(Kernel& k, VmFault& f) {
   }
   FilemapResult page = FilemapFault(k, f.vma, f.pgoff);
   if (page.status & vm_fault::kError) return page.status;
-  if (around && (page.status & vm_fault::kMajor)) {
+  if (around && (page.status & (vm_fault::kMajor | vm_fault::kRetry))) {
     // filemap_fault() dropped the mmap lock for the read, so the fault starts
     // anew and finds what the read brought.
     if (!DoFaultAround(k, f)) return vm_fault::kOom;
@@ -239,11 +254,19 @@ uint32_t DoReadFault(Kernel& k, VmFault& f) {
   return page.status;
 }
 
+// The page that a write fault copies or makes writable. When it had to let go
+// of the lock for a page that was there, the fault is tried again.
+FilemapResult PageForWrite(Kernel& k, const VmFault& f) {
+  const FilemapResult page = FilemapFault(k, f.vma, f.pgoff);
+  if (page.status != vm_fault::kRetry) return page;
+  return FilemapFault(k, f.vma, f.pgoff);
+}
+
 uint32_t DoCowFault(Kernel& k, VmFault& f) {
   AnonVmaPrepare(k, f.vma);
   Pfn fresh = AllocUserPage(k);
   if (!fresh.valid()) return vm_fault::kOom;
-  FilemapResult page = FilemapFault(k, f.vma, f.pgoff);
+  FilemapResult page = PageForWrite(k, f);
   if (page.status & vm_fault::kError) {
     PutPage(k, fresh);
     return page.status;
@@ -263,13 +286,13 @@ uint32_t DoCowFault(Kernel& k, VmFault& f) {
 }
 
 uint32_t DoSharedFault(Kernel& k, VmFault& f) {
-  FilemapResult page = FilemapFault(k, f.vma, f.pgoff);
+  FilemapResult page = PageForWrite(k, f);
   if (page.status & vm_fault::kError) return page.status;
   if (!HasPteTable(k, f)) return vm_fault::kOom;
   MapFilePage(k, f, page.pfn);
   Pte pte = Pte::Make(page.pfn, VmPageProt(k, f.vma));
   InstallPte(k, f, MkDirtyMaybeWrite(k, f.vma, pte));
-  MarkPageDirty(k, page.pfn);
+  FaultDirtySharedPage(k, f.vma, page.pfn);
   Resolve(f, FaultResolution::kFileShared, page.pfn);
   return page.status;
 }

@@ -14,6 +14,7 @@ inline constexpr uint32_t kOom = 1;
 inline constexpr uint32_t kSigbus = 2;
 inline constexpr uint32_t kSigsegv = 4;
 inline constexpr uint32_t kMajor = 8;
+inline constexpr uint32_t kRetry = 16;  // it waited, and let go of the lock
 inline constexpr uint32_t kError = kOom | kSigbus | kSigsegv;
 }  // namespace vm_fault
 

@@ -14,10 +14,11 @@ namespace faultline {
 namespace {
 
 // The flags that a page which moves may have.
-constexpr uint32_t kMayMove =
-    page_flag::kReferenced | page_flag::kUptodate | page_flag::kDirty |
-    page_flag::kLru | page_flag::kActive | page_flag::kSwapBacked |
-    page_flag::kAnonExclusive | page_flag::kAnon | page_flag::kUnevictable;
+constexpr uint32_t kMayMove = page_flag::kReferenced | page_flag::kUptodate |
+                              page_flag::kDirty | page_flag::kLru |
+                              page_flag::kActive | page_flag::kSwapBacked |
+                              page_flag::kAnonExclusive | page_flag::kAnon |
+                              page_flag::kUnevictable | page_flag::kReadahead;
 
 struct Mapping {
   PteRef at;
@@ -66,7 +67,8 @@ bool MigratePage(Kernel& k, Pfn from, Pfn to) {
     k.tlb.FlushPage(m.asid, m.vpn);
   }
   if (!page.Is(page_flag::kAnon)) {
-    k.inodes[Id<Inode>(page.mapping)].i_pages[page.index] = to;
+    XaStore(k.xa_nodes, k.inodes[Id<Inode>(page.mapping)].i_pages, page.index,
+            to);
   }
   k.frames[to] = std::move(k.frames[from]);
   k.frames[from] = PageBytes();

@@ -76,6 +76,11 @@ inline constexpr uint32_t kSlab = 1 << 24;    // each page of a slab
 inline constexpr uint32_t kLargeKmalloc = 1 << 25;  // … of a large kmalloc()
 inline constexpr uint32_t kVmalloc = 1 << 26;       // of an area of vmalloc
 inline constexpr uint32_t kDriver = 1 << 27;        // a driver has mapped it
+inline constexpr uint32_t kWriteback = 1 << 28;
+// Reading it starts the next window. As in Linux it shares its bit with
+// PG_reclaim, which says of a page under writeback that it is to be freed next.
+inline constexpr uint32_t kReadahead = 1 << 29;
+inline constexpr uint32_t kReclaim = kReadahead;
 }  // namespace page_flag
 
 // struct page. What the fields mean depends on the owner, as in Linux:
@@ -83,7 +88,8 @@ inline constexpr uint32_t kDriver = 1 << 27;        // a driver has mapped it
 //   free (kPcp)    order; a per-CPU list has it
 //   anonymous      mapping: anon_vma id; index: virtual page number at birth
 //   KSM page       the same, but mapping: KsmStableNode id
-//   page cache     mapping: inode id; index: page offset in the file
+//   page cache     mapping: inode id; index: page offset in the file; order: of
+//                  the folio that Linux would have read it in with
 //   page table     index: mm id; of a level-2 table, next: the tables that are
 //                  deposited for its huge pages, threaded through their next
 //   large folio    of the head, prev: LargeFolio id

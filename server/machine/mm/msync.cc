@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/machine/mm/bio.h"
 #include "server/machine/mm/filemap.h"
 #include "server/machine/mm/mmap.h"
 #include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/vma_tree.h"
+#include "server/machine/mm/writeback.h"
 
 namespace faultline {
 namespace {
@@ -18,9 +20,11 @@ namespace {
 char PageInCore(const Kernel& k, const Vma& vma, VirtAddr addr) {
   if (LookAtPte(k, k.mms[vma.mm], addr).present()) return 1;
   if (!vma.file) return 0;
-  const Inode& inode = k.inodes[k.open_files[vma.file].inode];
-  Pfn pfn = FilemapLookup(inode, vma.PageIndex(addr));
-  return pfn.valid() && k.page(pfn).Is(page_flag::kUptodate) ? 1 : 0;
+  const Id<Inode> id = k.open_files[vma.file].inode;
+  const uint64_t index = vma.PageIndex(addr);
+  const Pfn pfn = FilemapLookup(k, k.inodes[id], index);
+  if (!pfn.valid() || BeingRead(k, id, index)) return 0;
+  return k.page(pfn).Is(page_flag::kUptodate) ? 1 : 0;
 }
 
 // Is [start, end) within this one VMA?
@@ -68,8 +72,9 @@ Errno DoMsync(Kernel& k, Mm& mm, uint64_t addr, uint64_t length,
     VirtAddr stop = std::min(vma.end, end);
     if ((flags & kSync) && vma.file && vma.Has(vm::kShared)) {
       if (vma.ops == VmOps::kDevice) return Errno::kEINVAL;  // no f_op->fsync
-      FileSync(k, k.open_files[vma.file].inode, vma.PageIndex(start),
-               vma.PageIndex(stop) - 1);
+      VfsFsync(k, k.open_files[vma.file].inode,
+               vma.PageIndex(start) << kPageShift,
+               (vma.PageIndex(stop) << kPageShift) - 1, true);
     }
     start = vma.end;
     if (start >= end) return unmapped;

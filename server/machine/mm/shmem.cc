@@ -1,10 +1,15 @@
 // Models mm/shmem.c (v6.18): shmem_zero_setup(), shmem_kernel_file_setup(),
-// shmem_acct_size(), shmem_acct_blocks().
+// shmem_acct_size(), shmem_acct_blocks(), shmem_fault(), shmem_get_folio_gfp(),
+// shmem_file_read_iter(), shmem_write_begin().
 #include "server/machine/mm/shmem.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
+#include "server/machine/mm/memory.h"
+#include "server/machine/mm/page_writeback.h"
+#include "server/machine/mm/swap.h"
 #include "server/machine/mm/util.h"
 
 namespace faultline {
@@ -21,12 +26,10 @@ Id<File> ShmemFileSetup(Kernel& k, uint64_t bytes, std::string path) {
   inode.linked = false;
   inode.opens = 1;
   Id<File> file_id = k.open_files.New();
-  k.open_files[file_id] = File{.inode = inode_id,
-                               .readable = true,
-                               .writable = true,
-                               .path_only = false,
-                               .f_count = 1,
-                               .ra = {}};
+  File& file = k.open_files[file_id];
+  file.inode = inode_id;
+  file.readable = file.writable = true;
+  file.f_count = 1;
   return file_id;
 }
 
@@ -51,6 +54,63 @@ bool ShmemAcctBlock(Kernel& k, const Inode& inode) {
 bool ShmemHasRoom(Kernel& k, const Inode& inode) {
   if (!ShmemAcctBlock(k, inode)) return false;
   ShmemUnacctBlock(k, inode);
+  return true;
+}
+
+FilemapResult ShmemFault(Kernel& k, Id<Inode> id, uint64_t index) {
+  Pfn pfn = FilemapLookup(k, k.inodes[id], index);
+  if (!pfn.valid()) pfn = AddToPageCache(k, id, index);
+  if (!pfn.valid()) {
+    const bool room = ShmemHasRoom(k, k.inodes[id]);
+    return {Pfn(), room ? vm_fault::kOom : vm_fault::kSigbus};
+  }
+  k.page(pfn).flags |= page_flag::kUptodate;  // what fallocate() left
+  return {pfn, 0};
+}
+
+ErrnoOr<std::string> ShmemFileRead(Kernel& k, Id<Inode> id, FileRa* ra,
+                                   uint64_t offset, uint64_t length) {
+  const Inode& inode = k.inodes[id];
+  if (offset >= inode.size) return std::string();
+  length = std::min(length, inode.size - offset);
+  std::string out(length, '\0');
+  for (uint64_t done = 0, n = 0; done < length; done += n) {
+    const uint64_t at = offset + done;
+    const uint64_t within = at & ~kPageMask;
+    n = std::min(kPageSize - within, length - done);
+    // SGP_READ: what fallocate() left reads as zeros, as holes do.
+    const Pfn pfn = FilemapLookup(k, inode, at >> kPageShift);
+    if (!pfn.valid() || !k.page(pfn).Is(page_flag::kUptodate)) continue;
+    std::as_const(k.frames)[pfn].CopyTo(static_cast<uint32_t>(within),
+                                        static_cast<uint32_t>(n), &out[done]);
+    // To read a page's beginning is to use it.
+    if (within == 0) MarkPageAccessed(k, pfn);
+  }
+  ra->prev_pos = static_cast<int64_t>(offset + length);
+  return out;
+}
+
+bool ShmemForbidsWrite(const Inode& inode, uint64_t end) {
+  return inode.Sealed(seal::kAnyWrite) ||
+         (inode.Sealed(seal::kGrow) && end > inode.size);
+}
+
+Errno NoPage(Kernel& k, Id<Inode> id) {
+  return ShmemHasRoom(k, k.inodes[id]) ? Errno::kENOMEM : Errno::kENOSPC;
+}
+
+bool ShmemAllocate(Kernel& k, Id<Inode> id, uint64_t index) {
+  Pfn pfn = FilemapLookup(k, k.inodes[id], index);
+  const bool fresh = !pfn.valid();
+  if (fresh) pfn = AddToPageCache(k, id, index);
+  if (!pfn.valid()) return false;
+  // What was allocated before may not be taken back by this call's failure.
+  if (fresh) {
+    k.page(pfn).flags &= ~page_flag::kUptodate;
+  } else {
+    k.page(pfn).flags |= page_flag::kUptodate;
+  }
+  MarkPageDirty(k, pfn);
   return true;
 }
 

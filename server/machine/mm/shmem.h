@@ -1,4 +1,5 @@
-// Shared anonymous memory: an unlinked file of its own on tmpfs.
+// Files of tmpfs, and shared anonymous memory, which is an unlinked one: their
+// pages are all there is of them.
 #ifndef FAULTLINE_SERVER_MACHINE_MM_SHMEM_H_
 #define FAULTLINE_SERVER_MACHINE_MM_SHMEM_H_
 
@@ -6,6 +7,7 @@
 #include <string>
 
 #include "server/machine/kernel.h"
+#include "server/machine/mm/filemap.h"
 
 namespace faultline {
 
@@ -26,6 +28,20 @@ inline void ShmemUnacctBlock(Kernel& k, const Inode& inode) {
 // shmem_kernel_file_setup(): an unlinked file on the kernel's own tmpfs, with
 // one reference. It charges its pages as they come.
 Id<File> ShmemFileSetup(Kernel& k, uint64_t bytes, std::string path);
+
+// shmem_fault(). REQUIRES: within the file.
+FilemapResult ShmemFault(Kernel& k, Id<Inode> id, uint64_t index);
+// shmem_file_read_iter(): a hole reads as zeros and stays one.
+ErrnoOr<std::string> ShmemFileRead(Kernel& k, Id<Inode> id, FileRa* ra,
+                                   uint64_t offset, uint64_t length);
+// shmem_write_begin(): do the seals forbid a write up to byte `end`?
+bool ShmemForbidsWrite(const Inode& inode, uint64_t end);
+// Why a file got no page: ENOMEM; ENOSPC, when it must not be charged.
+Errno NoPage(Kernel& k, Id<Inode> id);
+// shmem_get_folio(SGP_FALLOC): a new page has its place in the cache but is not
+// up to date before somebody uses it; one that was there is now. Either is
+// dirty. False: no memory.
+bool ShmemAllocate(Kernel& k, Id<Inode> id, uint64_t index);
 
 }  // namespace faultline
 

@@ -16,6 +16,9 @@ enum VmEvent : int {
   kPgFree,
   kPgFault,
   kPgMajFault,
+  kPgPgIn,   // sectors
+  kPgPgOut,  // sectors
+  kDropPagecache,
   kOomKill,
   kThpFaultAlloc,
   kThpFaultFallback,
@@ -45,6 +48,9 @@ enum NodeStat : int {
   kNrFilePages,
   kNrShmem,
   kNrFileDirty,
+  kNrWriteback,
+  kNrDirtied,  // ever, as kNrWritten
+  kNrWritten,
   kNrPageTables,
   kNrAnonThps,  // large folios that a level-2 entry maps
   kNrSlabReclaimable,

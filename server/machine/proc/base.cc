@@ -37,6 +37,7 @@ constexpr std::pair<std::string_view, Text> kFiles[] = {
     {"/proc/vmallocinfo", ProcVmallocinfo},
     {"/proc/devices", ProcDevices},
     {"/proc/modules", ProcModules},
+    {"/proc/diskstats", ProcDiskstats},
     {"/sys/kernel/debug/extfrag/extfrag_index", SysExtfragIndex},
     {"/sys/kernel/debug/extfrag/unusable_index", SysUnusableIndex},
 };

@@ -1,11 +1,11 @@
-// Models mm/{page_alloc,show_mem,page-writeback}.c (v6.18):
-// calculate_totalreserve_pages(), si_mem_available(), global_dirty_limits().
+// Models mm/show_mem.c (v6.18): si_mem_available().
 #include "server/machine/proc/mem_counts.h"
 
 #include <algorithm>
 
 #include "server/machine/mm/folio.h"
 #include "server/machine/mm/page_alloc.h"
+#include "server/machine/mm/page_writeback.h"
 #include "server/machine/mm/pgtable.h"
 
 namespace faultline {
@@ -93,8 +93,9 @@ bool PageOnRamfs(const Kernel& k, const Page& page) {
   return k.inodes[Id<Inode>(page.mapping)].fs == FsType::kRamfs;
 }
 
-bool PageDirtyOnDevice(const Kernel& k, const Page& page) {
-  if (!InPageCache(page) || !page.Is(page_flag::kDirty)) return false;
+bool PageWritePending(const Kernel& k, const Page& page) {
+  constexpr uint32_t kPending = page_flag::kDirty | page_flag::kWriteback;
+  if (!InPageCache(page) || !page.Is(kPending)) return false;
   return k.inodes[Id<Inode>(page.mapping)].fs == FsType::kExt4;
 }
 
@@ -111,7 +112,7 @@ ZoneLruCounts CountLru(const Kernel& k) {
     LruCounts& c = zones[static_cast<int>(ZoneOf(k, pfn))];
     const bool locked = std::binary_search(mlocked.begin(), mlocked.end(), pfn);
     if (locked) c.mlock++;
-    if (PageDirtyOnDevice(k, page)) c.dirty++;
+    if (PageWritePending(k, page)) c.dirty++;
     if (locked || page.Is(page_flag::kUnevictable) || PageOnRamfs(k, page)) {
       c.lru[kUnevictable]++;
       return;
@@ -148,16 +149,6 @@ uint64_t NrFreePagesBlocks(const Zone& zone) {
   return n;
 }
 
-uint64_t TotalreservePages(const Kernel& k) {
-  uint64_t total = 0;
-  for (const Zone& zone : k.zones) {
-    uint64_t reserve = *std::max_element(zone.lowmem_reserve.begin(),
-                                         zone.lowmem_reserve.end());
-    total += std::min(reserve + zone.wmark.high, zone.managed.value());
-  }
-  return total;
-}
-
 uint64_t MemAvailable(const Kernel& k, const LruCounts& lru) {
   uint64_t wmark_low = 0;
   for (const Zone& zone : k.zones) {
@@ -169,26 +160,6 @@ uint64_t MemAvailable(const Kernel& k, const LruCounts& lru) {
   slab -= std::min(slab / 2, wmark_low);
   uint64_t free = NrFreePages(k) + pagecache + slab;
   return free - std::min(free, TotalreservePages(k));
-}
-
-DirtyLimits GlobalDirtyLimits(const Kernel& k, const ZoneLruCounts& lru) {
-  auto cached = [](const LruCounts& c) {
-    return c.lru[kActiveFile] + c.lru[kInactiveFile];
-  };
-  uint64_t pages = NrFreePages(k);
-  pages -= std::min(pages, TotalreservePages(k));
-  pages += cached(SumOf(lru));
-  const int high = static_cast<int>(ZoneType::kHighMem);
-  if (const Zone& zone = k.zones[high]; zone.populated()) {
-    uint64_t dirtyable =
-        zone.nr_free_pages - std::min(zone.nr_free_pages, zone.wmark.high);
-    dirtyable += cached(lru[high]);
-    pages -= std::min(pages, dirtyable);
-  }
-  pages++;
-  constexpr uint64_t kDirtyRatio = 20, kBackgroundRatio = 10;
-  return {.threshold = kDirtyRatio * kPageSize / 100 * pages / kPageSize,
-          .background = kBackgroundRatio * kPageSize / 100 * pages / kPageSize};
 }
 
 uint64_t MaxPfn(const Kernel& k) {

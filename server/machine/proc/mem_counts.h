@@ -29,8 +29,9 @@ FrameUse FrameUseOf(const Kernel& k, uint64_t pfn);
 std::vector<Pfn> MlockedPages(const Kernel& k);
 // mapping_unevictable(): ramfs pages have nowhere to go.
 bool PageOnRamfs(const Kernel& k, const Page& page);
-// A page that waits to be written to its device: NR_FILE_DIRTY counts it.
-bool PageDirtyOnDevice(const Kernel& k, const Page& page);
+// A page that waits to be written to its device, or is on its way there:
+// NR_ZONE_WRITE_PENDING.
+bool PageWritePending(const Kernel& k, const Page& page);
 
 // enum lru_list.
 enum Lru : int {
@@ -54,16 +55,8 @@ LruCounts SumOf(const ZoneLruCounts& zones);
 uint64_t NrFreePages(const Kernel& k);
 // Free pages in blocks of a whole pageblock: NR_FREE_PAGES_BLOCKS.
 uint64_t NrFreePagesBlocks(const Zone& zone);
-// calculate_totalreserve_pages()
-uint64_t TotalreservePages(const Kernel& k);
 // si_mem_available(), pages.
 uint64_t MemAvailable(const Kernel& k, const LruCounts& lru);
-// global_dirty_limits(), pages.
-struct DirtyLimits {
-  uint64_t threshold = 0;
-  uint64_t background = 0;
-};
-DirtyLimits GlobalDirtyLimits(const Kernel& k, const ZoneLruCounts& lru);
 // The first frame beyond all memory.
 uint64_t MaxPfn(const Kernel& k);
 // PAGES_PER_SECTION: memory has struct pages in units of this.

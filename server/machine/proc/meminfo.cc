@@ -76,7 +76,7 @@ class Meminfo {
 
   void Kinds() {
     Pages("Dirty:          ", Stat(k_, kNrFileDirty));
-    Pages("Writeback:      ", 0);
+    Pages("Writeback:      ", Stat(k_, kNrWriteback));
     Pages("AnonPages:      ", Stat(k_, kNrAnonMapped));
     Pages("Mapped:         ", Stat(k_, kNrFileMapped));
     Pages("Shmem:          ", Stat(k_, kNrShmem));

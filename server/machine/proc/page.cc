@@ -18,6 +18,8 @@ enum Kpf : int {
   kKpfLru = 5,
   kKpfActive = 6,
   kKpfSlab = 7,
+  kKpfWriteback = 8,
+  kKpfReclaim = 9,  // also PG_readahead, which has that bit
   kKpfBuddy = 10,
   kKpfMmap = 11,
   kKpfAnon = 12,
@@ -49,6 +51,8 @@ uint64_t LruPageFlags(const Kernel& k, Pfn pfn, bool mlocked) {
   copy(page_flag::kDirty, kKpfDirty);
   copy(page_flag::kLru, kKpfLru);
   copy(page_flag::kActive, kKpfActive);
+  copy(page_flag::kWriteback, kKpfWriteback);
+  copy(page_flag::kReclaim, kKpfReclaim);
   copy(page_flag::kSwapBacked, kKpfSwapBacked);
   copy(page_flag::kAnon, kKpfAnon);
   copy(page_flag::kKsm, kKpfKsm);

@@ -3,9 +3,9 @@
 //
 // Files: /proc/PID/{maps,smaps,smaps_rollup,pagemap,status,stat,statm,
 // oom_score,oom_score_adj,ksm_stat,ksm_merging_pages} and
-// /proc/{meminfo,zoneinfo,buddyinfo,vmstat,slabinfo,vmallocinfo,devices,
-// modules,kpagecount,kpageflags}. PID is a
-// number; nobody reads, so there is no self. And what KSM shows of itself:
+// /proc/{meminfo,zoneinfo,buddyinfo,vmstat,diskstats,slabinfo,vmallocinfo,
+// devices,modules,kpagecount,kpageflags}. PID is a number; nobody reads, so
+// there is no self. And what KSM shows of itself:
 // /sys/kernel/mm/ksm/NAME.
 #ifndef FAULTLINE_SERVER_MACHINE_PROC_PROC_H_
 #define FAULTLINE_SERVER_MACHINE_PROC_PROC_H_

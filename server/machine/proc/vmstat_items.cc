@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "server/machine/mm/page_writeback.h"
 #include "server/machine/proc/proc_files.h"
 
 namespace faultline {
@@ -70,7 +71,8 @@ void AddPerZone(const Kernel& k, Items& items, const ZoneNames& names, F f) {
   items.Add(names.device, 0, In::k64Bit);
 }
 
-void AddReclaimEvents(Items& items) {
+void AddReclaimEvents(const Kernel& k, Items& items) {
+  const uint64_t drop_pagecache = k.vmstat.events[kDropPagecache];
   items
       .Zeros({"pglazyfreed", "pgrefill", "pgreuse", "pgsteal_kswapd",
               "pgsteal_direct"})
@@ -84,7 +86,9 @@ void AddReclaimEvents(Items& items) {
       .Add("zone_reclaim_failed", 0, In::k64Bit)
       .Zeros({"pginodesteal", "slabs_scanned", "kswapd_inodesteal",
               "kswapd_low_wmark_hit_quickly", "kswapd_high_wmark_hit_quickly",
-              "pageoutrun", "pgrotated", "drop_pagecache", "drop_slab"});
+              "pageoutrun", "pgrotated"})
+      .Add("drop_pagecache", drop_pagecache)
+      .Add("drop_slab", 0);
 }
 
 void AddMigrationEvents(const Kernel& k, Items& items) {
@@ -205,16 +209,18 @@ std::vector<VmstatItem> NodeStatItems(const Kernel& k, const LruCounts& lru) {
       .Add("nr_mapped", Stat(k, kNrFileMapped))
       .Add("nr_file_pages", Stat(k, kNrFilePages))
       .Add("nr_dirty", Stat(k, kNrFileDirty))
-      .Add("nr_writeback", 0)
+      .Add("nr_writeback", Stat(k, kNrWriteback))
       .Add("nr_writeback_temp", 0, In::k61)
       .Add("nr_shmem", Stat(k, kNrShmem))
       .Zeros({"nr_shmem_hugepages", "nr_shmem_pmdmapped", "nr_file_hugepages",
               "nr_file_pmdmapped"})
       .Add("nr_anon_transparent_hugepages", Stat(k, kNrAnonThps))
-      .Zeros({"nr_vmscan_write", "nr_vmscan_immediate_reclaim", "nr_dirtied",
-              "nr_written", "nr_throttled_written",
-              "nr_kernel_misc_reclaimable", "nr_foll_pin_acquired",
-              "nr_foll_pin_released", "nr_kernel_stack"})
+      .Zeros({"nr_vmscan_write", "nr_vmscan_immediate_reclaim"})
+      .Add("nr_dirtied", Stat(k, kNrDirtied))
+      .Add("nr_written", Stat(k, kNrWritten))
+      .Zeros({"nr_throttled_written", "nr_kernel_misc_reclaimable",
+              "nr_foll_pin_acquired", "nr_foll_pin_released",
+              "nr_kernel_stack"})
       .Add("nr_page_table_pages", Stat(k, kNrPageTables))
       .Add("nr_sec_page_table_pages", 0)
       .Add("nr_iommu_pages", 0, In::k618)
@@ -228,9 +234,8 @@ std::vector<VmstatItem> NodeStatItems(const Kernel& k, const LruCounts& lru) {
       .Take();
 }
 
-std::vector<VmstatItem> WritebackStatItems(const Kernel& k,
-                                           const ZoneLruCounts& lru) {
-  const DirtyLimits limits = GlobalDirtyLimits(k, lru);
+std::vector<VmstatItem> WritebackStatItems(const Kernel& k) {
+  const DirtyLimits limits = GlobalDirtyLimits(k);
   constexpr uint64_t kStructPagesPerPage = 64;
   return Items(k)
       .Add("nr_dirty_threshold", limits.threshold)
@@ -245,7 +250,10 @@ std::vector<VmstatItem> VmEventItems(const Kernel& k) {
   const auto& events = k.vmstat.events;
   auto zero = [](ZoneType) { return uint64_t{0}; };
   Items items(k);
-  items.Zeros({"pgpgin", "pgpgout", "pswpin", "pswpout"});
+  // In KiB.
+  items.Add("pgpgin", events[kPgPgIn] / 2)
+      .Add("pgpgout", events[kPgPgOut] / 2)
+      .Zeros({"pswpin", "pswpout"});
   AddPerZone(k, items,
              {"pgalloc_dma", "pgalloc_dma32", "pgalloc_normal", "pgalloc_high",
               "pgalloc_movable", "pgalloc_device"},
@@ -262,7 +270,7 @@ std::vector<VmstatItem> VmEventItems(const Kernel& k) {
       .Zeros({"pgactivate", "pgdeactivate", "pglazyfree"})
       .Add("pgfault", events[kPgFault])
       .Add("pgmajfault", events[kPgMajFault]);
-  AddReclaimEvents(items);
+  AddReclaimEvents(k, items);
   items.Add("oom_kill", events[kOomKill]);
   AddMigrationEvents(k, items);
   AddHugeEvents(k, items);

@@ -22,8 +22,7 @@ std::vector<VmstatItem> ZoneStatItems(const Kernel& k, const Zone* zone,
                                       const LruCounts& lru);
 std::vector<VmstatItem> NodeStatItems(const Kernel& k, const LruCounts& lru);
 // enum writeback_stat_item
-std::vector<VmstatItem> WritebackStatItems(const Kernel& k,
-                                           const ZoneLruCounts& lru);
+std::vector<VmstatItem> WritebackStatItems(const Kernel& k);
 std::vector<VmstatItem> VmEventItems(const Kernel& k);
 
 // The zone types that this kernel is built with, ZONE_DEVICE left out.

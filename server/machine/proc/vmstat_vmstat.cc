@@ -5,12 +5,11 @@
 namespace faultline {
 
 std::string ProcVmstat(const Kernel& k) {
-  const ZoneLruCounts zones = CountLru(k);
-  const LruCounts lru = SumOf(zones);
+  const LruCounts lru = SumOf(CountLru(k));
   SeqFile m;
   for (const auto& items :
        {ZoneStatItems(k, nullptr, lru), NodeStatItems(k, lru),
-        WritebackStatItems(k, zones), VmEventItems(k)}) {
+        WritebackStatItems(k), VmEventItems(k)}) {
     for (const VmstatItem& item : items) {
       (m << item.name << " ").Dec(item.value) << "\n";
     }

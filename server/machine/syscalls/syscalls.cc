@@ -8,10 +8,11 @@
 #include "server/machine/fs/memfd.h"
 #include "server/machine/fs/module.h"
 #include "server/machine/fs/open.h"
+#include "server/machine/fs/read_write.h"
 #include "server/machine/malloc/calls.h"
+#include "server/machine/mm/bio.h"
 #include "server/machine/mm/clear_refs.h"
 #include "server/machine/mm/compaction.h"
-#include "server/machine/mm/filemap.h"
 #include "server/machine/mm/fremap.h"
 #include "server/machine/mm/gfp.h"
 #include "server/machine/mm/highmem.h"
@@ -28,6 +29,7 @@
 #include "server/machine/mm/slab_common.h"
 #include "server/machine/mm/vmalloc.h"
 #include "server/machine/mm/watermark.h"
+#include "server/machine/mm/writeback.h"
 #include "server/machine/syscalls/access.h"
 #include "server/machine/syscalls/kernel_access.h"
 #include "server/machine/syscalls/page_calls.h"
@@ -166,38 +168,16 @@ class Dispatch {
   Result operator()(const CreateFile& c) { return DoCreateFile(k_, c); }
   Result operator()(const Open& c) { return DoOpen(k_, c); }
   Result operator()(const Close& c) { return DoClose(k_, c.fd); }
-  Result operator()(const Read& c) {
-    Id<File> file = FileOf(k_, c.fd);
-    if (!file || !k_.open_files[file].readable) return Errno::kEBADF;
-    if (IsDevice(file)) return Errno::kEINVAL;  // no driver has read or write
-    File& open = k_.open_files[file];
-    auto bytes = FileRead(k_, open.inode, &open.ra, c.offset, c.length);
-    if (!bytes.ok()) return bytes.error();
-    out_->data = std::move(bytes.value());
-    return uint64_t{out_->data.size()};
-  }
-  Result operator()(const Write& c) {
-    Id<File> file = FileOf(k_, c.fd);
-    if (!file || !k_.open_files[file].writable) return Errno::kEBADF;
-    if (IsDevice(file)) return Errno::kEINVAL;
-    return FileWrite(k_, k_.open_files[file].inode, c.offset, c.data);
-  }
-  Result operator()(const Truncate& c) {
-    if (c.size < 0) return Errno::kEINVAL;
-    Id<File> file = FileOf(k_, c.fd);
-    if (!file || k_.open_files[file].path_only) return Errno::kEBADF;
-    if (!k_.open_files[file].writable) return Errno::kEINVAL;
-    if (IsDevice(file)) return Errno::kEINVAL;
-    return FileTruncate(k_, k_.open_files[file].inode,
-                        static_cast<uint64_t>(c.size));
-  }
-  Result operator()(const Fsync& c) {
-    Id<File> file = FileOf(k_, c.fd);
-    if (!file || k_.open_files[file].path_only) return Errno::kEBADF;
-    if (IsDevice(file)) return Errno::kEINVAL;
-    FileSync(k_, k_.open_files[file].inode, 0, ~uint64_t{0});
+  Result operator()(const Read& c) { return DoRead(k_, c, &out_->data); }
+  Result operator()(const Write& c) { return DoWrite(k_, c); }
+  Result operator()(const Truncate& c) { return DoTruncate(k_, c); }
+  Result operator()(const Fsync& c) { return DoFsync(k_, c); }
+  Result operator()(const Fadvise& c) { return DoFadvise(k_, c); }
+  Result operator()(const Sync&) {
+    SyncAll(k_);
     return Errno::kOk;
   }
+  Result operator()(const DropCaches& c) { return DoDropCaches(k_, c); }
   Result operator()(const Fallocate& c) { return DoFallocate(k_, c); }
   Result operator()(const Fcntl& c) { return DoFcntl(k_, c); }
   Result operator()(const MemfdCreate& c) { return DoMemfdCreate(k_, c); }
@@ -298,6 +278,7 @@ class Dispatch {
       SetupPerZoneWmarks(k_);
     }
     if (value == &k_.sysctl.watermark_scale_factor) SetupPerZoneWmarks(k_);
+    NoteDirtyKnob(k_, value);
     if (value == &k_.sysctl.thp_enabled) SetRecommendedMinFreeKbytes(k_);
     return Errno::kOk;
   }
@@ -308,8 +289,13 @@ class Dispatch {
     constexpr uint64_t kSecond = 1'000'000'000, kSettled = 64;
     const uint64_t before = k_.clock_ns / kSecond;
     const uint64_t until = k_.clock_ns + c.nanoseconds;
+    for (uint64_t at = NextFlusherWakeup(k_); at != 0 && at <= until;
+         at = NextFlusherWakeup(k_)) {
+      RunKsmd(k_, at);
+      RunPeriodicFlusher(k_, at);
+    }
     RunKsmd(k_, until);
-    k_.clock_ns = std::max(k_.clock_ns, until);
+    SleepUntil(k_, until);
     // vmstat's worker runs each second; after so many it finds nothing to do.
     const uint64_t seconds = k_.clock_ns / kSecond - before;
     for (uint64_t i = 0; i < std::min(seconds, kSettled); i++) DecayPcpHigh(k_);
@@ -319,9 +305,6 @@ class Dispatch {
 
  private:
   Mm& mm() { return k_.mms[k_.Current().mm]; }
-  bool IsDevice(Id<File> file) {
-    return k_.inodes[k_.open_files[file].inode].special_file();
-  }
 
   Kernel& k_;
   Outcome* out_;

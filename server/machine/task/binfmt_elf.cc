@@ -10,6 +10,7 @@
 #include "server/machine/mm/mmap.h"
 #include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/pgtable.h"
+#include "server/machine/mm/readahead.h"
 #include "server/machine/mm/util.h"
 #include "server/machine/mm/vma.h"
 #include "server/machine/mm/vma_tree.h"
@@ -296,7 +297,8 @@ ErrnoOr<std::optional<ElfImage>> ReadInterpreter(Kernel& k,
   const Inode& inode = std::as_const(k).inodes[it->second];
   if ((inode.mode & 0111) == 0) return Errno::kEACCES;
   if (inode.size < kEhdr64) return Errno::kEIO;
-  ErrnoOr<ElfImage> interpreter = ReadElf(k, it->second, FileRa());
+  ErrnoOr<ElfImage> interpreter =
+      ReadElf(k, it->second, FileRaInit(k, k.inodes[it->second]));
   if (interpreter.error() == Errno::kENOEXEC) return Errno::kELIBBAD;
   if (!interpreter.ok()) return interpreter.error();
   return std::optional<ElfImage>(std::move(interpreter.value()));

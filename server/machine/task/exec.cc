@@ -11,6 +11,7 @@
 #include "server/machine/mm/filemap.h"
 #include "server/machine/mm/ksm.h"
 #include "server/machine/mm/mmap_lock.h"
+#include "server/machine/mm/readahead.h"
 #include "server/machine/mm/util.h"
 #include "server/machine/mm/vma.h"
 #include "server/machine/mm/vma_tree.h"
@@ -89,7 +90,7 @@ ErrnoOr<Id<Inode>> FindImage(Kernel& k, Execve* call, FileRa* ra) {
     if (it == k.names.end()) return Errno::kENOENT;
     if (k.inodes[it->second].special_file()) return Errno::kEACCES;
     if ((k.inodes[it->second].mode & 0111) == 0) return Errno::kEACCES;
-    *ra = FileRa();
+    *ra = FileRaInit(k, k.inodes[it->second]);
     std::string head =
         FL_TRY_VALUE(FileRead(k, it->second, ra, 0, kBinprmBufSize));
     std::string interpreter, argument;

@@ -259,6 +259,37 @@ std::string Say(const Event& event) {
             return "Page " + Num(e.index) + " of inode " + Num(e.i_ino) +
                    " left the page cache.";
           },
+          [](const PageCacheRa& e) {
+            return Pages(e.size) + " of inode " + Num(e.i_ino) + " from page " +
+                   Num(e.start) + " on were read ahead" +
+                   (e.async_size == 0
+                        ? "."
+                        : "; coming to the last " + Num(e.async_size) +
+                              " starts the next window.");
+          },
+          [](const WritebackDirtyFolio& e) {
+            return "Page " + Num(e.index) + " of inode " + Num(e.ino) +
+                   " became dirty.";
+          },
+          [](const WritebackSingleInode& e) {
+            return Pages(e.wrote) + " of inode " + Num(e.ino) +
+                   " went to the disk.";
+          },
+          [](const BalanceDirtyPages& e) {
+            return "Who dirtied " + Pages(e.dirtied) + " was paused for " +
+                   Num(e.pause) + " ns: " + Pages(e.dirty) +
+                   " are dirty, the limit is " + Num(e.limit) + ".";
+          },
+          [](const BlockRqIssue& e) {
+            return "The disk began to " +
+                   std::string(e.write ? "write " : "read ") +
+                   Num(e.nr_sector) + " sectors at " + Num(e.sector) + ".";
+          },
+          [](const BlockRqComplete& e) {
+            return "The disk " + std::string(e.write ? "wrote " : "read ") +
+                   Num(e.nr_sector) + " sectors at " + Num(e.sector) + ", " +
+                   Num(e.wait_ns) + " ns after the request.";
+          },
           [](const SchedProcessFork& e) {
             return "Process " + Num(e.parent_pid) + " forked process " +
                    Num(e.child_pid) + ".";

@@ -194,6 +194,59 @@ struct MmFilemapDeleteFromPageCache {
   uint32_t pfn = 0;
 };
 
+// A window of a file is read ahead (page_cache_ra_order()). No tracepoint.
+struct PageCacheRa {
+  static constexpr const char* kName = "page_cache_ra";
+  uint64_t i_ino = 0;
+  uint64_t start = 0;
+  uint32_t size = 0;        // pages
+  uint32_t async_size = 0;  // from its end: where the next window is begun
+  uint32_t ra_pages = 0;
+  uint32_t order = 0;
+  uint32_t mmap_miss = 0;
+};
+// writeback:writeback_dirty_folio
+struct WritebackDirtyFolio {
+  static constexpr const char* kName = "writeback_dirty_folio";
+  uint64_t ino = 0;
+  uint64_t index = 0;
+};
+// writeback:writeback_single_inode. state: I_DIRTY_SYNC 1, I_DIRTY_DATASYNC 2,
+// I_DIRTY_PAGES 4.
+struct WritebackSingleInode {
+  static constexpr const char* kName = "writeback_single_inode";
+  uint64_t ino = 0;
+  uint32_t state = 0;
+  uint64_t dirtied_when = 0;  // simulated nanoseconds
+  uint64_t writeback_index = 0;
+  uint64_t nr_to_write = 0;
+  uint64_t wrote = 0;
+};
+// writeback:balance_dirty_pages. Pages, pages a second, nanoseconds.
+struct BalanceDirtyPages {
+  static constexpr const char* kName = "balance_dirty_pages";
+  uint64_t limit = 0;
+  uint64_t setpoint = 0;
+  uint64_t dirty = 0;
+  uint64_t task_ratelimit = 0;
+  uint64_t dirtied = 0;
+  uint64_t pause = 0;
+};
+// block:block_rq_issue, block:block_rq_complete
+struct BlockRqIssue {
+  static constexpr const char* kName = "block_rq_issue";
+  uint64_t sector = 0;
+  uint64_t nr_sector = 0;
+  bool write = false;
+};
+struct BlockRqComplete {
+  static constexpr const char* kName = "block_rq_complete";
+  uint64_t sector = 0;
+  uint64_t nr_sector = 0;
+  bool write = false;
+  uint64_t wait_ns = 0;  // since it was queued
+};
+
 // sched:sched_process_fork
 struct SchedProcessFork {
   static constexpr const char* kName = "sched_process_fork";
@@ -257,7 +310,9 @@ using EventBody = std::variant<
     VmaChange, VmaExpand, VmaRemove, VmaMove, PageTableAlloc, PageTableFree,
     TlbFlush, MmFilemapAddToPageCache, MmFilemapDeleteFromPageCache,
     SchedProcessFork, SchedProcessExec, SchedProcessExit, SignalGenerate,
-    EventsLost, MmPageAllocExtfrag, Console, PageReplaced>;
+    EventsLost, MmPageAllocExtfrag, Console, PageReplaced, PageCacheRa,
+    WritebackDirtyFolio, WritebackSingleInode, BalanceDirtyPages, BlockRqIssue,
+    BlockRqComplete>;
 
 struct Event {
   uint32_t pid = 0;

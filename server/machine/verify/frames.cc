@@ -230,6 +230,7 @@ void Verifier::CheckStatistics() {
       {kNrFilePages, {"nr_file_pages", file_pages_}},
       {kNrShmem, {"nr_shmem", shmem_}},
       {kNrFileDirty, {"nr_dirty", dirty_}},
+      {kNrWriteback, {"nr_writeback", writeback_}},
       {kNrPageTables, {"nr_page_table_pages", tables - uncounted_tables_}},
       {kNrAnonThps, {"nr_anon_transparent_hugepages", anon_thps_}},
   };

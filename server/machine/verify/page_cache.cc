@@ -49,38 +49,72 @@ uint64_t Verifier::CountMappings(Id<Inode> id, const Inode& inode) {
 
 void Verifier::CheckPageCache(Id<Inode> id, const Inode& inode) {
   uint64_t cached = 0;
-  const uint64_t size_pages = PagesOf(PageAlign(inode.size)).value();
-  inode.i_pages.ForEach([&](size_t index, Pfn pfn) {
-    if (!pfn.valid() || !ok()) return;
+  const auto bit = [](XaMark mark) { return 1 << static_cast<int>(mark); };
+  WalkXArray(inode.i_pages, [&](uint64_t index, Pfn pfn, uint8_t marks) {
+    if (!ok()) return;
     cached++;
+    CheckCachedPage(id, inode, index, pfn);
+    // What is tagged is what the page says; ramfs and tmpfs tag nothing.
     const Page& page = k_.page(pfn);
-    if (page.refcount <= 0 || page.mapping != id.value() ||
-        page.index != index ||
-        page.Is(page_flag::kAnon | page_flag::kTable | page_flag::kBuddy)) {
-      return Fail(
-          "page %zu of inode %u is frame %u, which has refcount %d, "
-          "mapping %u, index %llu and flags %x",
-          index, id.value(), pfn.value(), page.refcount, page.mapping,
-          ull{page.index}, page.flags);
+    const bool on_device = inode.fs == FsType::kExt4;
+    const bool dirty = on_device && page.Is(page_flag::kDirty);
+    const bool writeback = page.Is(page_flag::kWriteback);
+    if (((marks & bit(XaMark::kDirty)) != 0) != dirty ||
+        ((marks & bit(XaMark::kWriteback)) != 0) != writeback ||
+        ((marks & bit(XaMark::kTowrite)) != 0 && !dirty)) {
+      Fail("page %llu of inode %u has marks %x and flags %x", ull{index},
+           id.value(), marks, page.flags);
     }
-    // FALLOC_FL_KEEP_SIZE gives tmpfs pages beyond the end.
-    if (index >= size_pages && !inode.shmem()) {
-      return Fail(
-          "page %zu of inode %u is cached, but the file ends at "
-          "page %llu",
-          index, id.value(), ull{size_pages});
-    }
-    if (page.Is(page_flag::kSwapBacked) != inode.shmem()) {
-      return Fail("frame %u of inode %u: PG_swapbacked is %d, shmem is %d",
-                  pfn.value(), id.value(), page.Is(page_flag::kSwapBacked),
-                  inode.shmem());
-    }
-    Own(pfn, Owner::kCache);
-    if (inode.fs == FsType::kExt4 && page.Is(page_flag::kDirty)) dirty_++;
+    dirty_ += dirty;
+    writeback_ += writeback;
   });
   Expect("nrpages", "inode", id.value(), cached, inode.nrpages);
   file_pages_ += cached;
   if (inode.shmem()) shmem_ += cached;
+}
+
+void Verifier::CheckCachedPage(Id<Inode> id, const Inode& inode, uint64_t index,
+                               Pfn pfn) {
+  const Page& page = k_.page(pfn);
+  if (page.refcount <= 0 || page.mapping != id.value() || page.index != index ||
+      page.Is(page_flag::kAnon | page_flag::kTable | page_flag::kBuddy)) {
+    return Fail(
+        "page %llu of inode %u is frame %u, which has refcount %d, "
+        "mapping %u, index %llu and flags %x",
+        ull{index}, id.value(), pfn.value(), page.refcount, page.mapping,
+        ull{page.index}, page.flags);
+  }
+  // FALLOC_FL_KEEP_SIZE gives tmpfs pages beyond the end.
+  const uint64_t size_pages = PagesOf(PageAlign(inode.size)).value();
+  if (index >= size_pages && !inode.shmem()) {
+    return Fail(
+        "page %llu of inode %u is cached, but the file ends at "
+        "page %llu",
+        ull{index}, id.value(), ull{size_pages});
+  }
+  if (page.Is(page_flag::kSwapBacked) != inode.shmem()) {
+    return Fail("frame %u of inode %u: PG_swapbacked is %d, shmem is %d",
+                pfn.value(), id.value(), page.Is(page_flag::kSwapBacked),
+                inode.shmem());
+  }
+  if (page.order != 0) CheckCacheFolio(inode, index, page);
+  Own(pfn, Owner::kCache);
+}
+
+void Verifier::CheckCacheFolio(const Inode& inode, uint64_t index,
+                               const Page& page) {
+  const uint64_t pages = uint64_t{1} << page.order;
+  const uint64_t first = index & ~(pages - 1);
+  for (uint64_t i = first; i < first + pages; i++) {
+    const Pfn pfn = XaLoad(k_.xa_nodes, inode.i_pages, i);
+    if (pfn.valid() && k_.page(pfn).order == page.order) continue;
+    return Fail("page %llu is of a folio of order %u, but page %llu is not",
+                ull{index}, page.order, ull{i});
+  }
+  if (index != first && page.Is(page_flag::kReadahead)) {
+    Fail("page %llu is marked for reading ahead, but page %llu heads its folio",
+         ull{index}, ull{first});
+  }
 }
 
 }  // namespace faultline::verify

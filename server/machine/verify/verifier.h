@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -55,6 +56,18 @@ class Verifier {
   void CheckInodes();
   uint64_t CountMappings(Id<Inode> id, const Inode& inode);
   void CheckPageCache(Id<Inode> id, const Inode& inode);
+  void CheckCachedPage(Id<Inode> id, const Inode& inode, uint64_t index,
+                       Pfn pfn);
+  // The folio that the page was read in: all of it is there, and alike.
+  void CheckCacheFolio(const Inode& inode, uint64_t index, const Page& page);
+
+  // writeback.cc: trees of cached pages, dirty inodes, the disk's queue.
+  using Visit = std::function<void(uint64_t index, Pfn pfn, uint8_t marks)>;
+  // Calls visit(…) for each page; the node's own marks come back.
+  uint8_t WalkXaNode(Id<XaNode> id, Id<XaNode> parent, uint32_t offset,
+                     uint64_t base, const Visit& visit);
+  void WalkXArray(const XArray& xa, const Visit& visit);
+  void CheckWriteback();
 
   // page_tables.cc: every table and every PTE of every address space.
   void CheckPageTables();
@@ -117,7 +130,8 @@ class Verifier {
   std::map<uint32_t, uint64_t> ksm_zero_pages_;  // by mm
   std::map<uint32_t, LargeFolio> folios_;        // by id: what the tables say
   uint64_t anon_mapped_ = 0, file_mapped_ = 0, anon_thps_ = 0;
-  uint64_t file_pages_ = 0, shmem_ = 0, dirty_ = 0;
+  uint64_t file_pages_ = 0, shmem_ = 0, dirty_ = 0, writeback_ = 0;
+  uint64_t xa_nodes_ = 0;
   uint64_t uncounted_tables_ = 0;  // of the kernel, not in NR_PAGETABLE
   uint64_t boot_tables_ = 0, kernel_tables_ = 0;
   std::vector<Pfn> vmalloc_pages_;  // that the kernel's tables map

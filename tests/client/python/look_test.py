@@ -50,6 +50,16 @@ class Machine(unittest.TestCase):
         self.assertEqual(heap.system_mem, 132 << 10)
         self.assertIn(mem, [chunk.addr for chunk in chunks])
 
+    def test_the_page_cache_of_a_file(self):
+        self.lab.create_file("/data").check()
+        fd = self.lab.open("/data", 2).check().value
+        self.lab.write(fd, b"x", 2 * PAGE_SIZE).check()
+        mapping, pages = self.lab.page_cache("/data")
+        self.assertEqual(mapping.nrpages, 1)
+        self.assertEqual([page.index for page in pages], [2])
+        by_number, _ = self.lab.page_cache(mapping.host)
+        self.assertEqual(by_number.path, "/data")
+
     def test_a_file_that_is_not_there_is_pythons_error(self):
         with self.assertRaises(FileNotFoundError) as raised:
             self.lab.read_proc("/proc/nothing")

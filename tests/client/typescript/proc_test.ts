@@ -50,6 +50,19 @@ describe("/proc of a real machine", () => {
     assert.ok(chunks.some(({ addr }) => addr === value));
   });
 
+  it("has the page cache of a file", async () => {
+    const lab = await client.createSession();
+    await lab.createFile({ path: "/bytes", data: new Uint8Array([1, 2, 3]) });
+    const { mapping, pages } = await lab.pageCache("/bytes");
+    assert.equal(mapping.nrpages, 1n);
+    assert.deepEqual(
+      pages.map(({ index }) => index),
+      [0n],
+    );
+    const again = await lab.pageCache(mapping.host);
+    assert.equal(again.mapping.path, "/bytes");
+  });
+
   it("may have several parts", async () => {
     const lab = await client.createSession();
     const flags = MAP_PRIVATE | MAP_ANONYMOUS;

@@ -1,0 +1,159 @@
+// Models mm/truncate.c (v6.18): truncate_inode_pages_range(),
+// truncate_setsize(), mapping_try_invalidate(),
+// invalidate_inode_pages2_range(); fs/inode.c: evict().
+#include "server/machine/mm/truncate.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "server/machine/mm/backing_store.h"
+#include "server/machine/mm/bio.h"
+#include "server/machine/mm/filemap.h"
+#include "server/machine/mm/memory.h"
+#include "server/machine/mm/page_writeback.h"
+#include "server/machine/mm/readahead.h"
+#include "server/machine/mm/writeback.h"
+
+namespace faultline {
+namespace {
+
+// truncate_inode_pages_range(): pages [first, last], which nobody maps.
+void TruncatePages(Kernel& k, Id<Inode> id, uint64_t first, uint64_t last) {
+  Inode& inode = k.inodes[id];
+  WaitOnWriteback(k, id, first, last);
+  for (auto at = XaFind(std::as_const(k).xa_nodes, inode.i_pages, first, last);
+       at; at = XaFind(std::as_const(k).xa_nodes, inode.i_pages, *at, last)) {
+    WaitOnRead(k, id, *at);
+    DeleteFromPageCache(k, id, *at);
+  }
+}
+
+// truncate_inode_partial_folio(): bytes [from, to) of one page.
+void ZeroPart(Kernel& k, Id<Inode> id, uint64_t from, uint64_t to) {
+  if (from >= to) return;
+  const uint64_t index = from >> kPageShift;
+  const bool stored = from < k.inodes[id].device_valid;
+  const Pfn pfn = stored ? FilemapGetOrRead(k, id, index)
+                         : FilemapLookup(k, k.inodes[id], index);
+  if (!pfn.valid()) return;
+  WaitOnWriteback(k, id, index, index);
+  k.frames[pfn].Zero(static_cast<uint32_t>(from & ~kPageMask),
+                     static_cast<uint32_t>(to - from));
+  const Inode& inode = k.inodes[id];
+  if (OnDevice(inode) || inode.shmem()) MarkPageDirty(k, pfn);
+}
+
+// mapping_evict_folio(): of the cache alone, and the same as on the disk?
+bool MayEvict(const Kernel& k, const Inode& inode, const CacheFolio& folio) {
+  for (uint64_t i = folio.index; i < folio.index + folio.pages; i++) {
+    const Page& page = k.page(FilemapLookup(k, inode, i));
+    if (page.Is(page_flag::kDirty | page_flag::kWriteback)) return false;
+    if (page.refcount != 1) return false;
+    if (BeingRead(k, Id<Inode>(page.mapping), i)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Errno FileTruncate(Kernel& k, Id<Inode> id, uint64_t size) {
+  if (size > kMaxFileBytes) return Errno::kEFBIG;
+  Inode& inode = k.inodes[id];
+  const uint64_t old = inode.size;
+  if ((size < old && inode.Sealed(seal::kShrink)) ||
+      (size > old && inode.Sealed(seal::kGrow))) {
+    return Errno::kEPERM;
+  }
+  inode.size = size;
+  if (size != old) MarkInodeDirty(k, id, inode_state::kDirtyInode);
+  if (size >= old) return Errno::kOk;
+  const uint64_t first = PagesOf(PageAlign(size)).value();
+  inode.truncate_count++;
+  UnmapMappingPages(k, inode, first, ~uint64_t{0} >> 1, true);
+  TruncatePages(k, id, first, UINT64_MAX);
+  inode.device_valid = std::min(inode.device_valid, size);
+  if (const uint64_t tail = size & ~kPageMask; tail != 0) {
+    const Pfn pfn = FilemapLookup(k, inode, size >> kPageShift);
+    if (pfn.valid()) {
+      k.frames[pfn].Zero(static_cast<uint32_t>(tail),
+                         static_cast<uint32_t>(kPageSize - tail));
+      // shmem_undo_range(); truncate_inode_partial_folio() does not.
+      if (inode.shmem()) MarkPageDirty(k, pfn);
+    }
+  }
+  return Errno::kOk;
+}
+
+void PunchHole(Kernel& k, Id<Inode> id, uint64_t first, uint64_t last) {
+  k.inodes[id].truncate_count++;
+  UnmapMappingPages(k, k.inodes[id], first, last, false);
+  TruncatePages(k, id, first, last);
+  StoreHole(k.inodes[id], first, last);
+}
+
+void PunchHoleBytes(Kernel& k, Id<Inode> id, uint64_t offset, uint64_t length) {
+  const uint64_t end = offset + length;
+  const uint64_t first = PagesOf(PageAlign(offset)).value();
+  const uint64_t last = end >> kPageShift;  // not included
+  if (first < last) PunchHole(k, id, first, last - 1);
+  // shmem_fallocate() takes the end of what to unmap as unsigned: a hole that
+  // ends in the first page unmaps everything behind its beginning.
+  if (last == 0 && k.inodes[id].shmem()) {
+    UnmapMappingPages(k, k.inodes[id], first, ~uint64_t{0} >> 1, false);
+  }
+  if (offset & ~kPageMask) {
+    ZeroPart(k, id, offset, std::min(end, first << kPageShift));
+  }
+  const bool own_page = first <= last;  // not the page that was zeroed above
+  if ((end & ~kPageMask) != 0 && own_page) {
+    ZeroPart(k, id, last << kPageShift, end);
+  }
+}
+
+uint64_t InvalidateMappingPages(Kernel& k, Id<Inode> id, uint64_t first,
+                                uint64_t last) {
+  uint64_t dropped = 0;
+  Inode& inode = k.inodes[id];
+  uint64_t from = first;
+  while (const auto at =
+             XaFind(std::as_const(k).xa_nodes, inode.i_pages, from, last)) {
+    const CacheFolio folio = CacheFolioOf(std::as_const(k), inode, *at);
+    const uint64_t end = folio.index + folio.pages;
+    // find_lock_entries() takes what is within the range as a whole.
+    if (folio.index >= first && end - 1 <= last &&
+        MayEvict(std::as_const(k), inode, folio)) {
+      for (uint64_t i = folio.index; i < end; i++) {
+        DeleteFromPageCache(k, id, i);
+      }
+      dropped += folio.pages;
+    }
+    from = end;
+  }
+  return dropped;
+}
+
+void InvalidateInodePages2(Kernel& k, Id<Inode> id, uint64_t first,
+                           uint64_t last) {
+  UnmapMappingPages(k, k.inodes[id], first, last, false);
+  TruncatePages(k, id, first, last);
+}
+
+void ReclaimFilePage(Kernel& k, Pfn pfn) {
+  const Page& page = std::as_const(k).page(pfn);
+  if (page.Is(page_flag::kAnon)) return;
+  const Id<Inode> id(page.mapping);
+  const uint64_t index = page.index;
+  if (k.inodes[id].fs == FsType::kRamfs) return;
+  UnmapMappingPages(k, k.inodes[id], index, index, false);
+  RemoveMapping(k, pfn);
+}
+
+void EvictInode(Kernel& k, Id<Inode> id) {
+  VM_BUG_ON(k.inodes[id].i_mmap);
+  TruncatePages(k, id, 0, UINT64_MAX);
+  ForgetDirtyInode(k, id);
+  k.vm_committed -= k.inodes[id].commit_charge;
+  k.inodes.Delete(id);
+}
+
+}  // namespace faultline

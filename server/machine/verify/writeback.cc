@@ -1,0 +1,111 @@
+// Verifies the trees of cached pages, the lists of dirty inodes, and that what
+// is under writeback is what the disk has in hand.
+#include <set>
+#include <utility>
+
+#include "server/machine/verify/verifier.h"
+
+namespace faultline::verify {
+
+uint8_t Verifier::WalkXaNode(Id<XaNode> id, Id<XaNode> parent, uint32_t offset,
+                             uint64_t base, const Visit& visit) {
+  if (!ok()) return 0;
+  if (!k_.xa_nodes.Has(id)) {
+    Fail("xa_node %u does not exist", id.value());
+    return 0;
+  }
+  xa_nodes_++;
+  const XaNode& node = k_.xa_nodes[id];
+  if (node.parent != parent || node.offset != offset) {
+    Fail("xa_node %u: parent %u and offset %u, expected %u and %u", id.value(),
+         node.parent.value(), node.offset, parent.value(), offset);
+  }
+  uint32_t count = 0;
+  uint8_t all = 0;
+  for (uint32_t slot = 0; slot < kXaChunkSize; slot++) {
+    uint8_t marks = 0;
+    for (int m = 0; m < kXaMarks; m++) {
+      marks |= static_cast<uint8_t>((node.marks[m] >> slot & 1) << m);
+    }
+    all |= marks;
+    if (node.slots[slot] == 0) {
+      if (marks != 0) Fail("xa_node %u: an empty slot is marked", id.value());
+      continue;
+    }
+    count++;
+    const uint64_t index = base + (uint64_t{slot} << node.shift);
+    if (node.shift == 0) {
+      visit(index, Pfn(node.slots[slot] - 1), marks);
+      continue;
+    }
+    const Id<XaNode> child(node.slots[slot]);
+    if (k_.xa_nodes.Has(child) &&
+        k_.xa_nodes[child].shift + kXaChunkShift != node.shift) {
+      Fail("xa_node %u is not one level below its parent", child.value());
+    }
+    if (WalkXaNode(child, id, slot, index, visit) != marks) {
+      Fail("xa_node %u: slot %u has other marks than what is below", id.value(),
+           slot);
+    }
+  }
+  Expect("count", "xa_node", id.value(), count, node.count);
+  if (count == 0) Fail("xa_node %u is empty", id.value());
+  return all;
+}
+
+void Verifier::WalkXArray(const XArray& xa, const Visit& visit) {
+  if (!xa.root) {
+    if (xa.head.valid()) {
+      visit(0, xa.head, xa.marks);
+    } else if (xa.marks != 0) {
+      Fail("an empty xarray has marks");
+    }
+    return;
+  }
+  if (xa.head.valid()) Fail("an xarray has a root and a head");
+  const uint8_t marks = WalkXaNode(xa.root, {}, 0, 0, visit);
+  if (marks != xa.marks) Fail("an xarray has other marks than its root");
+  const XaNode& root = k_.xa_nodes[xa.root];
+  if (root.count == 1 && root.slots[0] != 0) {
+    Fail("an xarray is higher than it needs to be");
+  }
+}
+
+void Verifier::CheckWriteback() {
+  Expect("xa_nodes", "the machine; in use:", xa_nodes_, xa_nodes_,
+         k_.xa_nodes.count());
+  Expect("WB_RECLAIMABLE", "the disk", 0, dirty_, k_.bdi.reclaimable);
+  Expect("WB_WRITEBACK", "the disk", 0, writeback_, k_.bdi.writeback);
+  std::set<uint32_t> listed;
+  const std::pair<WbList, const std::vector<Id<Inode>>*> lists[] = {
+      {WbList::kDirty, &k_.bdi.b_dirty},
+      {WbList::kIo, &k_.bdi.b_io},
+      {WbList::kMoreIo, &k_.bdi.b_more_io}};
+  for (const auto& [which, list] : lists) {
+    for (Id<Inode> id : *list) {
+      if (!listed.insert(id.value()).second || !k_.inodes.Has(id) ||
+          k_.inodes[id].wb_list != which) {
+        return Fail("inode %u is on a list of the disk that it does not know",
+                    id.value());
+      }
+    }
+  }
+  uint64_t pending = 0;
+  k_.inodes.ForEach([&](Id<Inode> id, const Inode& inode) {
+    const bool on_list = listed.count(id.value()) != 0;
+    if ((inode.wb_list != WbList::kNone) != on_list) {
+      Fail("inode %u is on no list of the disk, but thinks so", id.value());
+    }
+    if (inode.i_pages.Marked(XaMark::kDirty) &&
+        (!on_list || (inode.i_state & inode_state::kDirtyPages) == 0)) {
+      Fail("inode %u has dirty pages that nobody will write", id.value());
+    }
+    WalkXArray(inode.i_pages, [&](uint64_t index, Pfn, uint8_t marks) {
+      if ((marks >> static_cast<int>(XaMark::kWriteback) & 1) == 0) return;
+      pending += k_.disk.Pending(BlockOp::kWrite, id.value(), index);
+    });
+  });
+  Expect("pages on the disk's queue", "the disk", 0, writeback_, pending);
+}
+
+}  // namespace faultline::verify
