@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "server/machine/mm/direct_map.h"
+#include "server/machine/mm/filemap.h"
 #include "server/machine/mm/gfp.h"
 #include "server/machine/mm/kernel_tables.h"
 #include "server/machine/mm/page_alloc.h"
@@ -181,10 +182,49 @@ const Damage kDamages[] = {
     {"CachedPageOfAnother", "page 1 of inode 1 is frame",
      [](Kernel& k) {
        Inode& inode = InodeOf(k, kSharedFile);
-       inode.i_pages[1] = std::as_const(inode).i_pages[2];
+       XaStore(k.xa_nodes, inode.i_pages, 1,
+               XaLoad(k.xa_nodes, inode.i_pages, 2));
      }},
     {"CachedBeyondTheEnd", "the file ends at page 4",
      [](Kernel& k) { InodeOf(k, kSharedFile).size = 4 * kPageSize; }},
+    {"CacheFolio", "page 3 is of a folio of order 1, but page 2 is not",
+     [](Kernel& k) {
+       k.page(FilemapLookup(k, InodeOf(k, kSharedFile), 3)).order = 1;
+     }},
+    // The trees of cached pages, and what waits to be written.
+    {"MarkOfACleanPage", "page 0 of inode 1 has marks 0 and flags",
+     [](Kernel& k) {
+       XaClearMark(k.xa_nodes, InodeOf(k, kSharedFile).i_pages, 0,
+                   XaMark::kDirty);
+     }},
+    {"XaNodeCount", "count of xa_node .: expected 16, found 17",
+     [](Kernel& k) {
+       k.xa_nodes[InodeOf(k, kSharedFile).i_pages.root].count++;
+     }},
+    {"XaNodeParent", "xa_node .: parent 7 and offset 0, expected 0 and 0",
+     [](Kernel& k) {
+       k.xa_nodes[InodeOf(k, kSharedFile).i_pages.root].parent = Id<XaNode>(7);
+     }},
+    {"XaMarksOfTheHead", "an xarray has other marks than its root",
+     [](Kernel& k) { InodeOf(k, kSharedFile).i_pages.marks = 0; }},
+    {"StrayXaNode", "xa_nodes of the machine",
+     [](Kernel& k) { k.xa_nodes.New(); }},
+    {"Reclaimable", "WB_RECLAIMABLE of the disk 0: expected 1, found 2",
+     [](Kernel& k) { k.bdi.reclaimable++; }},
+    {"DirtyInodeOfNoList", "inode 1 has dirty pages that nobody will write",
+     [](Kernel& k) {
+       k.bdi.b_dirty.clear();
+       InodeOf(k, kSharedFile).wb_list = WbList::kNone;
+     }},
+    {"ListOfAnother", "inode 1 is on no list of the disk, but thinks so",
+     [](Kernel& k) { k.bdi.b_dirty.clear(); }},
+    {"WritebackOfNoRequest", "pages on the disk's queue .*expected 1, found 0",
+     [](Kernel& k) {
+       Inode& inode = InodeOf(k, kSharedFile);
+       k.page(FilemapLookup(k, inode, 5)).flags |= page_flag::kWriteback;
+       XaSetMark(k.xa_nodes, inode.i_pages, 5, XaMark::kWriteback);
+       k.bdi.writeback++;
+     }},
     // Page tables.
     {"PteOutsideVmas", "the PTE of 10008000 is .*: no VMA is there",
      [](Kernel& k) {
@@ -256,6 +296,8 @@ const Damage kDamages[] = {
      [](Kernel& k) { k.vmstat.node[kNrShmem]--; }},
     {"Dirty", "nr_dirty: expected 1, found 2",
      [](Kernel& k) { k.vmstat.node[kNrFileDirty]++; }},
+    {"Writeback", "nr_writeback: expected 0, found 1",
+     [](Kernel& k) { k.vmstat.node[kNrWriteback]++; }},
     {"PageTables", "nr_page_table_pages: expected",
      [](Kernel& k) { k.vmstat.node[kNrPageTables]--; }},
     // The TLB.
