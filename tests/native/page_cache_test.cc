@@ -20,7 +20,9 @@
 #include <array>
 #include <chrono>
 #include <fstream>
+#include <map>
 #include <random>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <utility>
@@ -427,6 +429,68 @@ TEST(PageCacheNative, FsyncCleansWhatIsDirty) {
   m.Apply({1, Msync{kWindow, 4 * kPageSize, MS_SYNC}});
   compare("after MS_SYNC of a part");
   munmap(const_cast<char*>(at), kBytes);
+}
+
+// The lines "name number …" of a file.
+std::map<std::string, uint64_t> Numbers(const char* path) {
+  std::ifstream file(path);
+  std::map<std::string, uint64_t> numbers;
+  std::string name, rest;
+  uint64_t value = 0;
+  while (file >> name >> value && std::getline(file, rest)) {
+    numbers[name] = value;
+  }
+  return numbers;
+}
+
+// calculate_totalreserve_pages() from /proc/zoneinfo.
+uint64_t RealTotalreserve() {
+  std::ifstream file("/proc/zoneinfo");
+  uint64_t total = 0, high = 0, managed = 0;
+  std::string line;
+  while (std::getline(file, line)) {
+    std::istringstream words(line);
+    std::string name;
+    words >> name;
+    if (name == "high" && line.find("high:") == std::string::npos) {
+      words >> high;
+    } else if (name == "managed") {
+      words >> managed;
+    } else if (name == "protection:") {
+      uint64_t reserve = 0, most = 0;
+      char mark = 0;
+      while (words >> mark >> reserve) most = std::max(most, reserve);
+      total += std::min(most + high, managed);
+    }
+  }
+  return total;
+}
+
+// The thresholds follow from the counters beside them. Others use memory
+// meanwhile, so it is read until one reading is of one moment.
+TEST(PageCacheNative, TheThresholdsFollowFromFreeAndCachedPages) {
+  const RealFile file;
+  if (const std::string why = NotAsked(file); !why.empty()) GTEST_SKIP() << why;
+  const std::string vm = "/proc/sys/vm/dirty_";
+  if (NumberIn(vm + "bytes") + NumberIn(vm + "background_bytes") != 0) {
+    GTEST_SKIP() << "the thresholds are given in bytes";
+  }
+  const uint64_t ratio = NumberIn(vm + "ratio");
+  const uint64_t background = NumberIn(vm + "background_ratio");
+  constexpr int kReadings = 1000;
+  bool agreed = false;
+  for (int i = 0; i < kReadings && !agreed; i++) {
+    const uint64_t free = Numbers("/proc/meminfo")["MemFree:"] / 4;
+    auto n = Numbers("/proc/vmstat");
+    const uint64_t dirtyable = free - std::min(free, RealTotalreserve()) +
+                               n["nr_inactive_file"] + n["nr_active_file"] + 1;
+    const auto limit = [&](uint64_t percent) {
+      return percent * kPageSize / 100 * dirtyable / kPageSize;
+    };
+    agreed = n["nr_dirty_threshold"] == limit(ratio) &&
+             n["nr_dirty_background_threshold"] == limit(background);
+  }
+  EXPECT_TRUE(agreed);
 }
 
 }  // namespace

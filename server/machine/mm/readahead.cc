@@ -8,9 +8,11 @@
 #include <algorithm>
 #include <bit>
 #include <utility>
+#include <vector>
 
 #include "server/machine/mm/bio.h"
 #include "server/machine/mm/filemap.h"
+#include "server/machine/mm/page_alloc.h"
 
 namespace faultline {
 namespace {
@@ -61,7 +63,8 @@ uint64_t PrevMiss(const Kernel& k, const Inode& inode, uint64_t index,
 }
 
 // Pages that come into the cache and are read: read_pages() of each run of
-// neighbours.
+// neighbours. Until then they are held, so that the memory for one is not got
+// by reclaiming another; Linux has them locked.
 class ReadBatch {
  public:
   ReadBatch(Kernel& k, Id<Inode> id) : k_(k), id_(id) {}
@@ -70,11 +73,15 @@ class ReadBatch {
   ~ReadBatch() {
     Submit();
     FinishPlug(k_);
+    for (Pfn pfn : held_) PutPage(k_, pfn);
   }
   // False: it is there already, or there is no memory.
   bool Add(uint64_t index) {
     if (FilemapLookup(k_, k_.inodes[id_], index).valid()) return false;
-    if (!AddToPageCache(k_, id_, index).valid()) return false;
+    const Pfn pfn = AddToPageCache(k_, id_, index);
+    if (!pfn.valid()) return false;
+    k_.page(pfn).refcount++;
+    held_.push_back(pfn);
     if (count_ > 0 && index == first_ + count_) {
       count_++;
     } else {
@@ -94,6 +101,7 @@ class ReadBatch {
   const Id<Inode> id_;
   uint64_t first_ = 0;
   uint64_t count_ = 0;
+  std::vector<Pfn> held_;
 };
 
 Page& PageAt(Kernel& k, Id<Inode> id, uint64_t index) {

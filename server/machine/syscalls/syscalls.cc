@@ -257,6 +257,10 @@ class Dispatch {
       CompactMemory(k_);
       return Errno::kOk;
     }
+    if (c.name == "vm.drop_caches") {
+      return DoDropCaches(
+          k_, {static_cast<uint32_t>(std::min<uint64_t>(c.value, UINT32_MAX))});
+    }
     uint64_t* value = FindSysctl(k_.sysctl, c.name);
     // What was decided at build or boot time has no file to write to.
     if (value == nullptr || value == &k_.sysctl.stack_guard_gap ||

@@ -111,6 +111,7 @@ TEST_F(WritebackTest, DropCachesSaysSoUntilItIsToldNotTo) {
     return n;
   };
   EXPECT_EQ(lines(3), 1u);
+  EXPECT_EQ(sim_.Do(Sysctl{"vm.drop_caches", 2}, 0).events.size(), 1u);
   EXPECT_EQ(lines(4), 1u);
   EXPECT_EQ(lines(3), 0u);
 }
