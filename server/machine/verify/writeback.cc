@@ -1,11 +1,52 @@
 // Verifies the trees of cached pages, the lists of dirty inodes, and that what
 // is under writeback is what the disk has in hand.
+#include <algorithm>
+#include <array>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include "server/machine/verify/verifier.h"
 
 namespace faultline::verify {
+namespace {
+
+// What the disk is to write. Read through the device's list of fields, which
+// alone shows all of it.
+class WritesInHand {
+ public:
+  explicit WritesInHand(const BlockDevice& disk) {
+    BlockDevice::Describe(*this, disk);
+    std::sort(bios_.begin(), bios_.end(), Before);
+  }
+  template <class... Rest>
+  void operator()(const std::array<RequestQueue, 2>& queues, const bool& busy,
+                  const BlockRequest& current, const Rest&...) {
+    if (busy) Take(current);
+    for (const RequestQueue& queue : queues) {
+      for (uint64_t i = queue.first; i < queue.requests.size(); i++) {
+        Take(queue.requests[i]);
+      }
+    }
+  }
+  bool Has(uint32_t owner, uint64_t page) const {
+    auto at =
+        std::upper_bound(bios_.begin(), bios_.end(), Bio{owner, page}, Before);
+    return at != bios_.begin() && (--at)->Has(owner, page);
+  }
+
+ private:
+  static bool Before(const Bio& a, const Bio& b) {
+    return std::pair(a.owner, a.page) < std::pair(b.owner, b.page);
+  }
+  void Take(const BlockRequest& request) {
+    if (request.op != BlockOp::kWrite) return;
+    bios_.insert(bios_.end(), request.bios.begin(), request.bios.end());
+  }
+  std::vector<Bio> bios_;
+};
+
+}  // namespace
 
 uint8_t Verifier::WalkXaNode(Id<XaNode> id, Id<XaNode> parent, uint32_t offset,
                              uint64_t base, const Visit& visit) {
@@ -91,6 +132,7 @@ void Verifier::CheckWriteback() {
     }
   }
   uint64_t pending = 0;
+  const WritesInHand writes(k_.disk);
   k_.inodes.ForEach([&](Id<Inode> id, const Inode& inode) {
     const bool on_list = listed.count(id.value()) != 0;
     if ((inode.wb_list != WbList::kNone) != on_list) {
@@ -102,7 +144,7 @@ void Verifier::CheckWriteback() {
     }
     WalkXArray(inode.i_pages, [&](uint64_t index, Pfn, uint8_t marks) {
       if ((marks >> static_cast<int>(XaMark::kWriteback) & 1) == 0) return;
-      pending += k_.disk.Pending(BlockOp::kWrite, id.value(), index);
+      pending += writes.Has(id.value(), index);
     });
   });
   Expect("pages on the disk's queue", "the disk", 0, writeback_, pending);
