@@ -16,6 +16,7 @@ namespace {
 constexpr std::string_view kMapDriver = "map_driver";
 constexpr uint64_t kDefaultBytes = 16384;  // text, read-only data, data
 constexpr uint64_t kModuleBytesMax = uint64_t{16} << 20;
+constexpr uint64_t kBufferPagesMax = uint64_t{1} << 20;
 
 void Say(Kernel& k, std::string text) {
   k.Emit(EventLevel::kFaults, Console{std::move(text)});
@@ -45,7 +46,8 @@ Errno ParseParams(Kernel& k, std::string_view args, MapDriverParams* params) {
     } else if (name == "major") {
       good = ParseNumber(value, &params->major);
     } else if (name == "pages") {
-      good = ParseNumber(value, &params->pages) && params->pages > 0;
+      good = ParseNumber(value, &params->pages) && params->pages > 0 &&
+             params->pages <= kBufferPagesMax;
     } else {
       Say(k, std::string(kMapDriver) + ": unknown parameter '" +
                  std::string(name) + "' ignored\n");

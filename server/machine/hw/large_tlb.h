@@ -4,8 +4,8 @@
 #ifndef FAULTLINE_SERVER_MACHINE_HW_LARGE_TLB_H_
 #define FAULTLINE_SERVER_MACHINE_HW_LARGE_TLB_H_
 
-#include <array>
 #include <cstdint>
+#include <vector>
 
 #include "server/machine/base/units.h"
 
@@ -13,19 +13,19 @@ namespace faultline {
 
 class LargeTlb {
  public:
-  static constexpr int kEntries = 32;  // Intel's first level has as many
+  static constexpr size_t kEntries = 32;  // Intel's first level has as many
   static constexpr int kRegionShift = 21;
 
   struct Entry {
     uint64_t region = 0;  // address >> 21
-    Pfn pfn;              // of its first page; not valid: no entry
+    Pfn pfn;              // of its first page
   };
 
   // The frame of an address, or an invalid Pfn.
   Pfn Find(VirtAddr addr) const {
     const uint64_t region = addr.value() >> kRegionShift;
     for (const Entry& e : entries_) {
-      if (e.region == region && e.pfn.valid()) {
+      if (e.region == region) {
         return e.pfn + PageCount(addr.vpn() & 511);
       }
     }
@@ -33,7 +33,9 @@ class LargeTlb {
   }
   // REQUIRES: it has no entry for the address.
   void Insert(VirtAddr addr, Pfn first) {
-    entries_[oldest_] = {addr.value() >> kRegionShift, first};
+    const Entry entry{addr.value() >> kRegionShift, first};
+    if (entries_.size() < kEntries) return entries_.push_back(entry);
+    entries_[oldest_] = entry;
     oldest_ = (oldest_ + 1) % kEntries;
   }
   const auto& entries() const { return entries_; }
@@ -44,7 +46,7 @@ class LargeTlb {
   }
 
  private:
-  std::array<Entry, kEntries> entries_{};
+  std::vector<Entry> entries_;  // grows to kEntries
   uint8_t oldest_ = 0;
 };
 

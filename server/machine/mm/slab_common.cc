@@ -170,6 +170,14 @@ Errno CreateFails(Kernel& k, const KmemCacheCreate& call, Errno error) {
   return error;
 }
 
+uint64_t CountNames(const Slub& slub) {
+  uint64_t names = 0;
+  for (Id<KmemCache> id = slub.newest; id; id = slub.caches[id].next) {
+    names += 1 + slub.caches[id].aliases.size();
+  }
+  return names;
+}
+
 void Unlink(Slub& slub, Id<KmemCache> id) {
   Id<KmemCache>* at = &slub.newest;
   while (*at != id) at = &slub.caches[*at].next;
@@ -261,6 +269,9 @@ Errno DoKmemCacheCreate(Kernel& k, const KmemCacheCreate& call) {
   const SlabRequest request{.object_size = call.size,
                             .align = call.align,
                             .flags = call.flags | k.sysctl.slub_debug};
+  if (CountNames(std::as_const(k.slub)) >= kCacheNamesMax) {
+    return CreateFails(k, call, Errno::kENOMEM);
+  }
   if (const Id<KmemCache> id = FindMergeable(std::as_const(k), request)) {
     AddAlias(k, id, call);
     return Errno::kOk;

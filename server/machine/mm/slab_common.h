@@ -16,6 +16,9 @@ inline constexpr uint64_t kKmallocMaxCacheSize =
     8192;                                             // KMALLOC_MAX_CACHE_SIZE
 inline constexpr uint64_t kKmallocMaxSize = 4194304;  // KMALLOC_MAX_SIZE
 
+// Caches and their aliases; ENOMEM beyond.
+inline constexpr uint64_t kCacheNamesMax = 4096;
+
 // create_kmalloc_caches(): the allocator as boot leaves it, without a slab.
 Slub BootSlub(const Kernel& k);
 // Makes the boot's caches, if that has not been done.

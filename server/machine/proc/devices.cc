@@ -12,7 +12,7 @@ std::string ProcDevices(const Kernel& k) {
   for (const CharDevice& device : k.devices.char_devices) {
     m.Printf("%3u %s\n", device.major, device.name.c_str());
   }
-  m << "\nBlock devices:\n";
+  m << "\nBlock devices:\n  8 sd\n";  // the disk, sda
   return m.Take();
 }
 

@@ -31,7 +31,7 @@ void Verifier::CheckKernelMaps() {
   }
   for (const LargeTlb::Entry& e : maps.large_tlb.entries()) {
     const uint64_t addr = e.region << LargeTlb::kRegionShift;
-    if (e.pfn.valid() && VirtToPfn(k_, addr) != e.pfn) {
+    if (VirtToPfn(k_, addr) != e.pfn) {
       return Fail("the TLB maps %llx to %u, which the direct map does not",
                   ull{addr}, e.pfn.value());
     }

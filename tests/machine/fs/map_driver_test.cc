@@ -68,7 +68,7 @@ class MapDriverTest : public ::testing::Test {
 TEST_F(MapDriverTest, AProcessReadsTheKernelsText) {
   EXPECT_EQ(Insert(), "OK");
   EXPECT_EQ(Proc("/proc/devices"),
-            "Character devices:\n254 map_driver\n\nBlock devices:\n");
+            "Character devices:\n254 map_driver\n\nBlock devices:\n  8 sd\n");
   EXPECT_EQ(Proc("/proc/modules"),
             "map_driver 16384 0 - Live 0xffffffffa0000000\n");
   EXPECT_EQ(Node(254, 0), "OK");
