@@ -11,11 +11,13 @@
 #include "absl/strings/string_view.h"
 #include "server/codec/mm_view.h"
 #include "server/codec/page_cache_view.h"
+#include "server/codec/slab_view.h"
 #include "server/codec/status_macros.h"
 #include "server/codec/utf8.h"
 #include "server/codec/view.h"
 #include "server/limits.h"
 #include "server/machine/malloc/heap_view.h"
+#include "server/machine/mm/slab_common.h"
 #include "server/machine/mm/vma_tree.h"
 #include "server/machine/proc/proc.h"
 
@@ -283,6 +285,28 @@ absl::Status WalkPageTableOf(const v1::WalkPageTableRequest& request,
   return absl::OkStatus();
 }
 
+// The tokens count caches: a new one comes first, and moves the others back.
+absl::Status ListSlabsOf(const v1::ListSlabsRequest& request,
+                         const MachineView& view,
+                         v1::ListSlabsResponse* response) {
+  FL_ASSIGN_OR_RETURN(Paging paging, Paging::Of(request, "slabs", ""));
+  // Before anybody has asked for memory the caches are as boot makes them.
+  const Kernel& k = view.machine.kernel();
+  const Slub fresh = k.slub.up ? Slub() : BootSlub(k);
+  const Slub& slub = k.slub.up ? k.slub : fresh;
+  uint64_t number = 0;
+  for (Id<KmemCache> at = slub.newest; at; at = slub.caches[at].next) {
+    if (number++ < paging.from()) continue;
+    if (paging.Full()) {
+      response->set_next_page_token(paging.TokenAt(number - 1));
+      break;
+    }
+    SlabCacheToProto(k, slub.caches[at], response->add_caches());
+    paging.Count(response->caches().rbegin()->ByteSizeLong());
+  }
+  return absl::OkStatus();
+}
+
 absl::Status GetPageOf(const v1::GetPageRequest& request,
                        const MachineView& view, v1::GetPageResponse* response) {
   if (PageToProto(view.machine.kernel(), request.pfn(),
@@ -361,6 +385,13 @@ grpc::ServerUnaryReactor* InspectServiceImpl::GetPageCache(
     v1::GetPageCacheResponse* response) {
   return AnswerWithView(context_, context_.quick, context, request, response,
                         GetPageCacheOf);
+}
+
+grpc::ServerUnaryReactor* InspectServiceImpl::ListSlabs(
+    grpc::CallbackServerContext* context, const v1::ListSlabsRequest* request,
+    v1::ListSlabsResponse* response) {
+  return AnswerWithView(context_, context_.quick, context, request, response,
+                        ListSlabsOf);
 }
 
 grpc::ServerUnaryReactor* InspectServiceImpl::GetFreeAreas(

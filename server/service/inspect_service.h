@@ -44,6 +44,9 @@ class InspectServiceImpl final : public v1::InspectService::CallbackService {
       grpc::CallbackServerContext* context,
       const v1::GetPageCacheRequest* request,
       v1::GetPageCacheResponse* response) override;
+  grpc::ServerUnaryReactor* ListSlabs(grpc::CallbackServerContext* context,
+                                      const v1::ListSlabsRequest* request,
+                                      v1::ListSlabsResponse* response) override;
   grpc::ServerUnaryReactor* GetFreeAreas(
       grpc::CallbackServerContext* context,
       const v1::GetFreeAreasRequest* request,

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "tests/service/test_server.h"
 
@@ -123,6 +124,42 @@ TEST_F(InspectServiceTest, LeavesNoTraceInTheHistory) {
   EXPECT_EQ(Revision(lab), 0);
 }
 
+TEST_F(InspectServiceTest, ListsTheSlabCachesInParts) {
+  const std::string lab = Create();
+  v1::ListSlabsRequest request;
+  request.set_session(lab);
+  request.set_page_size(20);
+  const auto list = [&] {
+    std::vector<v1::SlabCache> caches;
+    do {
+      Context context;
+      v1::ListSlabsResponse response;
+      EXPECT_TRUE(inspect_->ListSlabs(&context, request, &response).ok());
+      EXPECT_LE(response.caches_size(), 20);
+      caches.insert(caches.end(), response.caches().begin(),
+                    response.caches().end());
+      request.set_page_token(response.next_page_token());
+    } while (!request.page_token().empty());
+    return caches;
+  };
+  const std::vector<v1::SlabCache> fresh = list();
+  EXPECT_EQ(fresh.size(), 52U) << "13 sizes in 4 families";
+  EXPECT_EQ(fresh.front().name(), "kmalloc-cg-8k");
+  EXPECT_EQ(fresh.front().slabs(), 0U);
+  v1::KmallocRequest kmalloc;
+  kmalloc.set_session(lab);
+  kmalloc.mutable_kmalloc()->set_size(8192);
+  kmalloc.mutable_kmalloc()->set_gfp(0x400cc0);  // GFP_KERNEL_ACCOUNT
+  Context context;
+  v1::KmallocResponse kmalloced;
+  ASSERT_TRUE(machines_->Kmalloc(&context, kmalloc, &kmalloced).ok());
+  const v1::SlabCache used = list().front();
+  EXPECT_EQ(used.slabs(), 1U);
+  EXPECT_EQ(used.objects(), 4U);
+  EXPECT_EQ(used.active_objects(), 4U) << "the CPU has its slab";
+  EXPECT_TRUE(used.has_cpu_slab_pfn());
+}
+
 TEST_F(InspectServiceTest, VerifiesAMachine) {
   const std::string lab = Create();
   const uint64_t start = Map(lab, 1 << 20);
@@ -161,6 +198,7 @@ TEST_F(InspectServiceTest, EveryViewSaysWhenThereIsNoSuchSession) {
   check(v1::ListZonesRequest(), &Stub::ListZones, v1::ListZonesResponse());
   check(v1::GetPageCacheRequest(), &Stub::GetPageCache,
         v1::GetPageCacheResponse());
+  check(v1::ListSlabsRequest(), &Stub::ListSlabs, v1::ListSlabsResponse());
   check(v1::GetFreeAreasRequest(), &Stub::GetFreeAreas,
         v1::GetFreeAreasResponse());
 }

@@ -124,6 +124,12 @@ class Look:
         """The zones with their sizes and watermarks, in pages."""
         return list(self._ask("ListZones", v1.ListZonesRequest()).zones)
 
+    def slabs(self) -> list[v1.SlabCache]:
+        """The caches of the slab allocator, the newest first."""
+        request = v1.ListSlabsRequest(page_size=_VMA_PAGE)
+        parts = self._parts("ListSlabs", request)
+        return [cache for part in parts for cache in part.caches]
+
     def free_areas(self) -> dict[str, list[int]]:
         """Free blocks by zone; entry n counts those of 2**n pages."""
         response = self._ask("GetFreeAreas", v1.GetFreeAreasRequest())

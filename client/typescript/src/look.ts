@@ -29,6 +29,10 @@ import type {
   VmaTree,
 } from "./gen/faultline/v1/mm_struct_pb.js";
 import type { AddressSpace, CachedPage } from "./gen/faultline/v1/page_cache_pb.js";
+import {
+  ListSlabsRequestSchema,
+  type SlabCache,
+} from "./gen/faultline/v1/slab_pb.js";
 import type { Integer } from "./integers.js";
 import { Mapping } from "./mapping.js";
 import { errnoName } from "./outcome.js";
@@ -273,6 +277,29 @@ export class Look {
   async zones(rpc?: RpcSettings): Promise<Zone[]> {
     const request = build(ListZonesRequestSchema, this.#when());
     return (await this.connection.unary(method.listZones, request, rpc)).zones;
+  }
+
+  /** The caches of the slab allocator, the newest first. */
+  slabs(rpc: RpcSettings = {}): Promise<SlabCache[]> {
+    return atOneRevision(async () => {
+      const found: SlabCache[] = [];
+      let expectedRevision: bigint | undefined;
+      const all = pages((pageToken) =>
+        this.connection.unary(
+          method.listSlabs,
+          build(ListSlabsRequestSchema, {
+            ...this.#when(expectedRevision),
+            pageToken,
+          }),
+          rpc,
+        ),
+      );
+      for await (const { revision, caches } of all) {
+        found.push(...caches);
+        expectedRevision = revision;
+      }
+      return found;
+    });
   }
 
   /** The free blocks of each zone by order, as in /proc/buddyinfo. */

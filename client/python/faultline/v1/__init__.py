@@ -26,5 +26,6 @@ from faultline.v1.page_cache_pb2 import *
 from faultline.v1.participant_pb2 import *
 from faultline.v1.replacement_pb2 import *
 from faultline.v1.session_pb2 import *
+from faultline.v1.slab_pb2 import *
 from faultline.v1.snapshot_pb2 import *
 from faultline.v1.watch_pb2 import *
