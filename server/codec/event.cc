@@ -43,7 +43,18 @@ namespace {
   X(WritebackSingleInode, writeback_single_inode)                    \
   X(BalanceDirtyPages, balance_dirty_pages)                          \
   X(BlockRqIssue, block_rq_issue)                                    \
-  X(BlockRqComplete, block_rq_complete)
+  X(BlockRqComplete, block_rq_complete)                              \
+  X(MmVmscanWakeupKswapd, mm_vmscan_wakeup_kswapd)                   \
+  X(MmVmscanKswapdWake, mm_vmscan_kswapd_wake)                       \
+  X(MmVmscanKswapdSleep, mm_vmscan_kswapd_sleep)                     \
+  X(MmVmscanDirectReclaimBegin, mm_vmscan_direct_reclaim_begin)      \
+  X(MmVmscanDirectReclaimEnd, mm_vmscan_direct_reclaim_end)          \
+  X(MmVmscanLruIsolate, mm_vmscan_lru_isolate)                       \
+  X(MmVmscanLruShrinkInactive, mm_vmscan_lru_shrink_inactive)        \
+  X(MmVmscanLruShrinkActive, mm_vmscan_lru_shrink_active)            \
+  X(SwapWrite, swap_write)                                           \
+  X(SwapRead, swap_read)                                             \
+  X(MarkVictim, mark_victim)
 
 // --- The field lists, in the order of event.h.
 
@@ -57,7 +68,7 @@ FL_FIELDS(PageFaultUser) {
 }
 FL_FIELDS(FaultResolved) {
   FL_FIELD(address);
-  FL_ENUM(how, FaultResolution::kGup, Unspecified::kRefused);
+  FL_ENUM(how, FaultResolution::kSwapIn, Unspecified::kRefused);
   FL_FIELD(pfn);
   FL_FIELD(major);
   FL_FIELD(pages);
@@ -130,6 +141,79 @@ FL_FIELDS(BlockRqComplete) {
   FL_FIELD(nr_sector);
   FL_FIELD(write);
   FL_FIELD(wait_ns);
+}
+
+FL_FIELDS(MmVmscanWakeupKswapd) {
+  FL_FIELD(nid);
+  FL_FIELD(zid);
+  FL_FIELD(order);
+  FL_FIELD(gfp_flags);
+}
+FL_FIELDS(MmVmscanKswapdWake) {
+  FL_FIELD(nid);
+  FL_FIELD(zid);
+  FL_FIELD(order);
+}
+FL_FIELDS(MmVmscanKswapdSleep) { FL_FIELD(nid); }
+FL_FIELDS(MmVmscanDirectReclaimBegin) {
+  FL_FIELD(order);
+  FL_FIELD(gfp_flags);
+}
+FL_FIELDS(MmVmscanDirectReclaimEnd) { FL_FIELD(nr_reclaimed); }
+FL_FIELDS(MmVmscanLruIsolate) {
+  FL_FIELD(highest_zoneidx);
+  FL_FIELD(order);
+  FL_FIELD(nr_requested);
+  FL_FIELD(nr_scanned);
+  FL_FIELD(nr_skipped);
+  FL_FIELD(nr_taken);
+  FL_FIELD(lru);
+}
+FL_FIELDS(MmVmscanLruShrinkInactive) {
+  FL_FIELD(nid);
+  FL_FIELD(nr_scanned);
+  FL_FIELD(nr_reclaimed);
+  FL_FIELD(nr_dirty);
+  FL_FIELD(nr_writeback);
+  FL_FIELD(nr_immediate);
+  FL_FIELD(nr_activate0);
+  FL_FIELD(nr_activate1);
+  FL_FIELD(nr_ref_keep);
+  FL_FIELD(nr_unmap_fail);
+  FL_FIELD(priority);
+  FL_FIELD(file);
+}
+FL_FIELDS(MmVmscanLruShrinkActive) {
+  FL_FIELD(nid);
+  FL_FIELD(nr_taken);
+  FL_FIELD(nr_active);
+  FL_FIELD(nr_deactivated);
+  FL_FIELD(nr_referenced);
+  FL_FIELD(priority);
+  FL_FIELD(file);
+}
+FL_FIELDS(SwapWrite) {
+  FL_FIELD(pfn);
+  FL_FIELD(area);
+  FL_FIELD(offset);
+  FL_FIELD(zeros);
+}
+FL_FIELDS(SwapRead) {
+  FL_FIELD(pfn);
+  FL_FIELD(area);
+  FL_FIELD(offset);
+  FL_FIELD(pages);
+}
+FL_FIELDS(MarkVictim) {
+  FL_FIELD(pid);
+  FL_FIELD(comm);
+  FL_FIELD(total_vm);
+  FL_FIELD(anon_rss);
+  FL_FIELD(file_rss);
+  FL_FIELD(shmem_rss);
+  FL_FIELD(uid);
+  FL_FIELD(pgtables);
+  FL_FIELD(oom_score_adj);
 }
 FL_FIELDS(MmPageFree) {
   FL_FIELD(pfn);

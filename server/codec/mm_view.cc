@@ -28,7 +28,9 @@ void PlacementToProto(const Kernel& k, const Mm& mm, v1::MmStruct* proto) {
 
 void AccountingToProto(const Mm& mm, const VmaCounts& counts,
                        v1::MmStruct* proto) {
-  proto->set_on_mmlist(mm.Rss(kRssSwap) > 0);
+  proto->set_on_mmlist(mm.on_mmlist);
+  proto->set_faultstamp(mm.faultstamp);
+  proto->set_token_priority(mm.token_priority);
   proto->set_file_rss(mm.Rss(kRssFile) + mm.Rss(kRssShmem));
   proto->set_anon_rss(mm.Rss(kRssAnon));
   proto->set_swap_usage(mm.Rss(kRssSwap));

@@ -23,9 +23,11 @@
 #include "server/machine/malloc/malloc_types.h"
 #include "server/machine/mm/backing_dev_types.h"
 #include "server/machine/mm/ksm_types.h"
+#include "server/machine/mm/lru_types.h"
 #include "server/machine/mm/mm_types.h"
 #include "server/machine/mm/mmzone.h"
 #include "server/machine/mm/slub_types.h"
+#include "server/machine/mm/swap_types.h"
 #include "server/machine/mm/vma_node.h"
 #include "server/machine/mm/vmalloc_types.h"
 #include "server/machine/mm/vmstat.h"
@@ -59,7 +61,9 @@ struct Kernel {
   MemMap mem_map;
   std::array<Zone, kMaxNrZones> zones;
   CowArray<PageBlock, 10> page_blocks;  // by pfn >> kPageBlockOrder
-  bool kswapd_woken = false;
+  Lruvec lruvec;
+  Kswapd kswapd;
+  Swap swap;
   Vmstat vmstat;
   Pfn zero_page;
   Pfn huge_zero_page;  // 512 pages, once there was need of them
@@ -105,6 +109,16 @@ struct Kernel {
   // Of the running command only.
   Id<Task> current;
   std::vector<Pfn> mlock_batch;  // mlock_fbatch: mlocked, on the old list yet
+  std::vector<Pfn> mlock_moves;  // all that were in it
+  // folio_lock() of pages that are being read ahead and not submitted yet: they
+  // are not reclaimed.
+  struct {
+    Id<Inode> inode;
+    uint64_t first = 0, last = 0;
+  } read_lock;
+  bool in_reclaim = false;  // PF_MEMALLOC: who frees memory needs none
+  Id<Mm> borrowed_mm;  // another's, that the command is within (kthread_use_mm)
+  std::vector<Pid> oom_victims;  // TIF_MEMDIE, and not dead yet
   Trace trace;
 
   Task& Current() { return tasks[current]; }
@@ -127,13 +141,13 @@ struct Kernel {
   template <class Ar, class Self>
   static void Describe(Ar& ar, Self& s) {
     ar(s.config, s.quirks, s.sysctl, s.prng, s.clock_ns, s.frames, s.tlb,
-       s.pgtable_levels, s.mem_map, s.zones, s.page_blocks, s.kswapd_woken,
-       s.vmstat, s.zero_page, s.huge_zero_page, s.vdso_pages, s.totalram_pages,
-       s.vm_committed, s.mms, s.vmas, s.vma_branches, s.vma_nodes, s.anon_vmas,
-       s.anon_chains, s.folios, s.inodes, s.open_files, s.files, s.tasks,
-       s.pids, s.names, s.last_pid, s.last_ino, s.last_asid, s.active_mm,
-       s.heaps, s.ksm, s.slub, s.kernel_maps, s.devices, s.disk, s.xa_nodes,
-       s.bdi, s.drop_caches_quiet);
+       s.pgtable_levels, s.mem_map, s.zones, s.page_blocks, s.lruvec, s.kswapd,
+       s.swap, s.vmstat, s.zero_page, s.huge_zero_page, s.vdso_pages,
+       s.totalram_pages, s.vm_committed, s.mms, s.vmas, s.vma_branches,
+       s.vma_nodes, s.anon_vmas, s.anon_chains, s.folios, s.inodes,
+       s.open_files, s.files, s.tasks, s.pids, s.names, s.last_pid, s.last_ino,
+       s.last_asid, s.active_mm, s.heaps, s.ksm, s.slub, s.kernel_maps,
+       s.devices, s.disk, s.xa_nodes, s.bdi, s.drop_caches_quiet);
   }
 
   template <class Body>

@@ -6,11 +6,14 @@
 #include "server/machine/hw/cost.h"
 #include "server/machine/mm/bio.h"
 #include "server/machine/mm/gfp.h"
+#include "server/machine/mm/mlock.h"
 #include "server/machine/mm/page_alloc.h"
+#include "server/machine/mm/swapfile.h"
 #include "server/machine/mm/watermark.h"
 #include "server/machine/mm/writeback.h"
 #include "server/machine/syscalls/syscalls.h"
 #include "server/machine/task/exec.h"
+#include "server/machine/task/exit.h"
 #include "server/machine/verify.h"
 
 namespace faultline {
@@ -156,6 +159,7 @@ Machine::Machine(const MachineConfig& config) {
   k_.zero_page = BootPages(k_, 0);
   constexpr int kSpecialOrder = 3;  // vdso, vvar, vvar_vclock: 8 pages
   k_.vdso_pages = BootPages(k_, kSpecialOrder);
+  if (config.swap_bytes > 0) SwapOnAtBoot(k_, config.swap_bytes >> kPageShift);
   BootInit(k_);
   k_.clock_ns = 0;
 }
@@ -175,11 +179,14 @@ Outcome Machine::Apply(const Command& command, EventLevel level) {
     maj_flt = k_.Current().maj_flt;
   }
   k_.trace.Begin(level);
-  k_.mlock_batch.clear();
   RunDisk(k_);
   if (EntersKernel(command.op)) k_.clock_ns += cost::kSyscall;
   DoSyscall(k_, command.op, &out);
   if (FlusherWoken(k_)) RunFlusher(k_);
+  MlockDrain(k_);
+  if (KillOomVictims(k_, command.pid) && out.signal.signal == 0) {
+    out.signal = kOomKilled;
+  }
   out.events = k_.trace.End();
   if (self) {
     bool gone = !k_.tasks.Has(self);
@@ -261,7 +268,9 @@ std::vector<Machine::SubsystemFingerprint> Machine::Fingerprints() const {
       {"frames", hash(k_.frames)},
       {"tlb", hash(k_.tlb)},
       {"mem_map", hash(k_.mem_map)},
-      {"zones", hash(k_.zones, k_.page_blocks, k_.kswapd_woken)},
+      {"zones", hash(k_.zones, k_.page_blocks)},
+      {"reclaim", hash(k_.lruvec, k_.kswapd)},
+      {"swap", hash(k_.swap)},
       {"vmstat", hash(k_.vmstat, k_.vm_committed)},
       {"slab", hash(k_.slub)},
       {"vmalloc", hash(k_.kernel_maps)},

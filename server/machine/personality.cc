@@ -33,6 +33,7 @@ Quirks QuirksOf(Personality personality) {
     q.mremap_realigns = false;
     q.ext4_large_folios = false;
     q.tmpfs_direct_io = false;
+    q.swap_zeromap = false;
     q.vvar_vclock_pages = 0;
   }
   return q;
@@ -81,6 +82,12 @@ uint64_t* FindSysctl(SysctlTable& t, std::string_view name) {
       {"bdi.min_ratio", &t.bdi.min_ratio},
       {"bdi.max_ratio", &t.bdi.max_ratio},
       {"kernel.cap_bound", &t.cap_bound},
+      {"vm.swappiness", &t.swappiness},
+      {"vm.page-cluster", &t.page_cluster},
+      {"vm.swap_token", &t.swap_token},
+      {"vm.oom_kill_allocating_task", &t.oom_kill_allocating_task},
+      {"vm.panic_on_oom", &t.panic_on_oom},
+      {"vm.oom_dump_tasks", &t.oom_dump_tasks},
   };
   for (const Row& row : rows) {
     if (row.name == name) return row.value;
@@ -120,6 +127,11 @@ bool SysctlAccepts(const SysctlTable& table, const uint64_t* sysctl,
   // dirty_bytes_min: two pages.
   if (sysctl == &table.dirty.bytes) return value == 0 || value >= 8192;
   if (sysctl == &table.cap_bound) return (value & ~kCapFull) == 0;
+  constexpr uint64_t kMaxSwappiness = 200, kPageClusterMax = 31, kPanicMax = 2;
+  if (sysctl == &table.swappiness) return value <= kMaxSwappiness;
+  if (sysctl == &table.page_cluster) return value <= kPageClusterMax;
+  if (sysctl == &table.panic_on_oom) return value <= kPanicMax;
+  if (sysctl == &table.swap_token) return value <= 1;
   constexpr uint64_t kKsmUnmerge = 2, kSharingMin = 2;
   if (sysctl == &table.ksm.run) return value <= kKsmUnmerge;
   if (sysctl == &table.ksm.use_zero_pages || sysctl == &table.ksm.smart_scan) {

@@ -41,6 +41,7 @@ struct Quirks {
   bool mremap_realigns = true;           // 6.7: to whole page tables
   bool ext4_large_folios = true;         // 6.16: read in one piece
   bool tmpfs_direct_io = true;           // 6.6: O_DIRECT, which does nothing
+  bool swap_zeromap = true;              // 6.12: zeros are not written
   uint32_t vvar_vclock_pages = 2;        // 6.13: a mapping of its own
 
   template <class Ar, class Self>
@@ -54,7 +55,8 @@ struct Quirks {
        s.dontneed_frees_tables, s.fallocate_one_mode, s.sealed_maps_readonly,
        s.ksm_checksum_first, s.ksm_smart_scan, s.ksm_zero_pages_counted,
        s.ksm_merge_any, s.ksm_break_unshares, s.mremap_realigns,
-       s.ext4_large_folios, s.tmpfs_direct_io, s.vvar_vclock_pages);
+       s.ext4_large_folios, s.tmpfs_direct_io, s.swap_zeromap,
+       s.vvar_vclock_pages);
   }
 };
 Quirks QuirksOf(Personality personality);
@@ -115,6 +117,12 @@ struct SysctlTable {
   DirtyKnobs dirty;
   BdiKnobs bdi;
   uint64_t cap_bound = kCapFull;  // what uid 0 has, as in /proc/PID/status
+  uint64_t swappiness = 60;
+  uint64_t page_cluster = 3;  // log2 of what a swap-in reads at once
+  uint64_t swap_token = 0;    // 1: of 2.6 (mm/swap_token.h)
+  uint64_t oom_kill_allocating_task = 0;
+  uint64_t panic_on_oom = 0;
+  uint64_t oom_dump_tasks = 1;
 
   template <class Ar, class Self>
   static void Describe(Ar& ar, Self& s) {
@@ -124,7 +132,9 @@ struct SysctlTable {
        s.watermark_scale_factor, s.watermark_boost_factor, s.legacy_va_layout,
        s.unmapped_area, s.stack_guard_gap, s.fault_around_bytes, s.thp_enabled,
        s.thp_use_zero_page, s.randomize_va_space, s.mem_soft_dirty, s.ksm,
-       s.dirty, s.bdi, s.cap_bound, s.slub_debug);
+       s.dirty, s.bdi, s.cap_bound, s.slub_debug, s.swappiness, s.page_cluster,
+       s.swap_token, s.oom_kill_allocating_task, s.panic_on_oom,
+       s.oom_dump_tasks);
   }
 };
 

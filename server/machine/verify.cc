@@ -13,10 +13,11 @@ std::string Verifier::Run() {
        {&Verifier::CheckTasks, &Verifier::CheckOwners, &Verifier::CheckFiles,
         &Verifier::CheckVmas, &Verifier::CheckAnonVmas, &Verifier::CheckInodes,
         &Verifier::CheckWriteback, &Verifier::CheckPageTables,
-        &Verifier::CheckKernelMaps, &Verifier::CheckSlabs,
+        &Verifier::CheckKernelMaps, &Verifier::CheckSlabs, &Verifier::CheckSwap,
         &Verifier::CheckFrames, &Verifier::CheckSlabStatistics,
         &Verifier::CheckDevices, &Verifier::CheckZones,
-        &Verifier::CheckStatistics, &Verifier::CheckTlb, &Verifier::CheckKsm}) {
+        &Verifier::CheckStatistics, &Verifier::CheckTlb, &Verifier::CheckKsm,
+        &Verifier::CheckLru}) {
     (this->*check)();
     if (!problem_.empty()) return problem_;
   }

@@ -318,6 +318,7 @@ const std::vector<std::string>& SysctlNames() {
                                     "panic_on_oom",
                                     "percpu_pagelist_high_fraction",
                                     "stat_interval",
+                                    "swap_token",
                                     "swappiness",
                                     "unmapped_area",
                                     "user_reserve_kbytes",

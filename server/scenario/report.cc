@@ -246,6 +246,8 @@ std::string ResolutionText(int resolution) {
       return "a shared page made writable (wp_page_shared)";
     case v1::FAULT_RESOLUTION_SPURIOUS:
       return "nothing to do: the entry allowed it already";
+    case v1::FAULT_RESOLUTION_SWAP_IN:
+      return "the page back from swap (do_swap_page)";
     case v1::FAULT_RESOLUTION_GUP:
       return "pinned by the kernel";
     default:

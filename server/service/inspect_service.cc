@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "server/codec/mm_view.h"
 #include "server/codec/page_cache_view.h"
+#include "server/codec/reclaim_view.h"
 #include "server/codec/slab_view.h"
 #include "server/codec/status_macros.h"
 #include "server/codec/utf8.h"
@@ -139,7 +141,7 @@ class Paging {
     return paging;
   }
 
-  // The first address of this part.
+  // The first address of this part, or how many items come before it.
   uint64_t from() const { return from_; }
   // Is this part full?
   bool Full() const { return items_ == size_ || bytes_ > limits::kChunkBytes; }
@@ -199,6 +201,33 @@ absl::Status GetVmaTreeOf(const v1::GetVmaTreeRequest& request,
     VmaNodeToProto(view.machine.kernel(), vma, response->add_nodes());
     return response->nodes().rbegin()->ByteSizeLong();
   });
+}
+
+absl::Status GetLruOf(const v1::GetLruRequest& request, const MachineView& view,
+                      v1::GetLruResponse* response) {
+  const Kernel& k = view.machine.kernel();
+  LruToProto(k, response);
+  if (request.lru().empty()) return absl::OkStatus();
+  const std::optional<Lru> lru = LruOfName(request.lru());
+  if (!lru) {
+    return errors::InvalidField(
+        "lru",
+        "names no list: inactive_anon, active_anon, inactive_file, "
+        "active_file or unevictable");
+  }
+  FL_ASSIGN_OR_RETURN(Paging paging, Paging::Of(request, "lru", request.lru()));
+  uint64_t number = 0;
+  for (Pfn pfn = k.lruvec.lists[*lru].tail; pfn.valid();
+       pfn = k.page(pfn).prev, number++) {
+    if (number < paging.from()) continue;
+    if (paging.Full()) {
+      response->set_next_page_token(paging.TokenAt(number));
+      break;
+    }
+    LruPageToProto(k, pfn, response->add_pages());
+    paging.Count(response->pages().rbegin()->ByteSizeLong());
+  }
+  return absl::OkStatus();
 }
 
 absl::Status GetMmOf(const v1::GetMmRequest& request, const MachineView& view,
@@ -402,6 +431,24 @@ grpc::ServerUnaryReactor* InspectServiceImpl::GetFreeAreas(
       context_, context_.quick, context, request, response,
       [](const auto&, const MachineView& view, auto* response) {
         FreeAreasToProto(view.machine.kernel(), response);
+        return absl::OkStatus();
+      });
+}
+
+grpc::ServerUnaryReactor* InspectServiceImpl::GetLru(
+    grpc::CallbackServerContext* context, const v1::GetLruRequest* request,
+    v1::GetLruResponse* response) {
+  return AnswerWithView(context_, context_.quick, context, request, response,
+                        GetLruOf);
+}
+
+grpc::ServerUnaryReactor* InspectServiceImpl::ListSwaps(
+    grpc::CallbackServerContext* context, const v1::ListSwapsRequest* request,
+    v1::ListSwapsResponse* response) {
+  return AnswerWithView(
+      context_, context_.quick, context, request, response,
+      [](const auto&, const MachineView& view, auto* response) {
+        SwapsToProto(view.machine.kernel(), response);
         return absl::OkStatus();
       });
 }

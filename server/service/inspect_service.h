@@ -51,6 +51,12 @@ class InspectServiceImpl final : public v1::InspectService::CallbackService {
       grpc::CallbackServerContext* context,
       const v1::GetFreeAreasRequest* request,
       v1::GetFreeAreasResponse* response) override;
+  grpc::ServerUnaryReactor* GetLru(grpc::CallbackServerContext* context,
+                                   const v1::GetLruRequest* request,
+                                   v1::GetLruResponse* response) override;
+  grpc::ServerUnaryReactor* ListSwaps(grpc::CallbackServerContext* context,
+                                      const v1::ListSwapsRequest* request,
+                                      v1::ListSwapsResponse* response) override;
   grpc::ServerUnaryReactor* VerifyMachine(
       grpc::CallbackServerContext* context,
       const v1::VerifyMachineRequest* request,

@@ -367,6 +367,13 @@ const std::vector<NativeMeasurement>& NativeMeasurements() {
       {"kmalloc_kfree", "ns/pair", PipeResize, 100, WantedOf::kOurs},
       {"vmalloc_vfree", "ns/pair", AnonymousWriteFault, 1000, WantedOf::kOurs},
       {"page_cache_read_hit", "ns/call", PageCacheReadHit, 1},
+      // There is no swap to ask the kernel with: beside ours stands its write
+      // fault.
+      {"swap_out_in", "ns/page", AnonymousWriteFault, 2000, WantedOf::kOurs},
+      {"reclaim_of_10000", "ns/page", AnonymousWriteFault, 2000,
+       WantedOf::kOurs},
+      {"reclaim_of_1000000", "ns/page", AnonymousWriteFault, 2000,
+       WantedOf::kOurs},
       {"boot_64gib", "ns/boot", Fork256MiB, 1e6, WantedOf::kOurs},
       {"idle_64gib_bytes", "B", BytesPerPage, 128 * 1024, WantedOf::kOurs},
   };

@@ -18,6 +18,7 @@
 #include "server/machine/mm/pcp.h"
 #include "server/machine/mm/slab_common.h"
 #include "server/machine/mm/vmalloc.h"
+#include "server/machine/mm/vmscan.h"
 #include "server/machine/outcome.h"
 #include "tests/bench/native_mm.h"
 
@@ -310,6 +311,53 @@ double ReadHit(Bench& bench) {
   return (NowNs() - start) / kReadCalls;
 }
 
+constexpr uint64_t kSwapBytes = uint64_t{8} << 30;
+
+// 64 MiB to swap and back, eight pages at a read. Per page.
+double SwapOutIn(Bench&) {
+  Bench bench;
+  bench.Do(kParent, Swapon{.path = "", .size = kSwapBytes, .flags = 0});
+  const uint64_t area = bench.Map(kFaultBytes);
+  bench.Touch(kParent, AccessKind::kWrite, area, kFaultBytes);
+  constexpr int32_t kPageout = 21;
+  const double start = NowNs();
+  bench.Do(kParent,
+           Madvise{.addr = area, .length = kFaultBytes, .advice = kPageout});
+  bench.Touch(kParent, AccessKind::kRead, area, kFaultBytes);
+  return (NowNs() - start) / Pages(kFaultBytes);
+}
+
+// Reclaim of so many anonymous pages that were used once: all of them are
+// looked at twice and written to swap. Per page.
+double Reclaim(uint64_t pages) {
+  MachineConfig config;
+  config.ram_bytes = kSwapBytes;
+  config.swap_bytes = kSwapBytes;
+  Machine machine(config);
+  const auto apply = [&](Operation op) {
+    return machine.Apply({kParent, std::move(op)}, EventLevel::kNone).value;
+  };
+  const auto area =
+      static_cast<uint64_t>(apply(Mmap{.addr = 0,
+                                       .length = pages * kPageBytes,
+                                       .prot = kProtReadWrite,
+                                       .flags = kAnonymous}));
+  apply(Access{.kind = AccessKind::kWrite,
+               .addr = area,
+               .count = pages,
+               .stride = kPageBytes,
+               .value = 1});
+  Kernel k = machine.kernel();
+  ScanControl sc;
+  sc.gfp = gfp::kKernel;
+  sc.kswapd = true;
+  sc.priority = 0;
+  sc.nr_to_reclaim = pages;
+  const double start = NowNs();
+  while (sc.nr_reclaimed < pages) ShrinkNode(k, sc);
+  return (NowNs() - start) / static_cast<double>(pages);
+}
+
 MachineConfig Large() {
   MachineConfig config;
   config.ram_bytes = uint64_t{64} << 30;
@@ -372,6 +420,9 @@ const std::map<std::string, Measure>& Measures() {
       {"kmalloc_kfree", KmallocKfree},
       {"vmalloc_vfree", VmallocVfree},
       {"page_cache_read_hit", ReadHit},
+      {"swap_out_in", SwapOutIn},
+      {"reclaim_of_10000", [](Bench&) { return Reclaim(10'000); }},
+      {"reclaim_of_1000000", [](Bench&) { return Reclaim(1'000'000); }},
       {"boot_64gib", BootLarge},
       {"idle_64gib_bytes", IdleLargeBytes},
   };

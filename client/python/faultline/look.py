@@ -135,6 +135,16 @@ class Look:
         response = self._ask("GetFreeAreas", v1.GetFreeAreasRequest())
         return {areas.zone: list(areas.blocks) for areas in response.zones}
 
+    def lru(self, name: str = "") -> tuple[v1.GetLruResponse, list[v1.LruPage]]:
+        """The LRU lists, and pages of the one of that name, for example
+        "inactive_anon", from its tail on."""
+        parts = list(self._parts("GetLru", v1.GetLruRequest(lru=name)))
+        return parts[0], [page for part in parts for page in part.pages]
+
+    def swaps(self) -> list[v1.SwapArea]:
+        """The swap areas, as /proc/swaps has them."""
+        return list(self._ask("ListSwaps", v1.ListSwapsRequest()).areas)
+
     def verify_machine(self) -> str:
         """Checks every invariant; the first that does not hold, or ""."""
         request = v1.VerifyMachineRequest()

@@ -30,6 +30,13 @@ import type {
 } from "./gen/faultline/v1/mm_struct_pb.js";
 import type { AddressSpace, CachedPage } from "./gen/faultline/v1/page_cache_pb.js";
 import {
+  GetLruRequestSchema,
+  ListSwapsRequestSchema,
+  type LruList,
+  type LruPage,
+  type SwapArea,
+} from "./gen/faultline/v1/reclaim_pb.js";
+import {
   ListSlabsRequestSchema,
   type SlabCache,
 } from "./gen/faultline/v1/slab_pb.js";
@@ -311,6 +318,44 @@ export class Look {
       rpc,
     );
     return zones;
+  }
+
+  /**
+   * The LRU lists, and the pages of one of them, for example "inactive_anon",
+   * from its tail on.
+   */
+  lru(
+    lru = "",
+    rpc?: RpcSettings,
+  ): Promise<{ lists: LruList[]; pages: LruPage[] }> {
+    return atOneRevision(async () => {
+      const found: LruPage[] = [];
+      let lists: LruList[] = [];
+      let expectedRevision: bigint | undefined;
+      const all = pages((pageToken) =>
+        this.connection.unary(
+          method.getLru,
+          build(GetLruRequestSchema, {
+            ...this.#when(expectedRevision),
+            lru,
+            pageToken,
+          }),
+          rpc,
+        ),
+      );
+      for await (const part of all) {
+        lists = part.lists;
+        found.push(...part.pages);
+        expectedRevision = part.revision;
+      }
+      return { lists, pages: found };
+    });
+  }
+
+  /** The swap areas, as /proc/swaps has them. */
+  async swaps(rpc?: RpcSettings): Promise<SwapArea[]> {
+    const request = build(ListSwapsRequestSchema, this.#when());
+    return (await this.connection.unary(method.listSwaps, request, rpc)).areas;
   }
 
   /** Checks the machine's invariants: the first that is broken, or "". */

@@ -59,6 +59,10 @@ struct Inode {
   // address_space (i_data)
   XArray i_pages;  // the cache, by page offset
   uint64_t nrpages = 0;
+  // What the cache has in a page's stead: of tmpfs the slot it was swapped to,
+  // else the shadow of a page that was evicted (mm/workingset.h). 0: nothing.
+  CowArray<uint32_t, 6> i_values;
+  uint64_t nrswapped = 0;        // shmem_inode_info::swapped
   Id<Vma> i_mmap;                // VMAs that map it
   uint32_t i_mmap_writable = 0;  // shared writable mappings
   uint32_t truncate_count = 0;   // 2.6's: races of faults with truncations
@@ -80,9 +84,9 @@ struct Inode {
   static void Describe(Ar& ar, Self& s) {
     ar(s.ino, s.dev_major, s.dev_minor, s.fs, s.mode, s.size, s.path, s.linked,
        s.opens, s.commit_charge, s.seals, s.rdev_major, s.rdev_minor, s.content,
-       s.seed, s.device_valid, s.device, s.i_pages, s.nrpages, s.i_mmap,
-       s.i_mmap_writable, s.truncate_count, s.writeback_index, s.i_state,
-       s.wb_list, s.dirtied_when);
+       s.seed, s.device_valid, s.device, s.i_pages, s.nrpages, s.i_values,
+       s.nrswapped, s.i_mmap, s.i_mmap_writable, s.truncate_count,
+       s.writeback_index, s.i_state, s.wb_list, s.dirtied_when);
   }
 };
 

@@ -33,10 +33,13 @@ class Pte {
   // make_pte_marker(PTE_MARKER_GUARD): a swap entry of type SWP_PTE_MARKER, its
   // offset inverted. An access to it is SIGSEGV.
   static constexpr uint64_t kSwpPteMarker = 31, kMarkerGuard = 1 << 2;
-  static constexpr Pte Guard() {
-    constexpr int kSwpOffsetShift = 14, kSwpTypeBits = 5;
-    return Pte(~kMarkerGuard << kSwpOffsetShift >> kSwpTypeBits |
-               kSwpPteMarker << (64 - kSwpTypeBits));
+  static constexpr Pte Guard() { return Swap(kSwpPteMarker, kMarkerGuard); }
+  // __swp_entry_to_pte(): bits 59-63 the type, 9-58 the inverted offset.
+  static constexpr uint64_t kSwpSoftDirty = 1 << 1;  // _PAGE_SWP_SOFT_DIRTY
+  static constexpr uint64_t kSwpExclusive = 1 << 3;  // _PAGE_SWP_EXCLUSIVE
+  static constexpr Pte Swap(uint64_t type, uint64_t offset) {
+    return Pte(~offset << kSwpOffsetShift >> kSwpTypeBits |
+               type << (64 - kSwpTypeBits));
   }
   constexpr uint64_t value() const { return v_; }
   constexpr bool none() const { return v_ == 0; }
@@ -52,6 +55,16 @@ class Pte {
   constexpr bool huge() const { return v_ & kPageSizeBit; }
   constexpr bool special() const { return v_ & kSpecial; }
   constexpr bool guard() const { return v_ == Guard().v_; }
+  // The page is in a slot of a swap area.
+  constexpr bool swapped() const {
+    return v_ != 0 && !present() && swp_type() != kSwpPteMarker;
+  }
+  constexpr uint32_t swp_type() const {
+    return static_cast<uint32_t>(v_ >> (64 - kSwpTypeBits));
+  }
+  constexpr uint64_t swp_offset() const {
+    return ~v_ << kSwpTypeBits >> kSwpOffsetShift;
+  }
   constexpr Pfn pfn() const {
     return Pfn(static_cast<uint32_t>((v_ & kPfnMask) >> kPageShift));
   }
@@ -60,6 +73,7 @@ class Pte {
   friend constexpr bool operator==(Pte, Pte) = default;
 
  private:
+  static constexpr int kSwpTypeBits = 5, kSwpOffsetShift = 14;
   uint64_t v_ = 0;
 };
 

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "server/machine/mm/fault.h"
-#include "server/machine/task/exit.h"
+#include "server/machine/mm/oom_kill.h"
 
 namespace faultline::malloc {
 
@@ -16,9 +16,7 @@ Pfn HeapMemory::Reach(uint64_t addr, MmuAccess access) {
   Pfn pfn = k_.mmu().Cached(cr3, VirtAddr(addr), access);
   if (pfn.valid()) return pfn;
   UserAccess done = AccessUser(k_, mm, VirtAddr(addr), access);
-  while (done.out_of_memory && OutOfMemory(k_)) {
-    done = AccessUser(k_, mm, VirtAddr(addr), access);
-  }
+  if (done.out_of_memory) PagefaultOutOfMemory(k_);
   constexpr SignalInfo kOomKilled{9, 128, 0};  // SIGKILL, SI_KERNEL
   if (!done.pfn.valid()) {
     throw Signalled{done.out_of_memory ? kOomKilled : done.signal};

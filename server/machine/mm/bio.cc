@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "server/machine/hw/cost.h"
+#include "server/machine/mm/lru.h"
 
 namespace faultline {
 namespace {
@@ -22,6 +23,14 @@ void EndWriteback(Kernel& k, const Bio& bio) {
     VM_BUG_ON(!pfn.valid());
     Page& page = k.page(pfn);
     VM_BUG_ON(!page.Is(page_flag::kWriteback));
+    // folio_rotate_reclaimable(): reclaim has waited for it.
+    if (page.Is(page_flag::kReclaim) && page.Is(page_flag::kLru) &&
+        !page.Is(page_flag::kUnevictable)) {
+      LruDel(k, pfn);
+      page.flags &= ~page_flag::kActive;
+      LruAddTail(k, pfn);
+      k.vmstat.events[kPgRotated]++;
+    }
     page.flags &= ~(page_flag::kWriteback | page_flag::kReclaim);
     XaClearMark(k.xa_nodes, inode.i_pages, i, XaMark::kWriteback);
     k.vmstat.node[kNrWriteback]--;

@@ -32,6 +32,7 @@ bool Concerns(uint32_t type, const Vma& vma) {
 void ClearSoftDirty(uint64_t& entry) {
   const Pte pte(entry);
   if (pte.present()) entry = pte.Without(Pte::kSoftDirty | Pte::kWrite).value();
+  if (pte.swapped()) entry = pte.Without(Pte::kSwpSoftDirty).value();
 }
 
 void ClearReferenced(Kernel& k, uint64_t& entry) {

@@ -19,9 +19,6 @@ namespace {
 constexpr int32_t kSigbus = 7, kSigsegv = 11;
 constexpr int32_t kSegvMaperr = 1, kSegvAccerr = 2, kBusAdrerr = 2;
 constexpr int32_t kSiKernel = 128;
-// A translation fails at most this often for one access: absent, forbidden,
-// and then it is there.
-constexpr int kMaxFaultRetries = 4;
 
 SignalInfo Refuse(Kernel& k, VirtAddr addr, int32_t signal, int32_t code) {
   // A non-canonical address never reaches the fault handler: #GP has none.
@@ -127,14 +124,14 @@ Errno WriteUser(Kernel& k, Mm& mm, VirtAddr addr, uint64_t length, F f) {
     if (!id || !k.vmas[id].Has(vm::kWrite)) return Errno::kEFAULT;
     const Cr3 cr3 = mm.cr3(k.pgtable_levels);
     Translation t = k.mmu().Walk(cr3, addr, MmuAccess::kWrite);
-    if (!t.ok()) {
+    for (int tries = 0; !t.ok(); tries++) {
+      VM_BUG_ON(tries == kMaxFaultRetries);
       MmapReadLock(mm);
       uint32_t status =
           HandleMmFault(k, k.vmas[id], addr.Floor(), FaultAccess::kWrite);
       if (status & vm_fault::kError) return Errno::kEFAULT;
       t = k.mmu().Walk(cr3, addr, MmuAccess::kWrite);
     }
-    VM_BUG_ON(!t.ok());
     uint64_t n = std::min(length, kPageSize - addr.offset());
     f(k.frames[t.pfn], static_cast<uint32_t>(addr.offset()),
       static_cast<uint32_t>(n));

@@ -12,6 +12,7 @@
 #include "server/machine/mm/bio.h"
 #include "server/machine/mm/device_map.h"
 #include "server/machine/mm/gfp.h"
+#include "server/machine/mm/lru.h"
 #include "server/machine/mm/memory.h"
 #include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/page_writeback.h"
@@ -20,6 +21,7 @@
 #include "server/machine/mm/shmem.h"
 #include "server/machine/mm/swap.h"
 #include "server/machine/mm/truncate.h"
+#include "server/machine/mm/workingset.h"
 #include "server/machine/mm/writeback.h"
 
 namespace faultline {
@@ -113,6 +115,17 @@ Pfn PageToWrite(Kernel& k, Id<Inode> id, uint64_t from, uint64_t to) {
   return FilemapGetOrRead(k, id, index);
 }
 
+// filemap_add_folio(): a new page goes on its LRU list, an active one when its
+// shadow says so.
+void LruAddCached(Kernel& k, Inode& inode, Pfn pfn, uint64_t index) {
+  if (inode.fs == FsType::kRamfs) k.page(pfn).flags |= page_flag::kUnevictable;
+  if (const uint32_t shadow = std::as_const(inode).i_values[index]) {
+    inode.i_values[index] = 0;
+    WorkingsetRefault(k, pfn, shadow);
+  }
+  LruAdd(k, pfn);
+}
+
 }  // namespace
 
 FilemapResult FilemapFault(Kernel& k, const Vma& vma, uint64_t index) {
@@ -129,6 +142,9 @@ FilemapResult FilemapFault(Kernel& k, const Vma& vma, uint64_t index) {
   RunDisk(k);
   const bool waits = BeingRead(std::as_const(k), id, index);
   const bool read = AsyncMmapReadahead(k, id, file.ra, vma, index);
+  if (FilemapLookup(k, inode, index) != pfn) {
+    return MajorFault(k, id, file.ra, vma, index);  // reclaim was quicker
+  }
   if (waits) WaitOnRead(k, id, index);
   return {pfn, waits || read ? vm_fault::kRetry : 0};
 }
@@ -143,6 +159,7 @@ bool FilemapMayMapAround(const Kernel& k, const Inode& inode, Pfn pfn) {
 
 Pfn AddToPageCache(Kernel& k, Id<Inode> id, uint64_t index) {
   Inode& inode = k.inodes[id];
+  if (ShmemIsSwapped(inode, index)) return ShmemSwapin(k, id, index);
   if (!ShmemAcctBlock(k, inode)) return {};
   Pfn pfn = AllocPages(k, gfp::kHighUserMovable, 0);
   if (!pfn.valid()) {
@@ -151,7 +168,7 @@ Pfn AddToPageCache(Kernel& k, Id<Inode> id, uint64_t index) {
   }
   k.frames[pfn] = StoredPage(std::as_const(inode), index);
   Page& page = k.page(pfn);
-  page.flags |= page_flag::kUptodate | page_flag::kLru;
+  page.flags |= page_flag::kUptodate;
   page.mapping = id.value();
   page.index = index;
   if (inode.shmem()) {
@@ -161,6 +178,7 @@ Pfn AddToPageCache(Kernel& k, Id<Inode> id, uint64_t index) {
   XaStore(k.xa_nodes, inode.i_pages, index, pfn);
   inode.nrpages++;
   k.vmstat.node[kNrFilePages]++;
+  LruAddCached(k, inode, pfn, index);
   k.Emit(EventLevel::kAll,
          MmFilemapAddToPageCache{inode.ino, index, pfn.value()});
   return pfn;
@@ -186,15 +204,18 @@ void DeleteFromPageCache(Kernel& k, Id<Inode> id, uint64_t index) {
   PutPage(k, pfn);
 }
 
-bool RemoveMapping(Kernel& k, Pfn pfn) {
+bool RemoveMapping(Kernel& k, Pfn pfn, int32_t held) {
   const Page& page = std::as_const(k).page(pfn);
   if (page.Is(page_flag::kAnon) || page.mapping == 0) return false;
   if (page.Is(page_flag::kDirty | page_flag::kWriteback)) return false;
-  if (page.refcount != 1) return false;
-  if (BeingRead(std::as_const(k), Id<Inode>(page.mapping), page.index)) {
-    return false;
-  }
-  DeleteFromPageCache(k, Id<Inode>(page.mapping), page.index);
+  if (page.refcount != 1 + held) return false;
+  const Id<Inode> id(page.mapping);
+  const uint64_t index = page.index;
+  if (BeingRead(std::as_const(k), id, index)) return false;
+  const uint32_t shadow = WorkingsetEviction(k, page);
+  DeleteFromPageCache(k, id, index);
+  Inode& inode = k.inodes[id];
+  if (!inode.shmem()) inode.i_values[index] = shadow;
   return true;
 }
 

@@ -37,8 +37,9 @@ Pfn AddToPageCache(Kernel& k, Id<Inode> id, uint64_t index);
 // it is not under writeback.
 void DeleteFromPageCache(Kernel& k, Id<Inode> id, uint64_t index);
 // __remove_mapping(), for reclaim: a page that nobody maps, uses or has dirtied
-// leaves the cache. False: it cannot.
-bool RemoveMapping(Kernel& k, Pfn pfn);
+// leaves the cache, and a shadow of it stays. `held`: references of the caller,
+// who keeps them. False: it cannot.
+bool RemoveMapping(Kernel& k, Pfn pfn, int32_t held = 0);
 
 // read_mapping_folio(): the page, read from the disk if it is not cached. An
 // invalid Pfn: no memory.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "server/machine/mm/gfp.h"
+#include "server/machine/mm/lru.h"
 #include "server/machine/mm/page_alloc.h"
 
 namespace faultline {
@@ -53,17 +54,18 @@ void PutLarge(Kernel& k, Pfn head, int32_t n) {
   VM_BUG_ON(page.refcount !=
             LargeFolioOf(std::as_const(k), head).large_mapcount);
   if (page.refcount > 0) return;
-  k.folios.Delete(Id<LargeFolio>(page.mapping_folio()));
+  k.folios.Delete(LargeFolioId(std::as_const(k), head));
   FreePages(k, head, kHugePmdOrder);
 }
 
 }  // namespace
 
 LargeFolio& LargeFolioOf(Kernel& k, Pfn pfn) {
-  return k.folios[Id<LargeFolio>(FolioOf(k, pfn).mapping_folio())];
+  const Page& page = std::as_const(k).page(pfn);
+  return k.folios[LargeFolioId(std::as_const(k), FolioHead(page, pfn))];
 }
 const LargeFolio& LargeFolioOf(const Kernel& k, Pfn pfn) {
-  return k.folios[Id<LargeFolio>(FolioOf(k, pfn).mapping_folio())];
+  return k.folios[LargeFolioId(k, FolioHead(k.page(pfn), pfn))];
 }
 
 int32_t PageMapcount(const Kernel& k, Pfn pfn) {
@@ -91,11 +93,16 @@ Pfn AllocLargeFolio(Kernel& k, bool eager) {
   Id<LargeFolio> id = k.folios.New();
   k.folios[id].head = head;
   k.page(head).flags |= page_flag::kLarge;
-  k.page(head).set_mapping_folio(id.value());
   for (uint64_t i = 1; i < kHugePmdNr; i++) {
     k.page(head + PageCount(i)).flags = page_flag::kLarge | page_flag::kTail;
   }
+  k.page(head + PageCount(1)).mapping = id.value();
   return head;
+}
+
+void FreeUnusedFolio(Kernel& k, Pfn head) {
+  k.folios.Delete(LargeFolioId(std::as_const(k), head));
+  PutPage(k, head);
 }
 
 void AddNewLargeRmap(Kernel& k, const Mm& mm, const Vma& vma, Pfn head,
@@ -105,8 +112,7 @@ void AddNewLargeRmap(Kernel& k, const Mm& mm, const Vma& vma, Pfn head,
     k.page(head + PageCount(i)).flags |= kEach;
   }
   Page& page = k.page(head);
-  page.flags |=
-      page_flag::kAnonExclusive | page_flag::kUptodate | page_flag::kLru;
+  page.flags |= page_flag::kAnonExclusive | page_flag::kUptodate;
   page.mapping = vma.anon_vma.value();
   page.index = vma.PageIndex(addr);
   LargeFolio& folio = LargeFolioOf(k, head);
@@ -114,6 +120,8 @@ void AddNewLargeRmap(Kernel& k, const Mm& mm, const Vma& vma, Pfn head,
   AddLargeMapcount(folio, mm.id, 1);
   k.vmstat.node[kNrAnonMapped] += kHugePmdNr;
   k.vmstat.node[kNrAnonThps]++;
+  if (vma.Has(vm::kLocked)) page.flags |= page_flag::kUnevictable;
+  LruAdd(k, head);
 }
 
 void DupLargeRmapPmd(Kernel& k, const Mm& to, Pfn head) {

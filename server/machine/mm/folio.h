@@ -32,7 +32,10 @@ inline Page& FolioOf(Kernel& k, Pfn pfn) {
 inline const Page& FolioOf(const Kernel& k, Pfn pfn) {
   return k.page(FolioHead(k.page(pfn), pfn));
 }
-// REQUIRES: a page of a large folio.
+// REQUIRES: a page of a large folio; of LargeFolioId, its head.
+inline Id<LargeFolio> LargeFolioId(const Kernel& k, Pfn head) {
+  return Id<LargeFolio>(k.page(head + PageCount(1)).mapping);
+}
 LargeFolio& LargeFolioOf(Kernel& k, Pfn pfn);
 const LargeFolio& LargeFolioOf(const Kernel& k, Pfn pfn);
 
@@ -66,6 +69,8 @@ void SplitLargeRmap(Kernel& k, const Mm& mm, Pfn head);
 // An entry that mapped it is gone, and with the last one the folio.
 void RemoveLargeRmapPmd(Kernel& k, const Mm& mm, Pfn head);
 void RemoveLargeRmapPte(Kernel& k, const Mm& mm, Pfn pfn);
+// Gives back a folio that nothing maps yet.
+void FreeUnusedFolio(Kernel& k, Pfn head);
 // deferred_split_folio(): counts a folio that lost a part of its mappings.
 void NotePartiallyMapped(Kernel& k, Pfn pfn);
 

@@ -38,12 +38,14 @@ bool FollowPage(Kernel& k, const Vma& vma, VirtAddr addr, bool write) {
 }  // namespace
 
 Errno FaultIn(Kernel& k, Vma& vma, VirtAddr addr, bool write, Retry retry) {
-  if (FollowPage(k, vma, addr, write)) return Errno::kOk;
-  FaultAccess access = write ? FaultAccess::kWrite : FaultAccess::kRead;
-  uint32_t status = HandleMmFault(k, vma, addr, access, retry);
-  if (status & vm_fault::kOom) return Errno::kENOMEM;
-  if (status & vm_fault::kError) return Errno::kEFAULT;
-  VM_BUG_ON(!FollowPage(k, vma, addr, write));
+  // A fault may have to be tried again, when memory is short.
+  for (int tries = 0; !FollowPage(k, vma, addr, write); tries++) {
+    VM_BUG_ON(tries == kMaxFaultRetries);
+    FaultAccess access = write ? FaultAccess::kWrite : FaultAccess::kRead;
+    uint32_t status = HandleMmFault(k, vma, addr, access, retry);
+    if (status & vm_fault::kOom) return Errno::kENOMEM;
+    if (status & vm_fault::kError) return Errno::kEFAULT;
+  }
   return Errno::kOk;
 }
 

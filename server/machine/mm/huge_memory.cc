@@ -9,6 +9,7 @@
 
 #include "server/machine/hw/cost.h"
 #include "server/machine/mm/gfp.h"
+#include "server/machine/mm/lru.h"
 #include "server/machine/mm/memory.h"
 #include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/rmap.h"
@@ -52,11 +53,6 @@ Pfn AllocForFault(Kernel& k, const Vma& vma) {
   Pfn head = AllocLargeFolio(k, vma.Has(vm::kHugePage));
   if (!head.valid()) k.vmstat.events[kThpFaultFallback]++;
   return head;
-}
-
-void FreeUnused(Kernel& k, Pfn head) {
-  k.folios.Delete(Id<LargeFolio>(k.page(head).mapping_folio()));
-  PutPage(k, head);
 }
 
 void SetPmd(Kernel& k, PteRef pmd, Pte entry) {
@@ -106,7 +102,7 @@ uint32_t AnonymousFault(Kernel& k, Fault& f, bool write) {
   if (!head.valid()) return kFaultFallback;
   Pfn table = PteAllocOne(k, f.mm, f.addr);
   if (!table.valid()) {
-    FreeUnused(k, head);
+    FreeUnusedFolio(k, head);
     return vm_fault::kOom;
   }
   DepositTable(k, f.pmd.table, table);
@@ -229,6 +225,7 @@ void SplitHugePmd(Kernel& k, const Vma& vma, VirtAddr addr) {
   const Pte old = ReadPte(std::as_const(k), leaf.at);
   const Pfn table = WithdrawTable(k, leaf.at.table);
   uint64_t* entries = k.frames.MutTable(table);
+  Pfn split;
   if (IsHugeZero(k, old)) {
     const uint64_t flags = VmPageProt(k, vma) | Pte::kSpecial;
     std::fill_n(entries, kPtrsPerTable, Pte::Make(k.zero_page, flags).value());
@@ -237,6 +234,7 @@ void SplitHugePmd(Kernel& k, const Vma& vma, VirtAddr addr) {
   } else {
     if (old.dirty()) k.page(old.pfn()).flags |= page_flag::kDirty;
     SplitLargeRmap(k, mm, old.pfn());
+    split = old.pfn();
     const uint64_t flags =
         old.Without(Pte::kPageSizeBit).value() & Pte::kFlagsMask;
     for (uint64_t i = 0; i < kHugePmdNr; i++) {
@@ -244,6 +242,8 @@ void SplitHugePmd(Kernel& k, const Vma& vma, VirtAddr addr) {
     }
   }
   SetPmd(k, leaf.at, TableEntry(table));
+  // PTEs do not lock a large folio.
+  if (split.valid() && vma.Has(vm::kLocked)) UpdateEvictable(k, split);
 }
 
 void SplitHugePmdAt(Kernel& k, const Vma& vma, VirtAddr addr) {
@@ -258,16 +258,22 @@ void ZapHugePmd(Kernel& k, Mm& mm, VirtAddr addr, PteRef pmd) {
   if (!IsHugeZero(k, old)) {
     RemoveLargeRmapPmd(k, mm, old.pfn());
     mm.rss[kRssAnon].Add(-static_cast<int64_t>(kHugePmdNr));
+    // It may have others, and perhaps none of them locks it.
+    UpdateEvictable(k, old.pfn());
   }
   PteFree(k, WithdrawTable(k, pmd.table));
   mm.pgtables_bytes -= kPageSize;
   mm.nr_ptes--;
 }
 
-bool CopyHugePmd(Kernel& k, Mm& to, VirtAddr addr, PteRef pmd) {
+CopiedHuge CopyHugePmd(Kernel& k, Mm& to, VirtAddr addr, PteRef pmd) {
   Pfn table = PteAllocOne(k, to, addr);
-  if (!table.valid()) return false;
+  if (!table.valid()) return CopiedHuge::kNoMemory;
   const Pte old = ReadPte(std::as_const(k), pmd);
+  if (!old.huge()) {  // to have memory for the table it was reclaimed
+    PteFree(k, table);
+    return CopiedHuge::kWasSplit;
+  }
   if (!IsHugeZero(k, old)) {
     DupLargeRmapPmd(k, to, old.pfn());
     to.rss[kRssAnon].Add(kHugePmdNr);
@@ -278,7 +284,7 @@ bool CopyHugePmd(Kernel& k, Mm& to, VirtAddr addr, PteRef pmd) {
   DepositTable(k, child.table, table);
   SetPte(k, pmd, old.Without(Pte::kWrite));
   SetPmd(k, child, old.Without(Pte::kWrite | Pte::kAccessed));
-  return true;
+  return CopiedHuge::kDone;
 }
 
 void ChangeHugePmd(Kernel& k, const Vma& vma, PteRef pmd) {

@@ -5,6 +5,7 @@
 #define FAULTLINE_SERVER_MACHINE_MM_HUGE_MEMORY_H_
 
 #include <cstdint>
+#include <vector>
 
 #include "server/machine/kernel.h"
 #include "server/machine/mm/folio.h"
@@ -40,8 +41,10 @@ void SplitHugePmdAt(Kernel& k, const Vma& vma, VirtAddr addr);
 
 // zap_huge_pmd(): the entry, its page's mapping and its deposited table go.
 void ZapHugePmd(Kernel& k, Mm& mm, VirtAddr addr, PteRef pmd);
-// copy_huge_pmd(): fork. False: no memory.
-bool CopyHugePmd(Kernel& k, Mm& to, VirtAddr addr, PteRef pmd);
+// copy_huge_pmd(): fork. kWasSplit: reclaim has split it meanwhile, and nothing
+// was copied.
+enum class CopiedHuge : uint8_t { kDone, kNoMemory, kWasSplit };
+CopiedHuge CopyHugePmd(Kernel& k, Mm& to, VirtAddr addr, PteRef pmd);
 // change_huge_pmd(): the VMA's protection enters the entry.
 void ChangeHugePmd(Kernel& k, const Vma& vma, PteRef pmd);
 // move_huge_pmd(): REQUIRES: nothing at `to`, which has a level-2 table.
@@ -49,8 +52,9 @@ void MoveHugePmd(Kernel& k, Mm& mm, VirtAddr to, PteRef pmd);
 
 // split_folio(): 512 pages of their own; those that nobody maps are freed, and
 // those that hold zeros give way to the zero page. Every entry that maps the
-// folio as a whole is split first.
-void SplitFolio(Kernel& k, Pfn pfn);
+// folio as a whole is split first. Of an isolated folio the other pages that
+// remain are isolated too, and appended to `isolated`.
+void SplitFolio(Kernel& k, Pfn pfn, std::vector<Pfn>* isolated = nullptr);
 
 // madvise_collapse(): MADV_COLLAPSE.
 Errno MadviseCollapse(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "server/machine/mm/huge_memory.h"
+#include "server/machine/mm/lru.h"
 #include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/rmap.h"
 #include "server/machine/mm/util.h"
@@ -91,12 +92,14 @@ void Unmap(Kernel& k, const std::vector<Place>& places, Pfn head) {
 // __split_folio_to_order(): each page speaks for itself, with what the folio
 // said. Its references are its PTEs.
 void MakeSmall(Kernel& k, Pfn head) {
-  constexpr uint32_t kOfTheFolio = page_flag::kReferenced |
-                                   page_flag::kUptodate | page_flag::kDirty |
-                                   page_flag::kLru | page_flag::kActive |
-                                   page_flag::kSwapBacked | page_flag::kAnon;
+  constexpr uint32_t kOfTheFolio =
+      page_flag::kReferenced | page_flag::kUptodate | page_flag::kDirty |
+      page_flag::kActive | page_flag::kSwapBacked | page_flag::kAnon |
+      page_flag::kUnevictable | page_flag::kMlocked | page_flag::kWorkingset;
+  const bool listed = std::as_const(k).page(head).Is(page_flag::kLru);
+  if (listed) LruDel(k, head);
   const Page folio = std::as_const(k).page(head);
-  k.folios.Delete(Id<LargeFolio>(folio.mapping_folio()));
+  k.folios.Delete(LargeFolioId(std::as_const(k), head));
   for (uint64_t i = 0; i < kHugePmdNr; i++) {
     Page& page = k.page(head + PageCount(i));
     Page small{};
@@ -107,11 +110,17 @@ void MakeSmall(Kernel& k, Pfn head) {
     small.index = folio.index + i;
     page = small;
   }
+  // lru_add_split_folio(): behind the first, in order.
+  if (!listed) return;
+  LruAdd(k, head);
+  for (uint64_t i = kHugePmdNr - 1; i > 0; i--) {
+    LruInsertAfter(k, head, head + PageCount(i));
+  }
 }
 
 }  // namespace
 
-void SplitFolio(Kernel& k, Pfn pfn) {
+void SplitFolio(Kernel& k, Pfn pfn, std::vector<Pfn>* isolated) {
   const Pfn head = FolioHead(std::as_const(k).page(pfn), pfn);
   VM_BUG_ON(!std::as_const(k).page(head).Is(page_flag::kLarge));
   const std::vector<Place> places = PlacesOf(k, k.page(head));
@@ -129,7 +138,18 @@ void SplitFolio(Kernel& k, Pfn pfn) {
   });
   for (uint64_t i = 0; i < kHugePmdNr; i++) {
     const Pfn p = head + PageCount(i);
-    if (std::as_const(k).page(p).refcount == 0) FreePages(k, p, 0);
+    if (std::as_const(k).page(p).refcount == 0) {
+      FreePages(k, p, 0);
+    } else if (isolated != nullptr && p != head) {
+      isolated->push_back(p);
+    }
+  }
+  const bool locked = std::any_of(
+      places.begin(), places.end(),
+      [&](const Place& place) { return k.vmas[place.vma].Has(vm::kLocked); });
+  for (uint64_t i = 0; locked && i < kHugePmdNr; i++) {
+    const Pfn p = head + PageCount(i);
+    if (std::as_const(k).page(p).refcount > 0) UpdateEvictable(k, p);
   }
 }
 

@@ -2,11 +2,13 @@
 // hpage_collapse_scan_pmd(), collapse_huge_page(). The daemon itself does not
 // run (departure D7).
 #include <utility>
+#include <vector>
 
 #include "server/machine/hw/cost.h"
 #include "server/machine/mm/huge_memory.h"
 #include "server/machine/mm/ksm.h"
 #include "server/machine/mm/rmap.h"
+#include "server/machine/mm/swap_fault.h"
 
 namespace faultline {
 namespace {
@@ -22,7 +24,8 @@ enum class Scan : uint8_t {
 };
 
 // __collapse_huge_page_copy(): the pages move into the folio, holes as zeros.
-void CopyInto(Kernel& k, Mm& mm, Pfn table, Pfn head) {
+void CopyInto(Kernel& k, const Vma& vma, Pfn table, Pfn head) {
+  Mm& mm = k.mms[vma.mm];
   uint64_t* entries = k.frames.MutTable(table);
   for (uint64_t i = 0; i < kHugePmdNr; i++) {
     const Pte pte(std::exchange(entries[i], 0));
@@ -33,8 +36,28 @@ void CopyInto(Kernel& k, Mm& mm, Pfn table, Pfn head) {
     }
     k.frames[head + PageCount(i)] = std::as_const(k.frames)[pte.pfn()];
     k.clock_ns += cost::kPageCopy;
-    RemoveRmap(k, mm, pte.pfn());
+    RemoveRmap(k, vma, pte.pfn());
   }
+}
+
+// __collapse_huge_page_swapin(): what is swapped out comes back; is everything
+// there then that there is an entry for?
+bool AllPresent(Kernel& k, Vma& vma, VirtAddr addr) {
+  const Mm& mm = k.mms[vma.mm];
+  std::vector<VirtAddr> swapped;
+  ForEachPte(std::as_const(k), mm, addr, addr + kPmdSize,
+             [&](VirtAddr a, Pte pte) {
+               if (pte.swapped()) swapped.push_back(a);
+             });
+  for (const VirtAddr a : swapped) {
+    const PteRef at = FindPte(std::as_const(k), mm, a);
+    if (!ReadPte(std::as_const(k), at).swapped()) continue;
+    if (!DoSwapPage(k, vma, a, at, false).pfn.valid()) return false;
+  }
+  bool absent = false;
+  ForEachPte(std::as_const(k), mm, addr, addr + kPmdSize,
+             [&](VirtAddr, Pte pte) { absent |= !pte.present(); });
+  return !absent;
 }
 
 Scan CollapsePmd(Kernel& k, Vma& vma, VirtAddr addr) {
@@ -44,19 +67,21 @@ Scan CollapsePmd(Kernel& k, Vma& vma, VirtAddr addr) {
   const Pfn level2 = FindTable(std::as_const(k), mm, addr, 2);
   if (!level2.valid()) return Scan::kNoTable;
   if (!leaf.at.ok()) return Scan::kNothing;
-  bool absent = false;
-  ForEachPte(std::as_const(k), mm, addr, addr + kPmdSize,
-             [&](VirtAddr, Pte pte) { absent |= !pte.present(); });
-  if (absent) return Scan::kNotPresent;
+  if (!AllPresent(k, vma, addr)) return Scan::kNotPresent;
   const Pfn head = AllocLargeFolio(k, true);
   if (!head.valid()) {
     k.vmstat.events[kThpCollapseAllocFailed]++;
     return Scan::kNoMemory;
   }
   k.vmstat.events[kThpCollapseAlloc]++;
+  // Some may have gone to make room for it.
+  if (!AllPresent(k, vma, addr)) {
+    FreeUnusedFolio(k, head);
+    return Scan::kNotPresent;
+  }
   const PteRef pmd{level2, IndexAt(addr, 2)};
   FlushTlbRange(k, mm, addr, addr + kPmdSize);
-  CopyInto(k, mm, leaf.at.table, head);
+  CopyInto(k, vma, leaf.at.table, head);
   k.table_memo = {};
   DepositTable(k, pmd.table, leaf.at.table);
   MapAnonFolioPmd(k, vma, addr, pmd, head);

@@ -180,11 +180,15 @@ Errno BreakKsm(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
                    std::as_const(k).page(pte.pfn()).Is(page_flag::kKsm);
                if (page || IsKsmZeroPte(k, pte)) merged.push_back(addr);
              });
+  const Id<Mm> borrowed = std::exchange(k.borrowed_mm, vma.mm);
+  Errno e = Errno::kOk;
   for (VirtAddr addr : merged) {
     const uint32_t status = HandleMmFault(k, vma, addr, access);
-    if (status & vm_fault::kOom) return Errno::kENOMEM;
+    if (status & vm_fault::kOom) e = Errno::kENOMEM;
+    if (e != Errno::kOk) break;
   }
-  return Errno::kOk;
+  k.borrowed_mm = borrowed;
+  return e;
 }
 
 }  // namespace faultline

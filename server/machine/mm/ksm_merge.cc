@@ -9,6 +9,7 @@
 #include "server/machine/mm/huge_memory.h"
 #include "server/machine/mm/ksm.h"
 #include "server/machine/mm/ksm_tree.h"
+#include "server/machine/mm/lru.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/rmap.h"
 #include "server/machine/mm/swap.h"
@@ -53,7 +54,8 @@ void ReplacePage(Kernel& k, Vma& vma, VirtAddr addr, PteRef ref, Pfn pfn,
   SetPte(k, ref, fresh);
   k.clock_ns += cost::kPteSet;
   k.tlb.FlushPage(mm.asid, addr.vpn());
-  RemoveRmap(k, mm, pfn);
+  RemoveRmap(k, vma, pfn);
+  if (vma.Has(vm::kLocked)) UpdateEvictable(k, kpage);
 }
 
 // try_to_merge_one_page(). Without a kpage the page itself becomes one.

@@ -1,20 +1,20 @@
-// kswapd, as far as there is one: it takes back a boost of the watermarks.
+// kswapd: reclaims ahead of need, from the low watermark to the high one, and
+// takes back boosts of the watermarks. It runs at two points: when an
+// allocation that found too little has woken it, before that tries again; and
+// when time passes.
 #ifndef FAULTLINE_SERVER_MACHINE_MM_KSWAPD_H_
 #define FAULTLINE_SERVER_MACHINE_MM_KSWAPD_H_
+
+#include <cstdint>
 
 #include "server/machine/kernel.h"
 
 namespace faultline {
 
-// wakeup_kswapd(): it runs when an allocation needs it, or when time passes.
-inline void WakeupKswapd(Kernel& k) { k.kswapd_woken = true; }
-
-// balance_pgdat(), once it was woken. Departure: D4 (it reclaims nothing).
-inline void RunKswapd(Kernel& k) {
-  if (!k.kswapd_woken) return;
-  k.kswapd_woken = false;
-  for (Zone& zone : k.zones) zone.watermark_boost = 0;
-}
+// wakeup_kswapd(): for a block of this order from zones up to `highest`.
+void WakeupKswapd(Kernel& k, uint32_t gfp, int order, int highest);
+// What kswapd was woken for, if it was: balance_pgdat().
+void RunKswapd(Kernel& k);
 
 }  // namespace faultline
 

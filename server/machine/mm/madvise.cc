@@ -17,6 +17,8 @@
 #include "server/machine/mm/readahead.h"
 #include "server/machine/mm/rmap.h"
 #include "server/machine/mm/swap.h"
+#include "server/machine/mm/swap_state.h"
+#include "server/machine/mm/swapfile.h"
 #include "server/machine/mm/truncate.h"
 #include "server/machine/mm/util.h"
 #include "server/machine/mm/vma.h"
@@ -187,8 +189,21 @@ Errno GuardRemove(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
   return Errno::kOk;
 }
 
+// swapin_walk_pmd_entry(): what is swapped out comes into the swap cache.
+void SwapinRange(Kernel& k, const Vma& vma, VirtAddr start, VirtAddr end) {
+  const Mm& mm = k.mms[vma.mm];
+  std::vector<SwpEntry> entries;
+  ForEachPte(std::as_const(k), mm, start, end, [&](VirtAddr, Pte pte) {
+    if (pte.swapped()) entries.push_back(SwpEntry::Of(pte));
+  });
+  for (const SwpEntry entry : entries) {
+    // One read may have made room by the end of another process.
+    if (!SlotOf(std::as_const(k), entry).free()) ReadSwapCache(k, entry);
+  }
+}
+
 void Willneed(Kernel& k, const Vma& vma, VirtAddr start, VirtAddr end) {
-  if (!vma.file) return;
+  if (!vma.file) return SwapinRange(k, vma, start, end);
   Id<Inode> inode = k.open_files[vma.file].inode;
   if (k.inodes[inode].fs != FsType::kExt4) return;
   // vfs_fadvise(POSIX_FADV_WILLNEED)

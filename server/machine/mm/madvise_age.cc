@@ -1,8 +1,5 @@
 // Models mm/madvise.c (v6.18): madvise_free_single_vma(),
 // madvise_free_huge_pmd(), madvise_cold_or_pageout_pte_range().
-// Departure: D4 (nothing reclaims what MADV_FREE and MADV_PAGEOUT age, but
-// pages of files; a huge page is split on its way to a swap area that is not
-// there).
 #include "server/machine/mm/madvise_age.h"
 
 #include <utility>
@@ -10,11 +7,15 @@
 
 #include "server/machine/mm/folio.h"
 #include "server/machine/mm/huge_memory.h"
+#include "server/machine/mm/lru.h"
 #include "server/machine/mm/memory.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/swap.h"
+#include "server/machine/mm/swap_state.h"
+#include "server/machine/mm/swapfile.h"
 #include "server/machine/mm/truncate.h"
 #include "server/machine/mm/util.h"
+#include "server/machine/mm/vmscan.h"
 
 namespace faultline {
 namespace {
@@ -22,10 +23,11 @@ namespace {
 // The entries of a range with what they map, folio by folio: f(addr, entry,
 // pfn) for each PTE of a page, or of a folio that the range maps as a whole,
 // and huge() the same for each huge page. A folio that the range maps in part
-// is split first, and left alone when others may map it too.
+// is split first, and left alone when others may map it too. With `freed_swap`
+// what was swapped out is freed, and counted there.
 template <class F, class OnHuge>
 void ForEachOwn(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end, F f,
-                OnHuge huge) {
+                OnHuge huge, int64_t* freed_swap = nullptr) {
   const Mm& mm = k.mms[vma.mm];
   VirtAddr whole_until;  // of a large folio that need not be split
   // madvise_folio_pte_batch(): is all of the folio mapped here in one piece?
@@ -44,6 +46,11 @@ void ForEachOwn(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end, F f,
   };
   auto on_pte = [&](VirtAddr a, uint64_t& entry) {
     const Pte pte(entry);
+    if (pte.swapped() && freed_swap != nullptr) {
+      entry = 0;
+      FreeSwapAndCache(k, SwpEntry::Of(pte));
+      ++*freed_swap;
+    }
     if (!pte.present() || pte.special()) return;
     const Pfn pfn = pte.pfn();
     // On no LRU list: a driver's, the vdso's.
@@ -82,31 +89,21 @@ bool MappedHereOnly(const Kernel& k, Pfn pfn) {
   return LargeFolioOf(k, pfn).large_mapcount == int32_t{kHugePmdNr};
 }
 
-struct Candidate {
-  VirtAddr addr;
-  Pfn pfn;  // of a page, or the head of a folio
-};
-
-// shrink_folio_list() and try_to_unmap_one() of an anonymous folio that only
-// this VMA maps. There is no swap area, for which a large folio is split before
-// that is known; what MADV_FREE marked goes, if it was not written since.
-void ReclaimAnon(Kernel& k, Vma& vma, const Candidate& c) {
-  Page& folio = k.page(c.pfn);
-  if (folio.Is(page_flag::kSwapBacked)) {
-    if (folio.Is(page_flag::kLarge)) SplitFolio(k, c.pfn);
-    return;
-  }
-  const VirtAddr end =
-      c.addr + (folio.Is(page_flag::kLarge) ? kPmdSize : kPageSize);
+// try_to_unmap_one() of a large folio that MADV_FREE marked and only this VMA
+// maps: it goes as a whole, if it was not written since.
+void DropLazyFolio(Kernel& k, Vma& vma, VirtAddr addr, Pfn head) {
+  Page& folio = k.page(head);
   const Mm& mm = k.mms[vma.mm];
   bool dirty = folio.Is(page_flag::kDirty);
-  ForEachPte(std::as_const(k), mm, c.addr, end,
+  ForEachPte(std::as_const(k), mm, addr, addr + kPmdSize,
              [&](VirtAddr, Pte pte) { dirty |= pte.dirty(); });
   if (dirty && !vma.Has(vm::kDroppable)) {
-    folio.flags |= page_flag::kDirty | page_flag::kSwapBacked;
+    folio.flags |= page_flag::kDirty;
+    LruMove(k, head, page_flag::kSwapBacked, 0);
     return;
   }
-  ZapPageRange(k, vma, c.addr, end);
+  k.vmstat.events[kPgLazyFreed] += kHugePmdNr;
+  ZapPageRange(k, vma, addr, addr + kPmdSize);
 }
 
 }  // namespace
@@ -117,12 +114,17 @@ Errno MadviseFree(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
   }
   UpdateHiwaterRss(k.mms[vma.mm]);
   bool flush = false;
+  int64_t swapped = 0;
   auto lazy_free = [&](VirtAddr, uint64_t& entry, Pfn pfn) {
     Page& folio = FolioOf(k, pfn);
     folio.flags &= ~page_flag::kDirty;
-    // folio_mark_lazyfree()
-    if (!PageUnevictable(std::as_const(k), pfn)) {
-      folio.flags &= ~(page_flag::kReferenced | page_flag::kSwapBacked);
+    // folio_mark_lazyfree(): to the inactive list of files.
+    if (!PageUnevictable(std::as_const(k), pfn) &&
+        folio.Is(page_flag::kSwapBacked)) {
+      LruMove(
+          k, FolioHead(folio, pfn), 0,
+          page_flag::kActive | page_flag::kReferenced | page_flag::kSwapBacked);
+      k.vmstat.events[kPgLazyFree] += FolioPages(folio);
     }
     const Pte pte(entry);
     if (!pte.young() && !pte.dirty()) return;
@@ -134,10 +136,16 @@ Errno MadviseFree(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
       [&](VirtAddr addr, uint64_t& entry, Pfn pfn) {
         // Only a page that is dirty by itself must be mapped here alone.
         const bool dirty = FolioOf(std::as_const(k), pfn).Is(page_flag::kDirty);
-        if (dirty && !MappedHereOnly(std::as_const(k), pfn)) return;
+        const bool cached =
+            FolioOf(std::as_const(k), pfn).Is(page_flag::kSwapCache);
+        if (cached || dirty) {
+          if (!MappedHereOnly(std::as_const(k), pfn)) return;
+          if (cached && !FreeSwapOf(k, pfn)) return;
+        }
         lazy_free(addr, entry, pfn);
       },
-      lazy_free);
+      lazy_free, &swapped);
+  if (swapped > 0) k.mms[vma.mm].rss[kRssSwap].Add(-swapped);
   if (flush) FlushTlbRange(k, k.mms[vma.mm], start, end);
   return Errno::kOk;
 }
@@ -147,16 +155,28 @@ Errno MadviseAge(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end, Aging how) {
   // From 6.10 on reclaim ignores the accessed bits, so nobody clears them.
   const bool clear_young = how == Aging::kCold || k.quirks.pageout_clears_young;
   bool flush = false;
-  std::vector<Candidate> out;
+  std::vector<Pfn> out;
+  std::vector<VirtAddr> lazy;  // large folios that MADV_FREE marked
   auto age = [&](VirtAddr addr, uint64_t& entry, Pfn pfn) {
     const Pte pte(entry);
     if (pte.young() && clear_young) {
       entry = pte.Without(Pte::kAccessed).value();
       flush = true;
     }
-    FolioOf(k, pfn).flags &= ~(page_flag::kReferenced | page_flag::kActive);
-    const bool tail = std::as_const(k).page(pfn).Is(page_flag::kTail);
-    if (how == Aging::kPageout && !tail) out.push_back({addr, pfn});
+    const Page& page = std::as_const(k).page(pfn);
+    const Pfn head = FolioHead(page, pfn);
+    Page& folio = k.page(head);
+    folio.flags &= ~page_flag::kReferenced;
+    if (folio.Is(page_flag::kActive)) folio.flags |= page_flag::kWorkingset;
+    if (how == Aging::kCold) return DeactivatePage(k, head);
+    if (page.Is(page_flag::kTail)) return;
+    const bool large_lazy =
+        page.Is(page_flag::kLarge) && !page.Is(page_flag::kSwapBacked);
+    if (large_lazy) {
+      lazy.push_back(addr);
+    } else {
+      out.push_back(pfn);
+    }
   };
   ForEachOwn(
       k, vma, start, end,
@@ -165,13 +185,10 @@ Errno MadviseAge(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end, Aging how) {
       },
       age);
   if (flush) FlushTlbRange(k, k.mms[vma.mm], start, end);
-  for (const Candidate& c : out) {
-    if (std::as_const(k).page(c.pfn).Is(page_flag::kAnon)) {
-      ReclaimAnon(k, vma, c);
-    } else {
-      ReclaimFilePage(k, c.pfn);
-    }
+  for (const VirtAddr addr : lazy) {
+    DropLazyFolio(k, vma, addr, LookAtPte(k, k.mms[vma.mm], addr).pfn());
   }
+  ReclaimPages(k, out);
   return Errno::kOk;
 }
 

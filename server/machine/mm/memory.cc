@@ -19,6 +19,9 @@
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/rmap.h"
 #include "server/machine/mm/swap.h"
+#include "server/machine/mm/swap_fault.h"
+#include "server/machine/mm/swap_state.h"
+#include "server/machine/mm/swapfile.h"
 #include "server/machine/mm/util.h"
 #include "server/machine/mm/writeback.h"
 
@@ -80,18 +83,26 @@ uint32_t DoAnonymousPage(Kernel& k, VmFault& f) {
   return 0;
 }
 
+// pte_same(): what was allocated for the fault may have been reclaimed from
+// under it. Then it is to be tried again.
+bool PteChanged(const Kernel& k, const VmFault& f, Pte old) {
+  return ReadPte(k, f.pte) != old;
+}
+
 // wp_page_copy(): replaces what `old` maps by a private copy.
 uint32_t WpPageCopy(Kernel& k, VmFault& f, Pte old) {
   AnonVmaPrepare(k, f.vma);
   Pfn fresh = AllocUserPage(k);
   if (!fresh.valid()) return vm_fault::kOom;
+  if (PteChanged(std::as_const(k), f, old)) {
+    PutPage(k, fresh);
+    return 0;
+  }
   bool from_zero = old.special();
   if (!from_zero) {
     k.frames[fresh] = k.frames[old.pfn()];
     f.resolved.copied_pfn = old.pfn().value();
     f.mm.rss[RssKindOf(k.page(old.pfn()))].Add(-1);
-    RemoveRmap(k, f.mm, old.pfn());
-    NotePartiallyMapped(k, old.pfn());
   }
   CountKsmZeroPage(k, f.mm, old);
   k.clock_ns += from_zero ? cost::kPageClear : cost::kPageCopy;
@@ -104,6 +115,10 @@ uint32_t WpPageCopy(Kernel& k, VmFault& f, Pte old) {
     pte = MkDirtyMaybeWrite(k, f.vma, pte);
   }
   InstallPte(k, f, pte);
+  if (!from_zero) {
+    RemoveRmap(k, f.vma, old.pfn());
+    NotePartiallyMapped(k, old.pfn());
+  }
   Resolve(f,
           from_zero ? FaultResolution::kCowZeroPage : FaultResolution::kCowCopy,
           fresh);
@@ -111,6 +126,7 @@ uint32_t WpPageCopy(Kernel& k, VmFault& f, Pte old) {
 }
 
 void WpPageReuse(Kernel& k, VmFault& f, Pte old) {
+  k.vmstat.events[kPgReuse]++;
   k.tlb.FlushPage(f.mm.asid, f.addr.vpn());
   InstallPte(k, f, MkDirtyMaybeWrite(k, f.vma, old.With(Pte::kAccessed)));
 }
@@ -122,6 +138,16 @@ void FaultDirtySharedPage(Kernel& k, const Vma& vma, Pfn pfn) {
   const Id<Inode> id = k.open_files[vma.file].inode;
   MarkInodeDirty(k, id, inode_state::kDirtySync);  // file_update_time()
   BalanceDirtyPagesRatelimited(k, k.inodes[id]);
+}
+
+// wp_can_reuse_anon_folio(), of a small page: nobody else holds it, when the
+// swap cache has let go of it.
+bool CanReuse(Kernel& k, Pfn pfn) {
+  const Page& page = k.page(pfn);
+  const bool cached = page.Is(page_flag::kSwapCache);
+  if (page.refcount > (cached ? 2 : 1)) return false;
+  if (cached) FreeSwapOf(k, pfn);
+  return page.refcount == 1;
 }
 
 // A write to a present page that its PTE does not permit.
@@ -136,14 +162,13 @@ uint32_t DoWpPage(Kernel& k, VmFault& f, Pte old) {
   }
   if (!old.special()) {
     Page& page = k.page(old.pfn());
-    // wp_can_reuse_anon_folio(): nobody else holds the page.
     const bool large = page.Is(page_flag::kLarge);
     const bool ksm = page.Is(page_flag::kKsm);
     if (ksm) k.vmstat.events[kCowKsm]++;
     const bool mine = page.Is(page_flag::kAnon) && !ksm &&
                       (page.Is(page_flag::kAnonExclusive) ||
                        (large ? CanReuseLarge(std::as_const(k), old.pfn())
-                              : page.refcount == 1));
+                              : CanReuse(k, old.pfn())));
     if (mine) {
       if (large) {
         page.flags |= page_flag::kAnonExclusive;
@@ -191,7 +216,11 @@ bool DoFaultAround(Kernel& k, VmFault& f) {
     const bool makes_table = inode.shmem() || index + 1 < limit ||
                              !k.quirks.last_page_makes_no_table;
     if (!f.pte.ok() && !makes_table) break;
-    if (!HasPteTable(k, f)) return false;
+    if (!f.pte.ok()) {
+      if (!HasPteTable(k, f)) return false;
+      pfn = FilemapLookup(k, inode, index);  // unless it was reclaimed for that
+      if (!pfn.valid()) continue;
+    }
     PteRef ref{f.pte.table, i};
     if (!ReadPte(std::as_const(k), ref).none()) continue;
     MlockVmaPage(k, f.vma, pfn);
@@ -226,6 +255,19 @@ uint32_t SpecialMappingFault(Kernel& k, VmFault& f) {
   return 0;
 }
 
+// A table for a page that FilemapFault() gave. kPageGone: the page was
+// reclaimed to have memory for it, and the fault is to be tried again.
+enum class TableFor : uint8_t { kReady, kNoMemory, kPageGone };
+TableFor HasTableFor(Kernel& k, VmFault& f, Pfn pfn) {
+  if (f.pte.ok()) return TableFor::kReady;
+  const bool reclaimable = std::as_const(k).page(pfn).Is(page_flag::kLru);
+  if (!HasPteTable(k, f)) return TableFor::kNoMemory;
+  if (!reclaimable) return TableFor::kReady;  // a driver's
+  const Inode& inode = k.inodes[k.open_files[f.vma.file].inode];
+  const bool there = FilemapLookup(k, inode, f.pgoff) == pfn;
+  return there ? TableFor::kReady : TableFor::kPageGone;
+}
+
 bool IsMapped(const Kernel& k, const VmFault& f) {
   return f.pte.ok() && !ReadPte(k, f.pte).none();
 }
@@ -246,7 +288,9 @@ uint32_t DoReadFault(Kernel& k, VmFault& f) {
     if (!DoFaultAround(k, f)) return vm_fault::kOom;
     if (IsMapped(std::as_const(k), f)) return page.status;
   }
-  if (!HasPteTable(k, f)) return vm_fault::kOom;
+  const TableFor table = HasTableFor(k, f, page.pfn);
+  if (table == TableFor::kNoMemory) return vm_fault::kOom;
+  if (table == TableFor::kPageGone) return page.status;
   MapFilePage(k, f, page.pfn);
   InstallPte(k, f, Pte::Make(page.pfn, VmPageProt(k, f.vma)));
   f.resolved.pages++;
@@ -271,9 +315,10 @@ uint32_t DoCowFault(Kernel& k, VmFault& f) {
     PutPage(k, fresh);
     return page.status;
   }
-  if (!HasPteTable(k, f)) {
+  const TableFor table = HasTableFor(k, f, page.pfn);
+  if (table != TableFor::kReady) {
     PutPage(k, fresh);
-    return vm_fault::kOom;
+    return table == TableFor::kNoMemory ? vm_fault::kOom : page.status;
   }
   k.frames[fresh] = k.frames[page.pfn];
   f.resolved.copied_pfn = page.pfn.value();
@@ -288,7 +333,9 @@ uint32_t DoCowFault(Kernel& k, VmFault& f) {
 uint32_t DoSharedFault(Kernel& k, VmFault& f) {
   FilemapResult page = PageForWrite(k, f);
   if (page.status & vm_fault::kError) return page.status;
-  if (!HasPteTable(k, f)) return vm_fault::kOom;
+  const TableFor table = HasTableFor(k, f, page.pfn);
+  if (table == TableFor::kNoMemory) return vm_fault::kOom;
+  if (table == TableFor::kPageGone) return page.status;
   MapFilePage(k, f, page.pfn);
   Pte pte = Pte::Make(page.pfn, VmPageProt(k, f.vma));
   InstallPte(k, f, MkDirtyMaybeWrite(k, f.vma, pte));
@@ -304,12 +351,21 @@ uint32_t DoFault(Kernel& k, VmFault& f) {
   return f.vma.Has(vm::kShared) ? DoSharedFault(k, f) : DoCowFault(k, f);
 }
 
+uint32_t SwapPageFault(Kernel& k, VmFault& f) {
+  const SwapFault swap = DoSwapPage(k, f.vma, f.addr, f.pte, f.write);
+  if (!swap.pfn.valid()) return swap.status;
+  Resolve(f, FaultResolution::kSwapIn, swap.pfn);
+  if (!swap.still_wp) return swap.status;
+  return swap.status | DoWpPage(k, f, ReadPte(std::as_const(k), f.pte));
+}
+
 uint32_t HandlePteFault(Kernel& k, VmFault& f) {
   const Pte old = f.pte.ok() ? ReadPte(std::as_const(k), f.pte) : Pte(0);
   if (old.none()) {
     return f.vma.anonymous() ? DoAnonymousPage(k, f) : DoFault(k, f);
   }
   if (old.guard()) return vm_fault::kSigsegv;  // handle_pte_marker()
+  if (old.swapped()) return SwapPageFault(k, f);
   VM_BUG_ON(!old.present());
   if ((f.write || f.unshare) && !old.writable()) return DoWpPage(k, f, old);
   Pte young = old.With(Pte::kAccessed | (f.write ? DirtyBits(k) : 0));
@@ -335,7 +391,9 @@ void AccountFault(Kernel& k, uint32_t status, Retry retry) {
   k.vmstat.events[kPgFault]++;
   if ((status & vm_fault::kError) || !k.current) return;
   Task& task = k.Current();
-  if ((status & vm_fault::kMajor) && retry == Retry::kTried) {
+  const bool tried =
+      retry == Retry::kTried || (status & vm_fault::kCompleted) != 0;
+  if ((status & vm_fault::kMajor) && tried) {
     task.maj_flt++;
   } else {
     task.min_flt++;
@@ -386,7 +444,8 @@ uint32_t HandleMmFault(Kernel& k, Vma& vma, VirtAddr addr, FaultAccess access,
     status = FaultTables(k, f) ? HandlePteFault(k, f) : vm_fault::kOom;
   }
   AccountFault(k, status, retry);
-  if (!(status & vm_fault::kError)) {
+  // Unless it is to be tried again.
+  if (!(status & vm_fault::kError) && f.resolved.pfn != 0) {
     f.resolved.major = status & vm_fault::kMajor;
     k.Emit(EventLevel::kFaults, f.resolved);
   }
@@ -408,6 +467,11 @@ void ZapPageRange(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
     Pte pte(entry);
     if (pte.guard() && markers == GuardMarkers::kKeep) return;
     entry = 0;
+    if (pte.swapped()) {
+      rss.Add(kRssSwap, -1);
+      FreeSwapAndCache(k, SwpEntry::Of(pte));
+      return;
+    }
     if (!pte.present()) return;
     flush = true;
     if (pte.special()) return CountKsmZeroPage(k, mm, pte);
@@ -421,7 +485,7 @@ void ZapPageRange(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
     rss.Add(RssKindOf(page), -1);
     if (page.Is(page_flag::kLarge)) [[unlikely]]
       large = pte.pfn();
-    RemoveRmap(k, mm, pte.pfn());
+    RemoveRmap(k, vma, pte.pfn());
   };
   // zap_pmd_range()
   auto zap_huge = [&](VirtAddr from, VirtAddr to, PteRef pmd) {
@@ -459,6 +523,14 @@ bool CopyPageRange(Kernel& k, Vma& dst, Vma& src) {
       child_table[IndexAt(a, 1)] = entry;
       return;
     }
+    if (pte.swapped()) {  // copy_nonpresent_pte()
+      SwapDuplicate(k, SwpEntry::Of(pte));
+      to.on_mmlist = true;
+      rss.Add(kRssSwap, 1);
+      entry = pte.Without(Pte::kSwpExclusive).value();
+      child_table[IndexAt(a, 1)] = entry;
+      return;
+    }
     if (pte.special()) {
       CountKsmZeroPage(k, to, pte, 1);
     } else {
@@ -484,8 +556,14 @@ bool CopyPageRange(Kernel& k, Vma& dst, Vma& src) {
   bool memory = true;
   auto copy_huge = [&](VirtAddr a, VirtAddr, PteRef pmd) {
     rss.Flush();
-    memory = memory && CopyHugePmd(k, to, a, pmd);
+    if (!memory) return Huge::kDone;
     flush = true;
+    const CopiedHuge copied = CopyHugePmd(k, to, a, pmd);
+    if (copied == CopiedHuge::kWasSplit) {
+      memory = AllocTable(k, to, a, 1).valid();
+      return memory ? Huge::kSplit : Huge::kDone;
+    }
+    memory = copied == CopiedHuge::kDone;
     return Huge::kDone;
   };
   ForEachPte(k, from, src.start, src.end, copy_pte, copy_huge);
@@ -521,7 +599,7 @@ void UnmapMappingPages(Kernel& k, Inode& inode, uint64_t first, uint64_t last,
       entry = 0;
       flush = true;
       rss.Add(RssKindOf(k.page(pte.pfn())), -1);
-      RemoveRmap(k, mm, pte.pfn());
+      RemoveRmap(k, vma, pte.pfn());
     });
     if (flush) FlushTlbRange(k, mm, start, end);
   }

@@ -14,7 +14,8 @@ inline constexpr uint32_t kOom = 1;
 inline constexpr uint32_t kSigbus = 2;
 inline constexpr uint32_t kSigsegv = 4;
 inline constexpr uint32_t kMajor = 8;
-inline constexpr uint32_t kRetry = 16;  // it waited, and let go of the lock
+inline constexpr uint32_t kRetry = 16;      // it waited, and let go of the lock
+inline constexpr uint32_t kCompleted = 32;  // major, and nobody had to wait
 inline constexpr uint32_t kError = kOom | kSigbus | kSigsegv;
 }  // namespace vm_fault
 
@@ -26,6 +27,10 @@ enum class FaultAccess : uint8_t { kRead, kWrite, kUnshare };
 // second try counts as major when it knows itself to be one
 // (FAULT_FLAG_TRIED), and otherwise as the minor fault it looks like.
 enum class Retry : uint8_t { kTried, kAnew };
+
+// A translation fails at most this often for one access: absent, forbidden, and
+// then it is there, unless reclaim was quicker.
+inline constexpr int kMaxFaultRetries = 16;
 
 // Resolves one fault at `addr` within `vma`, which permits the access.
 // Counts it in the current task's min_flt or maj_flt unless it failed.

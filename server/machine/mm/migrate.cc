@@ -7,18 +7,21 @@
 #include <vector>
 
 #include "server/machine/hw/cost.h"
+#include "server/machine/mm/lru.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/rmap.h"
+#include "server/machine/mm/swapfile.h"
 
 namespace faultline {
 namespace {
 
 // The flags that a page which moves may have.
-constexpr uint32_t kMayMove = page_flag::kReferenced | page_flag::kUptodate |
-                              page_flag::kDirty | page_flag::kLru |
-                              page_flag::kActive | page_flag::kSwapBacked |
-                              page_flag::kAnonExclusive | page_flag::kAnon |
-                              page_flag::kUnevictable | page_flag::kReadahead;
+constexpr uint32_t kMayMove =
+    page_flag::kReferenced | page_flag::kUptodate | page_flag::kDirty |
+    page_flag::kLru | page_flag::kActive | page_flag::kSwapBacked |
+    page_flag::kAnonExclusive | page_flag::kAnon | page_flag::kUnevictable |
+    page_flag::kMlocked | page_flag::kWorkingset | page_flag::kSwapCache |
+    page_flag::kSwapReadahead | page_flag::kReadahead;
 
 struct Mapping {
   PteRef at;
@@ -39,6 +42,7 @@ std::vector<Mapping> MappingsOf(Kernel& k, Pfn pfn) {
     }
   };
   const Page& page = std::as_const(k).page(pfn);
+  if (page.Is(page_flag::kAnon) && page.mapcount == 0) return found;
   if (page.Is(page_flag::kAnon)) {
     ForEachAnonMapping(std::as_const(k), page, look);
   } else {
@@ -52,15 +56,20 @@ std::vector<Mapping> MappingsOf(Kernel& k, Pfn pfn) {
 bool PageIsMovable(const Kernel& k, Pfn pfn) {
   const Page& page = k.page(pfn);
   if (!page.Is(page_flag::kLru) || (page.flags & ~kMayMove) != 0) return false;
-  if (page.mapping == 0) return false;
+  if (page.mapping == 0) return false;  // swap read ahead of need, too
   const bool anon = page.Is(page_flag::kAnon);
-  return page.refcount == page.mapcount + (anon ? 0 : 1);
+  const bool cached = !anon || page.Is(page_flag::kSwapCache);
+  return page.refcount == page.mapcount + (cached ? 1 : 0);
 }
 
 bool MigratePage(Kernel& k, Pfn from, Pfn to) {
   const std::vector<Mapping> mappings = MappingsOf(k, from);
+  if (std::as_const(k).page(from).mapcount !=
+      static_cast<int32_t>(mappings.size())) {
+    return false;
+  }
+  LruDel(k, from);
   const Page page = std::as_const(k).page(from);
-  if (static_cast<int32_t>(mappings.size()) != page.mapcount) return false;
   for (const Mapping& m : mappings) {
     uint64_t& entry = k.frames.MutTable(m.at.table)[m.at.index];
     entry = Pte::Make(to, Pte(entry).value() & Pte::kFlagsMask).value();
@@ -72,8 +81,12 @@ bool MigratePage(Kernel& k, Pfn from, Pfn to) {
   }
   k.frames[to] = std::move(k.frames[from]);
   k.frames[from] = PageBytes();
+  if (page.Is(page_flag::kSwapCache)) {
+    SlotOf(k, SwpEntry(page.swap)).cache = to;
+  }
   k.page(to) = page;
   k.page(from) = Page{};
+  LruAdd(k, to);
   k.clock_ns += cost::kPageCopy;
   return true;
 }

@@ -3,16 +3,30 @@
 #include "server/machine/mm/mlock.h"
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "server/machine/mm/gup.h"
+#include "server/machine/mm/lru.h"
 #include "server/machine/mm/mmap.h"
 #include "server/machine/mm/mmap_lock.h"
+#include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/swap.h"
 #include "server/machine/mm/vma.h"
 #include "server/machine/mm/vma_tree.h"
 
 namespace faultline {
 namespace {
+
+// mlock_vma_pages_range(): what is mapped moves to the unevictable list, or
+// back.
+void MlockVmaPages(Kernel& k, const Mm& mm, VirtAddr start, VirtAddr end) {
+  std::vector<Pfn> pages;
+  ForEachPte(std::as_const(k), mm, start, end, [&](VirtAddr, Pte pte) {
+    if (pte.present() && !pte.special()) pages.push_back(pte.pfn());
+  });
+  for (const Pfn pfn : pages) UpdateEvictable(k, pfn);
+}
 
 // mlock_fixup(). Sets *changed to the VMA that holds the range now.
 Errno MlockFixup(Kernel& k, Mm& mm, Vma& vma, VirtAddr start, VirtAddr end,
@@ -30,6 +44,7 @@ Errno MlockFixup(Kernel& k, Mm& mm, Vma& vma, VirtAddr start, VirtAddr end,
     mm.locked_vm += pages;
   }
   SetVmaFlags(k.vmas[*changed], flags);
+  if ((old ^ flags) & vm::kLocked) MlockVmaPages(k, mm, start, end);
   return Errno::kOk;
 }
 
@@ -78,7 +93,14 @@ void MlockVmaPage(Kernel& k, const Vma& vma, Pfn pfn) {
   constexpr size_t kPagevecSize = 31;
   if (!vma.Has(vm::kLocked) || PageUnevictable(std::as_const(k), pfn)) return;
   k.mlock_batch.push_back(pfn);
+  k.mlock_moves.push_back(pfn);
   if (k.mlock_batch.size() == kPagevecSize) k.mlock_batch.clear();
+}
+
+void MlockDrain(Kernel& k) {
+  k.mlock_batch.clear();
+  for (const Pfn pfn : k.mlock_moves) UpdateEvictable(k, pfn);
+  k.mlock_moves.clear();
 }
 
 Errno DoMlock(Kernel& k, Mm& mm, uint64_t addr, uint64_t length,

@@ -12,6 +12,9 @@ namespace faultline {
 // locked the page waits in the batch, and while it does it counts as evictable;
 // the batch ends with the command (departure D28).
 void MlockVmaPage(Kernel& k, const Vma& vma, Pfn pfn);
+// mlock_drain_local(): the batch is through, and its pages are on the list
+// where they belong. At the end of each command.
+void MlockDrain(Kernel& k);
 
 // mlock2(2); flags 0 is mlock(2), 1 MLOCK_ONFAULT.
 Errno DoMlock(Kernel& k, Mm& mm, uint64_t addr, uint64_t length,

@@ -231,6 +231,9 @@ struct Mm {
   // Of mm->flags: MMF_DUMPABLE, and MMF_HAS_MDWE as prctl(2) has it.
   bool dumpable = true;
   uint8_t mdwe = 0;
+  bool on_mmlist = false;  // some page of it was swapped out
+  // Of the swap token (mm/swap_token.h).
+  uint32_t faultstamp = 0, token_priority = 0, last_interval = 0;
 
   uint64_t Rss(RssKind kind) const {
     return static_cast<uint64_t>(rss[kind].exact);
@@ -262,7 +265,8 @@ struct Mm {
        s.env_end, s.exe_file, s.heap, s.total_vm, s.data_vm, s.exec_vm,
        s.stack_vm, s.locked_vm, s.hiwater_rss, s.hiwater_vm, s.rss, s.def_flags,
        s.dumpable, s.mdwe, s.thp_disabled, s.ksm_slot, s.ksm_merge_any,
-       s.ksm_rmap_items, s.ksm_merging_pages, s.ksm_zero_pages);
+       s.ksm_rmap_items, s.ksm_merging_pages, s.ksm_zero_pages, s.on_mmlist,
+       s.faultstamp, s.token_priority, s.last_interval);
   }
 };
 

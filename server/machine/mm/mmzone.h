@@ -65,17 +65,21 @@ inline constexpr uint32_t kReserved = 1 << 9;  // kept by boot
 inline constexpr uint32_t kAnonExclusive = 1 << 10;
 inline constexpr uint32_t kAnon = 1 << 11;  // mapping is an anon_vma
 inline constexpr uint32_t kHead = 1 << 12;  // allocated with an order > 0
-inline constexpr uint32_t kUnevictable = 1 << 13;
-inline constexpr uint32_t kKernel = 1 << 14;  // given out by alloc_pages
-inline constexpr uint32_t kLarge = 1 << 15;   // of a large anonymous folio
-inline constexpr uint32_t kTail = 1 << 16;    // … and not its first page
-inline constexpr uint32_t kKsm = 1 << 17;     // anonymous: mapping is a node
-inline constexpr uint32_t kPcp = 1 << 18;     // heads a block of a per-CPU list
-inline constexpr uint32_t kBad = 1 << 19;     // leaked: nobody can free it
-inline constexpr uint32_t kSlab = 1 << 24;    // each page of a slab
-inline constexpr uint32_t kLargeKmalloc = 1 << 25;  // … of a large kmalloc()
-inline constexpr uint32_t kVmalloc = 1 << 26;       // of an area of vmalloc
-inline constexpr uint32_t kDriver = 1 << 27;        // a driver has mapped it
+inline constexpr uint32_t kUnevictable = 1 << 13;  // on that list
+inline constexpr uint32_t kKernel = 1 << 14;       // given out by alloc_pages
+inline constexpr uint32_t kLarge = 1 << 15;        // of a large anonymous folio
+inline constexpr uint32_t kTail = 1 << 16;         // … and not its first page
+inline constexpr uint32_t kKsm = 1 << 17;  // anonymous: mapping is a node
+inline constexpr uint32_t kPcp = 1 << 18;  // heads a block of a per-CPU list
+inline constexpr uint32_t kBad = 1 << 19;  // leaked: nobody can free it
+inline constexpr uint32_t kMlocked = 1 << 20;     // and nobody will munlock it
+inline constexpr uint32_t kWorkingset = 1 << 21;  // was active, or came back
+inline constexpr uint32_t kSwapCache = 1 << 22;   // `swap` is its place there
+inline constexpr uint32_t kSwapReadahead = 1 << 23;  // nobody asked for it yet
+inline constexpr uint32_t kSlab = 1 << 24;           // each page of a slab
+inline constexpr uint32_t kLargeKmalloc = 1 << 25;   // … of a large kmalloc()
+inline constexpr uint32_t kVmalloc = 1 << 26;        // of an area of vmalloc
+inline constexpr uint32_t kDriver = 1 << 27;         // a driver has mapped it
 inline constexpr uint32_t kWriteback = 1 << 28;
 // Reading it starts the next window. As in Linux it shares its bit with
 // PG_reclaim, which says of a page under writeback that it is to be freed next.
@@ -92,9 +96,11 @@ inline constexpr uint32_t kReclaim = kReadahead;
 //                  the folio that Linux would have read it in with
 //   page table     index: mm id; of a level-2 table, next: the tables that are
 //                  deposited for its huge pages, threaded through their next
-//   large folio    of the head, prev: LargeFolio id
+//   large folio    of the second page, mapping: LargeFolio id
 //   slab           mapping: Slab id, in each of its pages
 //   large kmalloc  mapping: the pfn of its first page, in each of its pages
+// A page that is on an LRU list (kLru) has next/prev in it; of a large folio
+// the head has. A page in the swap cache (kSwapCache) has its slot in `swap`.
 struct Page {
   uint32_t flags = 0;
   int32_t refcount = 0;
@@ -104,14 +110,13 @@ struct Page {
   Pfn prev;
   Pfn next;
   uint8_t order = 0;
+  uint32_t swap = 0;  // SwpEntry::value()
 
   bool Is(uint32_t flag) const { return (flags & flag) != 0; }
-  uint32_t mapping_folio() const { return prev.value(); }
-  void set_mapping_folio(uint32_t id) { prev = Pfn(id); }
   template <class Ar, class Self>
   static void Describe(Ar& ar, Self& s) {
     ar(s.flags, s.refcount, s.mapcount, s.mapping, s.index, s.prev, s.next,
-       s.order);
+       s.order, s.swap);
   }
 };
 

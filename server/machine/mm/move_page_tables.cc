@@ -144,6 +144,7 @@ class Mover {
     if (const uint64_t mark = DirtyBits(k_) & ~Pte::kDirty) {
       for (uint64_t i = 0; i < pages; i++) {
         if (Pte(dest[i]).present()) dest[i] |= mark;
+        if (Pte(dest[i]).swapped()) dest[i] |= Pte::kSwpSoftDirty;
       }
     }
     moved_ = true;

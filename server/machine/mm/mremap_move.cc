@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "server/machine/mm/ksm.h"
+#include "server/machine/mm/lru.h"
 #include "server/machine/mm/mmap.h"
 #include "server/machine/mm/move_page_tables.h"
 #include "server/machine/mm/pgtable.h"
@@ -84,7 +85,8 @@ void DontunmapComplete(Kernel& k, Remap& r, Id<Vma> fresh) {
     ForEachPte(k, r.mm, vma.start, vma.end, [&](VirtAddr, uint64_t& entry) {
       const Pte pte(entry);
       if (!pte.present() || pte.special()) return;
-      k.page(pte.pfn()).flags |= page_flag::kUnevictable;
+      k.page(pte.pfn()).flags |= page_flag::kMlocked;
+      UpdateEvictable(k, pte.pfn());
     });
   }
   vma.flags &= ~vm::kLockedMask;

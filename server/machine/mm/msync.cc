@@ -10,6 +10,7 @@
 #include "server/machine/mm/mmap.h"
 #include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/pgtable.h"
+#include "server/machine/mm/swapfile.h"
 #include "server/machine/mm/vma_tree.h"
 #include "server/machine/mm/writeback.h"
 
@@ -18,7 +19,10 @@ namespace {
 
 // What mincore says of one page of a VMA.
 char PageInCore(const Kernel& k, const Vma& vma, VirtAddr addr) {
-  if (LookAtPte(k, k.mms[vma.mm], addr).present()) return 1;
+  const Pte pte = LookAtPte(k, k.mms[vma.mm], addr);
+  if (pte.present()) return 1;
+  // mincore_swap(): is it in the swap cache?
+  if (pte.swapped()) return SlotOf(k, SwpEntry::Of(pte)).cache.valid() ? 1 : 0;
   if (!vma.file) return 0;
   const Id<Inode> id = k.open_files[vma.file].inode;
   const uint64_t index = vma.PageIndex(addr);

@@ -1,32 +1,128 @@
-// Models mm/oom_kill.c (v6.18): oom_badness(), select_bad_process(). The
-// killing is task/exit.h: OutOfMemory(). Departures: D4 (nothing was reclaimed
-// before), D13 (the victim's memory is free at once).
+// Models mm/oom_kill.c (v6.18): oom_badness(), select_bad_process(),
+// check_panic_on_oom(), out_of_memory(), __oom_kill_process(). Departure: D13
+// (where Linux panics, the request fails).
 #include "server/machine/mm/oom_kill.h"
 
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "server/machine/mm/gfp.h"
+#include "server/machine/mm/oom_report.h"
+
 namespace faultline {
+namespace {
+
+constexpr Pid kInit = 1;
+
+// Is the command within this address space? Then it cannot go before the end.
+bool InUse(const Kernel& k, Id<Mm> mm) {
+  return mm == k.borrowed_mm || (k.current && k.tasks[k.current].mm == mm);
+}
+
+// tsk_is_oom_victim()
+bool IsOomVictim(const Kernel& k, const Task& task) {
+  const auto& pids = k.oom_victims;
+  return std::find(pids.begin(), pids.end(), task.pid) != pids.end();
+}
+
+bool Unkillable(const Task& task) { return task.tgid == kInit; }
+
+void Log(Kernel& k, std::string text) {
+  if (!k.trace.Wants(EventLevel::kFaults)) return;
+  k.Emit(EventLevel::kFaults, Console{std::move(text)});
+}
+
+// mark_oom_victim(): it may not live on, but has to until the command ends.
+void Mark(Kernel& k, Id<Mm> mm) {
+  for (const auto& [pid, id] : std::as_const(k).pids) {
+    const Task& task = std::as_const(k).tasks[id];
+    if (task.mm == mm && !IsOomVictim(k, task)) k.oom_victims.push_back(pid);
+  }
+}
+
+// oom_kill_process(). True: its memory is free now.
+bool OomKill(Kernel& k, Id<Task> victim, const OomControl& oc,
+             const char* message) {
+  const Task& task = std::as_const(k).tasks[victim];
+  if (k.trace.Wants(EventLevel::kFaults)) {
+    Log(k, OomHeaderReport(k, oc));
+    Log(k, OomVictimReport(k, task, message));
+    k.Emit(EventLevel::kFaults, MarkVictimEvent(k, task));
+  }
+  k.vmstat.events[kOomKill]++;
+  if (InUse(k, task.mm)) {
+    Mark(k, task.mm);
+    return false;
+  }
+  KillOomVictim(k, victim);
+  return true;
+}
+
+}  // namespace
+
+uint64_t OomTotalPages(const Kernel& k) {
+  return k.totalram_pages + k.swap.total;
+}
 
 int64_t OomBadness(const Kernel& k, const Task& task) {
+  if (Unkillable(task) || task.oom_score_adj == kOomScoreAdjMin) {
+    return kOomUnkillable;
+  }
   const Mm& mm = k.mms[task.mm];
-  int64_t points = static_cast<int64_t>(mm.RssPages() + mm.Rss(kRssSwap) +
-                                        mm.pgtables_bytes / kPageSize);
-  int64_t total = static_cast<int64_t>(k.totalram_pages +
-                                       (k.config.swap_bytes >> kPageShift));
-  return points + task.oom_score_adj * (total / 1000);
+  const auto points = static_cast<int64_t>(mm.RssPages() + mm.Rss(kRssSwap) +
+                                           mm.pgtables_bytes / kPageSize);
+  return points +
+         task.oom_score_adj * static_cast<int64_t>(OomTotalPages(k) / 1000);
 }
 
 Id<Task> SelectBadProcess(const Kernel& k) {
   Id<Task> victim;
-  int64_t worst = 0;
-  for (auto [pid, id] : k.pids) {
+  int64_t worst = kOomUnkillable;
+  for (const auto& [pid, id] : k.pids) {
     const Task& task = k.tasks[id];
-    constexpr int32_t kOomScoreAdjMin = -1000;
-    if (!task.mm || task.oom_score_adj == kOomScoreAdjMin) continue;
-    int64_t points = OomBadness(k, task);
-    if (victim && points < worst) continue;
+    if (!task.mm || task.pid != task.tgid || IsOomVictim(k, task)) continue;
+    const int64_t points = OomBadness(k, task);
+    if (points == kOomUnkillable || points < worst) continue;
     victim = id;
     worst = points;
   }
   return victim;
+}
+
+bool OutOfMemory(Kernel& k, const OomControl& oc) {
+  // Who is to die anyway gets nothing more.
+  if (k.current && IsOomVictim(k, std::as_const(k).tasks[k.current])) {
+    return false;
+  }
+  if (k.sysctl.panic_on_oom != 0) {
+    Log(k, OomHeaderReport(k, oc));
+    Log(k, k.sysctl.panic_on_oom == 2
+               ? "Kernel panic - not syncing: Out of memory: compulsory "
+                 "panic_on_oom is enabled\n"
+               : "Kernel panic - not syncing: Out of memory: system-wide "
+                 "panic_on_oom is enabled\n");
+    return false;
+  }
+  if (k.sysctl.oom_kill_allocating_task != 0 && k.current) {
+    const Task& current = std::as_const(k).tasks[k.current];
+    if (current.mm && OomBadness(k, current) != kOomUnkillable) {
+      return OomKill(k, k.current, oc,
+                     "Out of memory (oom_kill_allocating_task)");
+    }
+  }
+  const Id<Task> victim = SelectBadProcess(std::as_const(k));
+  if (victim) return OomKill(k, victim, oc, "Out of memory");
+  Log(k, OomHeaderReport(k, oc));
+  Log(k,
+      "Out of memory and no killable processes...\n"
+      "Kernel panic - not syncing: System is deadlocked on memory\n");
+  return false;
+}
+
+void PagefaultOutOfMemory(Kernel& k) {
+  if (!k.current) return;
+  Mark(k, std::as_const(k).tasks[k.current].mm);
 }
 
 }  // namespace faultline

@@ -1,4 +1,6 @@
-// Who dies when no page can be had.
+// Who dies when no page can be had. The victim's memory is free at once: it
+// ends within the allocation, unless the command itself is at work on its
+// memory; then it ends with the command.
 #ifndef FAULTLINE_SERVER_MACHINE_MM_OOM_KILL_H_
 #define FAULTLINE_SERVER_MACHINE_MM_OOM_KILL_H_
 
@@ -8,13 +10,38 @@
 
 namespace faultline {
 
+inline constexpr int32_t kOomScoreAdjMin = -1000;
+inline constexpr int32_t kOomScoreAdjMax = 1000;
+
+// struct oom_control: the request that could not be served.
+struct OomControl {
+  uint32_t gfp = 0;
+  int order = 0;
+};
+
+// totalpages of oom_badness(): memory and swap.
+uint64_t OomTotalPages(const Kernel& k);
 // oom_badness(): pages of RSS, swap and page tables, adjusted by
-// oom_score_adj. The task has an address space.
+// oom_score_adj; INT64_MIN of a task that must not be killed. The task has an
+// address space.
+inline constexpr int64_t kOomUnkillable = INT64_MIN;
 int64_t OomBadness(const Kernel& k, const Task& task);
 
-// select_bad_process(): the running task with the highest badness, the later
+// select_bad_process(): the running process with the highest badness, the later
 // one of equals; none when nobody may be killed.
 Id<Task> SelectBadProcess(const Kernel& k);
+
+// out_of_memory(): the report goes to the log, and somebody is killed. True:
+// memory was freed, or will be by somebody who does not wait for this request.
+bool OutOfMemory(Kernel& k, const OomControl& oc);
+
+// __oom_kill_process(): ends everybody who shares the victim's memory, in
+// task/exit.cc.
+void KillOomVictim(Kernel& k, Id<Task> victim);
+
+// pagefault_out_of_memory(): a fault of the current task found no memory, so
+// the task ends with the command.
+void PagefaultOutOfMemory(Kernel& k);
 
 }  // namespace faultline
 

@@ -3,7 +3,6 @@
 // get_page_from_freelist(), __zone_watermark_ok(), rmqueue(), __rmqueue(),
 // gfp_to_alloc_flags(), alloc_flags_nofragment(), __alloc_pages_slowpath(),
 // __free_frozen_pages().
-// Departure: D4 (nothing is reclaimed before an allocation fails).
 #include "server/machine/mm/page_alloc.h"
 
 #include <utility>
@@ -13,7 +12,10 @@
 #include "server/machine/mm/fallback.h"
 #include "server/machine/mm/gfp.h"
 #include "server/machine/mm/kswapd.h"
+#include "server/machine/mm/lru.h"
+#include "server/machine/mm/oom_kill.h"
 #include "server/machine/mm/pcp.h"
+#include "server/machine/mm/vmscan.h"
 
 namespace faultline {
 namespace {
@@ -84,7 +86,7 @@ Pfn RmqueueZone(Kernel& k, Zone& zone, const AllocContext& ac, uint32_t flags) {
     pfn = RmqueueBuddy(k, zone, ac, flags);
   if (zone.boosted_watermark && (flags & alloc_flag::kKswapd)) [[unlikely]] {
     zone.boosted_watermark = false;
-    WakeupKswapd(k);
+    WakeupKswapd(k, 0, 0, static_cast<int>(zone.type));
   }
   return pfn;
 }
@@ -161,31 +163,107 @@ Pfn DirectCompact(Kernel& k, const AllocContext& ac, uint32_t flags) {
   return pfn;
 }
 
-Pfn AllocPagesSlowpath(Kernel& k, const AllocContext& ac) {
-  uint32_t flags = GfpToAllocFlags(ac.gfp, ac.order);
-  if (flags & alloc_flag::kKswapd) RunKswapd(k);
-  Pfn pfn = GetPageFromFreelist(k, ac, flags);
-  if (pfn.valid()) return pfn;
-  if ((ac.gfp & gfp::kMemalloc) && !(ac.gfp & gfp::kNomemalloc)) {
-    flags |= alloc_flag::kNoWatermarks;
-    pfn = GetPageFromFreelist(k, ac, flags);
-    if (pfn.valid()) return pfn;
+// __alloc_pages_slowpath()
+class SlowPath {
+ public:
+  SlowPath(Kernel& k, const AllocContext& ac)
+      : k_(k), ac_(ac), flags_(GfpToAllocFlags(ac.gfp, ac.order)) {}
+
+  Pfn Run() {
+    if (TryAgain()) return pfn_;
+    if ((ac_.gfp & gfp::kMemalloc) && !(ac_.gfp & gfp::kNomemalloc)) {
+      flags_ |= alloc_flag::kNoWatermarks;
+      if (Get()) return pfn_;
+    }
+    if (!(ac_.gfp & gfp::kDirectReclaim) || k_.in_reclaim) return pfn_;
+    // First for what is large or cannot be moved itself.
+    const bool costly = ac_.order > kCostlyOrder;
+    if ((costly || ac_.type != MigrateType::kMovable) && Compact()) return pfn_;
+    do {
+      if (Reclaim() || Compact()) return pfn_;
+      if (ac_.gfp & gfp::kNoretry) return pfn_;
+      if (costly && !(ac_.gfp & gfp::kRetryMayfail)) break;
+    } while (ShouldRetry() && !TryAgain());
+    if (!pfn_.valid()) LastResorts();
+    return pfn_;
   }
-  if (!(ac.gfp & gfp::kDirectReclaim)) return pfn;
-  // First for what is large or cannot be moved itself.
-  if (ac.order > kCostlyOrder || ac.type != MigrateType::kMovable) {
-    pfn = DirectCompact(k, ac, flags);
-    if (pfn.valid()) return pfn;
+
+ private:
+  bool Get() {
+    pfn_ = GetPageFromFreelist(k_, ac_, flags_);
+    return pfn_.valid();
   }
-  // There is no reclaim; what else direct reclaim gives back is.
-  for (bool force : {false, true}) {
-    UnreserveHighAtomic(k, ac.type, ac.highest, force);
-    DrainAllPages(k);
-    pfn = GetPageFromFreelist(k, ac, flags);
-    if (pfn.valid()) return pfn;
+  // kswapd gets its turn, and then the watermark is the lowest.
+  bool TryAgain() {
+    if (flags_ & alloc_flag::kKswapd) {
+      WakeupKswapd(k_, ac_.gfp, ac_.order, ac_.highest);
+      RunKswapd(k_);
+    }
+    return Get();
   }
-  return DirectCompact(k, ac, flags);
-}
+  bool Compact() {
+    pfn_ = DirectCompact(k_, ac_, flags_);
+    return pfn_.valid();
+  }
+  // __alloc_pages_direct_reclaim()
+  bool Reclaim() {
+    progress_ = TryToFreePages(k_, ac_.gfp, ac_.order, ac_.highest) > 0;
+    if (!progress_) return false;
+    if (Get()) return true;
+    UnreserveHighAtomic(k_, ac_.type, ac_.highest, false);
+    DrainAllPages(k_);
+    return Get();
+  }
+
+  // should_reclaim_retry(), should_compact_retry(): could there be enough, if
+  // everything that can be reclaimed was?
+  bool ShouldRetry() {
+    no_progress_ =
+        progress_ && ac_.order <= kCostlyOrder ? 0 : no_progress_ + 1;
+    if (no_progress_ > kMaxReclaimRetries) return false;
+    if (ac_.order > 0 && ++compact_retries_ > kMaxReclaimRetries) return false;
+    for (int i = 0; i <= ac_.highest; i++) {
+      const Zone& zone = k_.zones[i];
+      if (!zone.populated()) continue;
+      const uint64_t available =
+          ZoneReclaimablePages(std::as_const(k_), i) + zone.nr_free_pages;
+      const uint64_t need = zone.wmark.min + zone.watermark_boost +
+                            zone.lowmem_reserve[ac_.highest] +
+                            (uint64_t{1} << ac_.order) - 1;
+      if (available > need) return true;
+    }
+    return false;
+  }
+
+  // What is kept for others or by the CPU; then the OOM killer, as long as it
+  // finds somebody. A request that may fail, or that is large, does not ask it.
+  void LastResorts() {
+    do {
+      for (bool force : {false, true}) {
+        UnreserveHighAtomic(k_, ac_.type, ac_.highest, force);
+        DrainAllPages(k_);
+        if (Get()) return;
+      }
+      if (Compact()) return;
+    } while (MayOom() && !TryAgain() && !Reclaim());
+  }
+  // __alloc_pages_may_oom(). True: somebody's memory is free now.
+  bool MayOom() {
+    if (ac_.order > kCostlyOrder || (ac_.gfp & gfp::kRetryMayfail))
+      return false;
+    if (ac_.highest < LowestOomZone() || !(ac_.gfp & gfp::kFs)) return false;
+    return OutOfMemory(k_, {ac_.gfp, ac_.order});
+  }
+  // ZONE_NORMAL: of DMA memory killing processes frees hardly any.
+  int LowestOomZone() const { return static_cast<int>(ZoneType::kNormal); }
+
+  Kernel& k_;
+  const AllocContext& ac_;
+  uint32_t flags_;
+  Pfn pfn_;
+  bool progress_ = false;
+  uint32_t no_progress_ = 0, compact_retries_ = 0;
+};
 
 }  // namespace
 
@@ -282,7 +360,7 @@ Pfn AllocPages(Kernel& k, uint32_t gfp, int order) {
   const Pfn pfn = GetPageFromFreelist(k, ac, flags);
   if (pfn.valid()) [[likely]]
     return pfn;
-  return AllocPagesSlowpath(k, ac);
+  return SlowPath(k, ac).Run();
 }
 
 void FreePagesCore(Kernel& k, Zone& zone, Pfn pfn, int order) {
@@ -295,8 +373,11 @@ void FreePagesCore(Kernel& k, Zone& zone, Pfn pfn, int order) {
 }
 
 void FreePages(Kernel& k, Pfn pfn, int order) {
-  VM_BUG_ON(k.page(pfn).Is(page_flag::kBuddy | page_flag::kPcp));
-  VM_BUG_ON(k.page(pfn).mapcount != 0);
+  const Page& head = k.page(pfn);
+  VM_BUG_ON(
+      head.Is(page_flag::kBuddy | page_flag::kPcp | page_flag::kSwapCache));
+  VM_BUG_ON(head.mapcount != 0);
+  if (head.Is(page_flag::kLru)) LruDel(k, pfn);
   for (uint64_t i = 0; i < uint64_t{1} << order; i++) {
     Pfn p = pfn + PageCount(i);
     k.page(p) = Page{};

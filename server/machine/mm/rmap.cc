@@ -7,8 +7,10 @@
 #include <utility>
 
 #include "server/machine/mm/folio.h"
+#include "server/machine/mm/lru.h"
 #include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/page_alloc.h"
+#include "server/machine/mm/swap_state.h"
 
 namespace faultline {
 namespace {
@@ -180,16 +182,32 @@ RssKind RssKindOf(const Page& page) {
 
 void AddNewAnonRmap(Kernel& k, Mm& mm, const Vma& vma, Pfn pfn, VirtAddr addr) {
   Page& page = k.page(pfn);
-  page.flags |= page_flag::kAnon | page_flag::kAnonExclusive |
-                page_flag::kUptodate | page_flag::kLru;
+  page.flags |=
+      page_flag::kAnon | page_flag::kAnonExclusive | page_flag::kUptodate;
   // What may be dropped is never written to swap.
   if (!vma.Has(vm::kDroppable)) page.flags |= page_flag::kSwapBacked;
+  if (vma.Has(vm::kLocked)) page.flags |= page_flag::kUnevictable;
   // Linux files the page under the root only when it is not exclusive.
   page.mapping = vma.anon_vma.value();
   page.index = vma.PageIndex(addr);
   page.mapcount = 1;
   mm.rss[kRssAnon].Add(1);
   k.vmstat.node[kNrAnonMapped]++;
+  LruAdd(k, pfn);
+}
+
+void AddSwappedRmap(Kernel& k, const Vma& vma, Pfn pfn, VirtAddr addr,
+                    bool exclusive) {
+  Page& page = k.page(pfn);
+  if (page.mapcount == 0 && !page.Is(page_flag::kKsm)) {
+    // __folio_set_anon(): what others may map too is found from the root.
+    page.flags |= page_flag::kAnon;
+    const Id<AnonVma> root = k.anon_vmas[vma.anon_vma].root;
+    page.mapping = (exclusive ? vma.anon_vma : root).value();
+    page.index = vma.PageIndex(addr);
+  }
+  if (exclusive) page.flags |= page_flag::kAnonExclusive;
+  if (page.mapcount++ == 0) k.vmstat.node[kNrAnonMapped]++;
 }
 
 void AddFileRmap(Kernel& k, Pfn pfn) {
@@ -198,16 +216,21 @@ void AddFileRmap(Kernel& k, Pfn pfn) {
   if (page.mapcount++ == 0) k.vmstat.node[kNrFileMapped]++;
 }
 
-void RemoveRmap(Kernel& k, const Mm& mm, Pfn pfn) {
+void RemoveRmap(Kernel& k, const Vma& vma, Pfn pfn) {
   Page& page = k.page(pfn);
   if (page.Is(page_flag::kLarge)) [[unlikely]]
-    return RemoveLargeRmapPte(k, mm, pfn);
+    return RemoveLargeRmapPte(k, k.mms[vma.mm], pfn);
   VM_BUG_ON(page.mapcount <= 0);
   if (--page.mapcount == 0) {
     bool anon = page.Is(page_flag::kAnon);
     k.vmstat.node[anon ? kNrAnonMapped : kNrFileMapped]--;
+    if (page.Is(page_flag::kSwapCache)) [[unlikely]]
+      FreeSwapOf(k, pfn);  // free_swap_cache()
   }
+  const bool stays = page.refcount > 1;
   PutPage(k, pfn);
+  if (stays && vma.Has(vm::kLocked)) [[unlikely]]
+    UpdateEvictable(k, pfn);  // munlock_vma_folio()
 }
 
 }  // namespace faultline

@@ -38,9 +38,13 @@ void AddNewAnonRmap(Kernel& k, Mm& mm, const Vma& vma, Pfn pfn, VirtAddr addr);
 // One more PTE maps a page-cache page; the caller counts it in rss.
 // folio_add_file_rmap_pte()
 void AddFileRmap(Kernel& k, Pfn pfn);
-// A PTE that mapped it is gone; drops the PTE's reference as well. The caller
-// counts it in rss.
-void RemoveRmap(Kernel& k, const Mm& mm, Pfn pfn);
+// A PTE of the VMA that mapped it is gone; drops the PTE's reference as well,
+// and the swap cache's, when nobody has the slot. The caller counts it in rss.
+void RemoveRmap(Kernel& k, const Vma& vma, Pfn pfn);
+// One more PTE maps an anonymous page that came from swap, or that fork shares;
+// the PTE's reference is there already. `exclusive`: nobody else has it.
+void AddSwappedRmap(Kernel& k, const Vma& vma, Pfn pfn, VirtAddr addr,
+                    bool exclusive);
 
 // struct rss counts of one batch of entries: zap_pte_range(), copy_pte_range()
 // and fault-around add them to the mm at their end.

@@ -6,10 +6,13 @@
 #include <algorithm>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "server/machine/mm/memory.h"
 #include "server/machine/mm/page_writeback.h"
 #include "server/machine/mm/swap.h"
+#include "server/machine/mm/swap_state.h"
+#include "server/machine/mm/swapfile.h"
 #include "server/machine/mm/util.h"
 
 namespace faultline {
@@ -59,13 +62,15 @@ bool ShmemHasRoom(Kernel& k, const Inode& inode) {
 
 FilemapResult ShmemFault(Kernel& k, Id<Inode> id, uint64_t index) {
   Pfn pfn = FilemapLookup(k, k.inodes[id], index);
+  const uint64_t read = k.vmstat.events[kPgMajFault];
   if (!pfn.valid()) pfn = AddToPageCache(k, id, index);
+  const bool major = k.vmstat.events[kPgMajFault] != read;
   if (!pfn.valid()) {
     const bool room = ShmemHasRoom(k, k.inodes[id]);
     return {Pfn(), room ? vm_fault::kOom : vm_fault::kSigbus};
   }
   k.page(pfn).flags |= page_flag::kUptodate;  // what fallocate() left
-  return {pfn, 0};
+  return {pfn, major ? vm_fault::kMajor : 0};
 }
 
 ErrnoOr<std::string> ShmemFileRead(Kernel& k, Id<Inode> id, FileRa* ra,
@@ -79,7 +84,10 @@ ErrnoOr<std::string> ShmemFileRead(Kernel& k, Id<Inode> id, FileRa* ra,
     const uint64_t within = at & ~kPageMask;
     n = std::min(kPageSize - within, length - done);
     // SGP_READ: what fallocate() left reads as zeros, as holes do.
-    const Pfn pfn = FilemapLookup(k, inode, at >> kPageShift);
+    const uint64_t index = at >> kPageShift;
+    const Pfn pfn = ShmemIsSwapped(inode, index)
+                        ? ShmemSwapin(k, id, index)
+                        : FilemapLookup(k, inode, index);
     if (!pfn.valid() || !k.page(pfn).Is(page_flag::kUptodate)) continue;
     std::as_const(k.frames)[pfn].CopyTo(static_cast<uint32_t>(within),
                                         static_cast<uint32_t>(n), &out[done]);
@@ -101,8 +109,8 @@ Errno NoPage(Kernel& k, Id<Inode> id) {
 
 bool ShmemAllocate(Kernel& k, Id<Inode> id, uint64_t index) {
   Pfn pfn = FilemapLookup(k, k.inodes[id], index);
-  const bool fresh = !pfn.valid();
-  if (fresh) pfn = AddToPageCache(k, id, index);
+  const bool fresh = !pfn.valid() && !ShmemIsSwapped(k.inodes[id], index);
+  if (!pfn.valid()) pfn = AddToPageCache(k, id, index);
   if (!pfn.valid()) return false;
   // What was allocated before may not be taken back by this call's failure.
   if (fresh) {
@@ -111,6 +119,63 @@ bool ShmemAllocate(Kernel& k, Id<Inode> id, uint64_t index) {
     k.page(pfn).flags |= page_flag::kUptodate;
   }
   MarkPageDirty(k, pfn);
+  return true;
+}
+
+bool ShmemWriteout(Kernel& k, Pfn pfn) {
+  const SwpEntry slot = AllocSwapSlot(k);
+  if (!slot.valid()) return false;
+  AddToSwapCache(k, pfn, slot);
+  SwapWriteout(k, pfn);
+  SwapDuplicate(k, slot);
+  const Page& page = std::as_const(k).page(pfn);
+  const Id<Inode> id(page.mapping);
+  const uint64_t index = page.index;
+  DeleteFromPageCache(k, id, index);
+  Inode& inode = k.inodes[id];
+  if (inode.charges_pages()) k.vm_committed++;  // its block is still the file's
+  inode.i_values[index] = slot.value();
+  inode.nrswapped++;
+  return true;
+}
+
+Pfn ShmemSwapin(Kernel& k, Id<Inode> id, uint64_t index) {
+  const SwpEntry slot(std::as_const(k).inodes[id].i_values[index]);
+  const SwapinResult in = Swapin(k, slot);
+  if (!in.pfn.valid()) return in.pfn;
+  if (in.read) k.vmstat.events[kPgMajFault]++;
+  Inode& inode = k.inodes[id];
+  inode.i_values[index] = 0;
+  inode.nrswapped--;
+  SwapFree(k, slot);
+  FreeSwapOf(k, in.pfn);        // sets it dirty
+  Page& page = k.page(in.pfn);  // our reference becomes the cache's
+  page.mapping = id.value();
+  page.index = index;
+  XaStore(k.xa_nodes, inode.i_pages, index, in.pfn);
+  inode.nrpages++;
+  k.vmstat.node[kNrFilePages]++;
+  k.vmstat.node[kNrShmem]++;
+  k.Emit(EventLevel::kAll,
+         MmFilemapAddToPageCache{inode.ino, index, in.pfn.value()});
+  return in.pfn;
+}
+
+bool ShmemUnuse(Kernel& k, uint32_t type) {
+  std::vector<std::pair<Id<Inode>, uint64_t>> swapped;
+  std::as_const(k).inodes.ForEach([&](Id<Inode> id, const Inode& inode) {
+    if (inode.nrswapped == 0) return;
+    inode.i_values.ForEach([&](size_t index, uint32_t value) {
+      if (value != 0 && SwpEntry(value).type() == type) {
+        swapped.push_back({id, index});
+      }
+    });
+  });
+  for (const auto& [id, index] : swapped) {
+    const uint32_t value = std::as_const(k).inodes[id].i_values[index];
+    if (value == 0 || SwpEntry(value).type() != type) continue;
+    if (!ShmemSwapin(k, id, index).valid()) return false;
+  }
   return true;
 }
 

@@ -43,6 +43,18 @@ Errno NoPage(Kernel& k, Id<Inode> id);
 // dirty. False: no memory.
 bool ShmemAllocate(Kernel& k, Id<Inode> id, uint64_t index);
 
+// Is the page in swap? Its slot is in the cache's place then.
+inline bool ShmemIsSwapped(const Inode& inode, uint64_t index) {
+  return inode.nrswapped > 0 && inode.i_values[index] != 0;
+}
+// shmem_writeout(): an unmapped page leaves the cache for swap. It is in the
+// swap cache then, and written. False: there is no slot.
+bool ShmemWriteout(Kernel& k, Pfn pfn);
+// shmem_swapin_folio(): brings it back, dirty. An invalid Pfn: no memory.
+Pfn ShmemSwapin(Kernel& k, Id<Inode> id, uint64_t index);
+// shmem_unuse(): brings back what files have in a swap area. False: no memory.
+bool ShmemUnuse(Kernel& k, uint32_t type);
+
 }  // namespace faultline
 
 #endif  // FAULTLINE_SERVER_MACHINE_MM_SHMEM_H_

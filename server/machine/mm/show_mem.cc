@@ -1,6 +1,6 @@
 // Models mm/page_alloc.c (v6.18): warn_alloc(), bad_page(); mm/show_mem.c:
 // show_free_areas(); include/trace/events/mmflags.h: __def_gfpflag_names.
-// Departure: D31 (no stack trace, and no counts of the lists of pages).
+// Departure: D31 (no stack trace; of slabs nothing).
 #include "server/machine/mm/show_mem.h"
 
 #include <cstdarg>
@@ -8,6 +8,7 @@
 
 #include "server/machine/mm/buddy.h"
 #include "server/machine/mm/gfp.h"
+#include "server/machine/mm/vmscan.h"
 
 namespace faultline {
 namespace {
@@ -63,6 +64,41 @@ void ShowZone(const Kernel& k, std::string& out, const Zone& zone) {
     Append(out, " %llu", ull{zone.lowmem_reserve[i]});
   }
   out += "\n";
+}
+
+ull Stat(const Kernel& k, NodeStat item) {
+  const int64_t n = k.vmstat.node[item];
+  return n > 0 ? static_cast<ull>(n) : 0;
+}
+
+// The first lines of show_free_areas(), and those of the node.
+void ShowTotals(const Kernel& k, std::string& out) {
+  const auto size = [&](Lru lru) { return ull{k.lruvec.Size(lru)}; };
+  uint64_t free = 0, pcp = 0;
+  for (const Zone& zone : k.zones) {
+    free += zone.nr_free_pages;
+    pcp += static_cast<uint64_t>(zone.pcp.count);
+  }
+  Append(out,
+         "active_anon:%llu inactive_anon:%llu isolated_anon:0\n"
+         " active_file:%llu inactive_file:%llu isolated_file:0\n"
+         " unevictable:%llu dirty:%llu writeback:0\n"
+         " mapped:%llu shmem:%llu pagetables:%llu\n"
+         " free:%llu free_pcp:%llu free_cma:0\n",
+         size(kActiveAnon), size(kInactiveAnon), size(kActiveFile),
+         size(kInactiveFile), size(kUnevictable), Stat(k, kNrFileDirty),
+         Stat(k, kNrFileMapped), Stat(k, kNrShmem), Stat(k, kNrPageTables),
+         ull{free}, ull{pcp});
+  Append(out,
+         "Node 0 active_anon:%llukB inactive_anon:%llukB active_file:%llukB "
+         "inactive_file:%llukB unevictable:%llukB isolated(anon):0kB "
+         "isolated(file):0kB mapped:%llukB dirty:%llukB writeback:0kB "
+         "shmem:%llukB pagetables:%llukB all_unreclaimable? %s\n",
+         Kb(size(kActiveAnon)), Kb(size(kInactiveAnon)), Kb(size(kActiveFile)),
+         Kb(size(kInactiveFile)), Kb(size(kUnevictable)),
+         Kb(Stat(k, kNrFileMapped)), Kb(Stat(k, kNrFileDirty)),
+         Kb(Stat(k, kNrShmem)), Kb(Stat(k, kNrPageTables)),
+         k.kswapd.failures >= kMaxReclaimRetries ? "yes" : "no");
 }
 
 void ShowFreeBlocks(std::string& out, const Zone& zone) {
@@ -135,8 +171,14 @@ std::string AllocFailureReport(const Kernel& k, uint32_t gfp, uint32_t order) {
   std::string out;
   Append(out,
          "%s: page allocation failure: order:%u, mode:%#x(%s), "
-         "nodemask=(null),cpuset=/,mems_allowed=0\nMem-Info:\n",
+         "nodemask=(null),cpuset=/,mems_allowed=0\n",
          Comm(k), order, gfp, GfpFlagNames(gfp).c_str());
+  return out + MemInfoReport(k);
+}
+
+std::string MemInfoReport(const Kernel& k) {
+  std::string out = "Mem-Info:\n";
+  ShowTotals(k, out);
   for (const Zone& zone : k.zones) {
     if (zone.populated()) ShowZone(k, out, zone);
   }
@@ -147,6 +189,11 @@ std::string AllocFailureReport(const Kernel& k, uint32_t gfp, uint32_t order) {
     managed += zone.managed.value();
   }
   const uint64_t high = k.zone(ZoneType::kHighMem).present.value();
+  Append(out,
+         "%llu total pagecache pages\n%llu pages in swap cache\n"
+         "Free swap  = %llukB\nTotal swap = %llukB\n",
+         Stat(k, kNrFilePages), ull{k.swap.cached}, Kb(k.swap.nr_free),
+         Kb(k.swap.total));
   Append(out,
          "%llu pages RAM\n%llu pages HighMem/MovableOnly\n%llu pages "
          "reserved\n",

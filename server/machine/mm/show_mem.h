@@ -13,6 +13,8 @@ namespace faultline {
 // warn_alloc(): "page allocation failure: order:4, mode:0xcc0(GFP_KERNEL)" and
 // the state of the zones.
 std::string AllocFailureReport(const Kernel& k, uint32_t gfp, uint32_t order);
+// show_mem(): what memory is used for.
+std::string MemInfoReport(const Kernel& k);
 // bad_page()
 std::string BadPageReport(const Kernel& k, Pfn pfn, const Page& page,
                           const char* reason);

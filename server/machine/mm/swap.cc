@@ -5,8 +5,10 @@
 
 #include "server/machine/mm/folio.h"
 #include "server/machine/mm/ksm.h"
+#include "server/machine/mm/lru.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/rmap.h"
+#include "server/machine/mm/workingset.h"
 
 namespace faultline {
 namespace {
@@ -24,8 +26,11 @@ bool Mlocks(const Kernel& k, const Vma& vma, VirtAddr addr, Pfn pfn) {
 
 bool PageUnevictable(const Kernel& k, Pfn pfn, const Vma* by) {
   Page page = FolioOf(k, pfn);
-  if (page.Is(page_flag::kUnevictable)) return true;
+  if (page.Is(page_flag::kMlocked)) return true;
   if (page.mapping == 0) return false;
+  const bool anon = page.Is(page_flag::kAnon);
+  // What is only in the swap cache may outlive its anon_vma.
+  if (anon && page.mapcount == 0 && !page.Is(page_flag::kLarge)) return false;
   page.index = PageIndexOf(k, pfn);
   bool locked = by != nullptr && by->Has(vm::kLocked);
   const auto look = [&](const Vma& vma, VirtAddr addr) {
@@ -33,7 +38,7 @@ bool PageUnevictable(const Kernel& k, Pfn pfn, const Vma* by) {
   };
   if (page.Is(page_flag::kKsm)) {
     ForEachKsmMapping(k, page, look);
-  } else if (page.Is(page_flag::kAnon)) {
+  } else if (anon) {
     ForEachAnonMapping(k, page, look);
   } else {
     const Inode& inode = k.inodes[Id<Inode>(page.mapping)];
@@ -50,8 +55,9 @@ void MarkPageAccessed(Kernel& k, Pfn pfn, const Vma* by) {
   if (!page.Is(page_flag::kReferenced)) {
     page.flags |= page_flag::kReferenced;
   } else if (!page.Is(page_flag::kActive) && !PageUnevictable(k, pfn, by)) {
-    page.flags |= page_flag::kActive;
+    ActivatePage(k, FolioHead(page, pfn));
     page.flags &= ~page_flag::kReferenced;
+    WorkingsetActivation(k, FolioPages(page));
   }
 }
 

@@ -8,9 +8,9 @@
 
 namespace faultline {
 
-// folio_test_unevictable(): reclaim will not look at it, because it is of a
-// ramfs (AS_UNEVICTABLE), or a locked VMA maps it and the batch that moves such
-// pages is through.
+// !folio_evictable(): reclaim must not look at it, because it is of a ramfs
+// (AS_UNEVICTABLE), or a locked VMA maps it and the batch that moves such pages
+// is through. The lists follow (mm/lru.h: UpdateEvictable()).
 bool PageUnevictable(const Kernel& k, Pfn pfn, const Vma* by = nullptr);
 
 // folio_mark_accessed(): inactive, unreferenced -> inactive, referenced ->

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "server/machine/mm/backing_store.h"
 #include "server/machine/mm/bio.h"
@@ -12,10 +13,28 @@
 #include "server/machine/mm/memory.h"
 #include "server/machine/mm/page_writeback.h"
 #include "server/machine/mm/readahead.h"
+#include "server/machine/mm/shmem.h"
+#include "server/machine/mm/swapfile.h"
 #include "server/machine/mm/writeback.h"
 
 namespace faultline {
 namespace {
+
+// What is in the cache's place for pages [first, last] goes: shadows, and what
+// was swapped out (shmem_free_swap()).
+void ForgetValues(Kernel& k, Inode& inode, uint64_t first, uint64_t last) {
+  std::vector<uint64_t> found;
+  std::as_const(inode).i_values.ForEach([&](size_t index, uint32_t value) {
+    if (value != 0 && index >= first && index <= last) found.push_back(index);
+  });
+  for (const uint64_t index : found) {
+    const uint32_t value = std::exchange(inode.i_values[index], 0);
+    if (!inode.shmem()) continue;
+    FreeSwapAndCache(k, SwpEntry(value));
+    inode.nrswapped--;
+    ShmemUnacctBlock(k, inode);
+  }
+}
 
 // truncate_inode_pages_range(): pages [first, last], which nobody maps.
 void TruncatePages(Kernel& k, Id<Inode> id, uint64_t first, uint64_t last) {
@@ -26,13 +45,15 @@ void TruncatePages(Kernel& k, Id<Inode> id, uint64_t first, uint64_t last) {
     WaitOnRead(k, id, *at);
     DeleteFromPageCache(k, id, *at);
   }
+  ForgetValues(k, inode, first, last);
 }
 
 // truncate_inode_partial_folio(): bytes [from, to) of one page.
 void ZeroPart(Kernel& k, Id<Inode> id, uint64_t from, uint64_t to) {
   if (from >= to) return;
   const uint64_t index = from >> kPageShift;
-  const bool stored = from < k.inodes[id].device_valid;
+  const bool stored =
+      from < k.inodes[id].device_valid || ShmemIsSwapped(k.inodes[id], index);
   const Pfn pfn = stored ? FilemapGetOrRead(k, id, index)
                          : FilemapLookup(k, k.inodes[id], index);
   if (!pfn.valid()) return;
@@ -73,7 +94,9 @@ Errno FileTruncate(Kernel& k, Id<Inode> id, uint64_t size) {
   TruncatePages(k, id, first, UINT64_MAX);
   inode.device_valid = std::min(inode.device_valid, size);
   if (const uint64_t tail = size & ~kPageMask; tail != 0) {
-    const Pfn pfn = FilemapLookup(k, inode, size >> kPageShift);
+    const uint64_t at = size >> kPageShift;
+    const Pfn pfn = ShmemIsSwapped(inode, at) ? ShmemSwapin(k, id, at)
+                                              : FilemapLookup(k, inode, at);
     if (pfn.valid()) {
       k.frames[pfn].Zero(static_cast<uint32_t>(tail),
                          static_cast<uint32_t>(kPageSize - tail));
@@ -136,16 +159,6 @@ void InvalidateInodePages2(Kernel& k, Id<Inode> id, uint64_t first,
                            uint64_t last) {
   UnmapMappingPages(k, k.inodes[id], first, last, false);
   TruncatePages(k, id, first, last);
-}
-
-void ReclaimFilePage(Kernel& k, Pfn pfn) {
-  const Page& page = std::as_const(k).page(pfn);
-  if (page.Is(page_flag::kAnon)) return;
-  const Id<Inode> id(page.mapping);
-  const uint64_t index = page.index;
-  if (k.inodes[id].fs == FsType::kRamfs) return;
-  UnmapMappingPages(k, k.inodes[id], index, index, false);
-  RemoveMapping(k, pfn);
 }
 
 void EvictInode(Kernel& k, Id<Inode> id) {

@@ -25,10 +25,6 @@ uint64_t InvalidateMappingPages(Kernel& k, Id<Inode> id, uint64_t first,
 // none is dirty but by a mapping.
 void InvalidateInodePages2(Kernel& k, Id<Inode> id, uint64_t first,
                            uint64_t last);
-// shrink_folio_list() of one page: nobody maps it any more, and when it is
-// clean it leaves the page cache. Anonymous pages (there is no swap) and those
-// of ramfs, which are unevictable, stay as they are.
-void ReclaimFilePage(Kernel& k, Pfn pfn);
 // evict(): frees an inode with its page cache. REQUIRES: nothing maps it.
 void EvictInode(Kernel& k, Id<Inode> id);
 

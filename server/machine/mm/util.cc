@@ -40,7 +40,7 @@ bool MayExpandVm(Kernel& k, const Mm& mm, uint64_t flags, uint64_t pages) {
 }
 
 uint64_t VmCommitLimit(const Kernel& k) {
-  uint64_t swap = k.config.swap_bytes >> kPageShift;
+  const uint64_t swap = k.swap.total;
   if (k.sysctl.overcommit_kbytes != 0) {
     return (k.sysctl.overcommit_kbytes >> (kPageShift - 10)) + swap;
   }
@@ -52,7 +52,7 @@ Errno VmEnoughMemory(Kernel& k, const Mm& mm, uint64_t pages) {
   const SysctlTable& s = k.sysctl;
   bool ok = true;
   if (s.overcommit_memory == 0) {
-    ok = pages <= k.totalram_pages + (k.config.swap_bytes >> kPageShift);
+    ok = pages <= k.totalram_pages + k.swap.total;
   } else if (s.overcommit_memory != 1) {
     uint64_t allowed = VmCommitLimit(k);
     constexpr int kKbytesToPages = kPageShift - 10;

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <utility>
 
+#include "server/machine/mm/oom_kill.h"
 #include "server/machine/proc/proc.h"
 #include "server/machine/proc/proc_files.h"
 
@@ -38,6 +39,7 @@ constexpr std::pair<std::string_view, Text> kFiles[] = {
     {"/proc/devices", ProcDevices},
     {"/proc/modules", ProcModules},
     {"/proc/diskstats", ProcDiskstats},
+    {"/proc/swaps", ProcSwaps},
     {"/sys/kernel/debug/extfrag/extfrag_index", SysExtfragIndex},
     {"/sys/kernel/debug/extfrag/unusable_index", SysUnusableIndex},
 };
@@ -149,18 +151,14 @@ ErrnoOr<std::string> ReadProcAt(const Kernel& k, std::string_view path,
   return text.substr(offset, length);
 }
 
-// proc_oom_score() and mm/oom_kill.c: oom_badness().
+// proc_oom_score(): 0 of who is never killed.
 ErrnoOr<std::string> ProcPidOomScore(const Kernel& k, const Task& task) {
-  const Mm* mm = MmOf(k, task);
-  constexpr int32_t kOomScoreAdjMin = -1000;
   int64_t score = 0;
-  if (mm != nullptr && task.oom_score_adj != kOomScoreAdjMin) {
-    int64_t total = static_cast<int64_t>(k.totalram_pages +
-                                         (k.config.swap_bytes >> kPageShift));
-    int64_t badness = static_cast<int64_t>(mm->RssPages() + mm->Rss(kRssSwap) +
-                                           mm->pgtables_bytes / kPageSize);
-    badness += task.oom_score_adj * (total / 1000);
-    score = (1000 + badness * 1000 / total) * 2 / 3;
+  const int64_t badness =
+      MmOf(k, task) == nullptr ? kOomUnkillable : OomBadness(k, task);
+  if (badness != kOomUnkillable) {
+    const auto total = static_cast<int64_t>(OomTotalPages(k));
+    score = std::max<int64_t>((1000 + badness * 1000 / total) * 2 / 3, 0);
   }
   return std::to_string(score) + "\n";
 }

@@ -58,7 +58,9 @@ FrameUse FrameUseOf(const Kernel& k, uint64_t number) {
   if (page.Is(page_flag::kLarge)) return FrameUse::kAnon;
   if (page.refcount > 0) {
     if (page.Is(page_flag::kTable)) return FrameUse::kPageTable;
-    if (page.Is(page_flag::kAnon)) return FrameUse::kAnon;
+    if (page.Is(page_flag::kAnon | page_flag::kSwapCache)) {
+      return FrameUse::kAnon;
+    }
     if (!InPageCache(page)) return FrameUse::kKernel;
     return page.Is(page_flag::kSwapBacked) ? FrameUse::kShmem : FrameUse::kFile;
   }
@@ -101,26 +103,17 @@ bool PageWritePending(const Kernel& k, const Page& page) {
 
 ZoneLruCounts CountLru(const Kernel& k) {
   ZoneLruCounts zones;
-  const std::vector<Pfn> mlocked = MlockedPages(k);
+  for (int i = 0; i < kMaxNrZones; i++) zones[i].lru = k.lruvec.zone_size[i];
+  for (const Pfn pfn : MlockedPages(k)) {
+    zones[static_cast<int>(ZoneOf(k, pfn))].mlock++;
+  }
+  if (k.vmstat.node[kNrFileDirty] + k.vmstat.node[kNrWriteback] == 0) {
+    return zones;
+  }
   k.mem_map.ForEach([&](size_t number, const Page& page) {
-    if (page.refcount <= 0 && !page.Is(page_flag::kLarge)) return;
-    if (page.Is(page_flag::kReserved)) return;
-    const bool anon = page.Is(page_flag::kAnon);
-    if (!anon && !InPageCache(page)) return;
-    Pfn pfn(static_cast<uint32_t>(number));
-    const Page& folio = FolioOf(k, pfn);
-    LruCounts& c = zones[static_cast<int>(ZoneOf(k, pfn))];
-    const bool locked = std::binary_search(mlocked.begin(), mlocked.end(), pfn);
-    if (locked) c.mlock++;
-    if (PageWritePending(k, page)) c.dirty++;
-    if (locked || page.Is(page_flag::kUnevictable) || PageOnRamfs(k, page)) {
-      c.lru[kUnevictable]++;
-      return;
-    }
-    // A lazily freed anonymous page waits among the file pages.
-    const bool file_list = !folio.Is(page_flag::kSwapBacked);
-    const bool active = folio.Is(page_flag::kActive);
-    c.lru[(file_list ? kInactiveFile : kInactiveAnon) + (active ? 1 : 0)]++;
+    if (page.refcount <= 0 || !PageWritePending(k, page)) return;
+    const Pfn pfn(static_cast<uint32_t>(number));
+    zones[static_cast<int>(ZoneOf(k, pfn))].dirty++;
   });
   return zones;
 }

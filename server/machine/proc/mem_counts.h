@@ -33,21 +33,12 @@ bool PageOnRamfs(const Kernel& k, const Page& page);
 // NR_ZONE_WRITE_PENDING.
 bool PageWritePending(const Kernel& k, const Page& page);
 
-// enum lru_list.
-enum Lru : int {
-  kInactiveAnon,
-  kActiveAnon,
-  kInactiveFile,
-  kActiveFile,
-  kUnevictable,
-  kNrLru,
-};
 struct LruCounts {
   std::array<uint64_t, kNrLru> lru{};
   uint64_t mlock = 0;
   uint64_t dirty = 0;
 };
-// Of each zone. The machine has no LRU lists; pages are counted by their flags.
+// Of each zone: the lists' counters, and what is counted by looking.
 using ZoneLruCounts = std::array<LruCounts, kMaxNrZones>;
 ZoneLruCounts CountLru(const Kernel& k);
 LruCounts SumOf(const ZoneLruCounts& zones);

@@ -18,8 +18,7 @@ uint64_t Stat(const Kernel& k, NodeStat item) {
 
 class Meminfo {
  public:
-  explicit Meminfo(const Kernel& k)
-      : k_(k), lru_(SumOf(CountLru(k))), swap_(k.config.swap_bytes >> 12) {}
+  explicit Meminfo(const Kernel& k) : k_(k), lru_(SumOf(CountLru(k))) {}
 
   std::string Text() {
     Totals();
@@ -43,8 +42,8 @@ class Meminfo {
     Pages("MemFree:        ", NrFreePages(k_));
     Pages("MemAvailable:   ", MemAvailable(k_, lru_));
     Pages("Buffers:        ", 0);
-    Pages("Cached:         ", Stat(k_, kNrFilePages));
-    Pages("SwapCached:     ", 0);
+    Pages("Cached:         ", Stat(k_, kNrFilePages) - k_.swap.cached);
+    Pages("SwapCached:     ", k_.swap.cached);
   }
 
   void Lru() {
@@ -68,8 +67,8 @@ class Meminfo {
   }
 
   void Swap() {
-    Pages("SwapTotal:      ", swap_);
-    Pages("SwapFree:       ", swap_);
+    Pages("SwapTotal:      ", k_.swap.total);
+    Pages("SwapFree:       ", k_.swap.nr_free);
     Pages("Zswap:          ", 0);
     Pages("Zswapped:       ", 0);
   }
@@ -148,7 +147,6 @@ class Meminfo {
 
   const Kernel& k_;
   LruCounts lru_;
-  uint64_t swap_;  // pages
   SeqFile m_;
 };
 

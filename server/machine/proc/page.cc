@@ -23,6 +23,7 @@ enum Kpf : int {
   kKpfBuddy = 10,
   kKpfMmap = 11,
   kKpfAnon = 12,
+  kKpfSwapCache = 13,
   kKpfSwapBacked = 14,
   kKpfCompoundHead = 15,
   kKpfCompoundTail = 16,
@@ -63,9 +64,8 @@ uint64_t LruPageFlags(const Kernel& k, Pfn pfn, bool mlocked) {
     u |= Bit(kKpfThp) | Bit(tail ? kKpfCompoundTail : kKpfCompoundHead);
   }
   if (mlocked) u |= Bit(kKpfMlocked);
-  if (mlocked || page.Is(page_flag::kUnevictable) || PageOnRamfs(k, page)) {
-    u |= Bit(kKpfUnevictable);
-  }
+  copy(page_flag::kUnevictable, kKpfUnevictable);
+  copy(page_flag::kSwapCache, kKpfSwapCache);
   return u;
 }
 

@@ -35,6 +35,7 @@ std::string ProcVmallocinfo(const Kernel& k);
 std::string ProcDevices(const Kernel& k);
 std::string ProcModules(const Kernel& k);
 std::string ProcDiskstats(const Kernel& k);
+std::string ProcSwaps(const Kernel& k);
 
 // /sys/kernel/debug/extfrag/…
 std::string SysExtfragIndex(const Kernel& k);

@@ -18,12 +18,19 @@ constexpr uint64_t kPmGuardRegion = uint64_t{1} << 58;
 constexpr uint64_t kPmFile = uint64_t{1} << 61;
 constexpr uint64_t kPmSwap = uint64_t{1} << 62;
 constexpr uint64_t kPmPresent = uint64_t{1} << 63;
+constexpr int kMaxSwapfilesShift = 5;
 
 uint64_t EntryOf(const Kernel& k, Pte pte, bool huge) {
   if (pte.guard()) {
-    constexpr int kMaxSwapfilesShift = 5;
     return kPmSwap | kPmGuardRegion | Pte::kSwpPteMarker |
            Pte::kMarkerGuard << kMaxSwapfilesShift;
+  }
+  if (pte.swapped()) {
+    const SwpEntry slot = SwpEntry::Of(pte);
+    uint64_t word =
+        kPmSwap | slot.type() | uint64_t{slot.offset()} << kMaxSwapfilesShift;
+    if (pte.value() & Pte::kSwpSoftDirty) word |= kPmSoftDirty;
+    return word;
   }
   if (!pte.present()) return 0;
   uint64_t word = kPmPresent | (pte.pfn().value() & kPmPfnMask);

@@ -1,7 +1,10 @@
 // /proc/PID/smaps and smaps_rollup. Models fs/proc/task_mmu.c (v6.18):
 // smaps_account(), smaps_page_accumulate(), __show_smap(), show_smap(),
 // show_smap_vma_flags(), show_smaps_rollup().
+#include <algorithm>
+
 #include "server/machine/mm/huge_memory.h"
+#include "server/machine/mm/swapfile.h"
 #include "server/machine/proc/proc_files.h"
 
 namespace faultline {
@@ -16,7 +19,7 @@ struct MemSizeStats {
   uint64_t shared_clean = 0, shared_dirty = 0;
   uint64_t private_clean = 0, private_dirty = 0;
   uint64_t referenced = 0, anonymous = 0, lazyfree = 0, anonymous_thp = 0;
-  uint64_t ksm = 0;
+  uint64_t ksm = 0, swap = 0, swap_pss = 0;
   uint64_t pss = 0, pss_anon = 0, pss_file = 0, pss_shmem = 0;
   uint64_t pss_locked = 0, pss_dirty = 0;
 };
@@ -48,6 +51,13 @@ void SmapsAccount(const Kernel& k, Pte pte, bool locked, MemSizeStats& s) {
   }
 }
 
+// smaps_pte_entry(), of a swap entry: shared by all that have its slot.
+void SmapsSwap(const Kernel& k, Pte pte, MemSizeStats& s) {
+  const uint32_t count = SlotOf(k, SwpEntry::Of(pte)).count;
+  s.swap += kPageSize;
+  s.swap_pss += (kPageSize << kPssShift) / std::max(count, 1u);
+}
+
 // smaps_pmd_entry()
 void GatherHugePages(const Kernel& k, const Mm& mm, const Vma& vma,
                      MemSizeStats& s) {
@@ -60,10 +70,26 @@ void GatherHugePages(const Kernel& k, const Mm& mm, const Vma& vma,
   }
 }
 
+// shmem_swap_usage(), and of a private mapping what it has not copied.
+void GatherShmemSwap(const Kernel& k, const Mm& mm, const Vma& vma,
+                     MemSizeStats& s) {
+  if (!vma.file) return;
+  const Inode& inode = k.inodes[k.open_files[vma.file].inode];
+  if (inode.nrswapped == 0) return;
+  const bool copies = !vma.Has(vm::kShared) && vma.Has(vm::kWrite);
+  for (VirtAddr a = vma.start; a < vma.end; a = a + kPageSize) {
+    if (inode.i_values[vma.PageIndex(a)] == 0) continue;
+    if (copies && !LookAtPte(k, mm, a).none()) continue;
+    s.swap += kPageSize;
+  }
+}
+
 void SmapGatherStats(const Kernel& k, const Mm& mm, const Vma& vma,
                      MemSizeStats& s) {
+  GatherShmemSwap(k, mm, vma, s);
   const bool locked = vma.Has(vm::kLocked);
   ForEachPte(k, mm, vma.start, vma.end, [&](VirtAddr, Pte pte) {
+    if (pte.swapped()) return SmapsSwap(k, pte, s);
     // vm_normal_page(): special entries have no struct page.
     if (!pte.present() || pte.special()) return;
     SmapsAccount(k, pte, locked, s);
@@ -102,8 +128,8 @@ void ShowSizes(const Kernel& k, SeqFile& m, const MemSizeStats& s,
   bytes("FilePmdMapped:  ", 0);
   bytes("Shared_Hugetlb: ", 0);
   m.Kilobytes("Private_Hugetlb: ", 0, 7);
-  bytes("Swap:           ", 0);
-  bytes("SwapPss:        ", 0);
+  bytes("Swap:           ", s.swap);
+  pss("SwapPss:        ", s.swap_pss);
   pss("Locked:         ", s.pss_locked);
 }
 

@@ -72,22 +72,30 @@ void AddPerZone(const Kernel& k, Items& items, const ZoneNames& names, F f) {
 }
 
 void AddReclaimEvents(const Kernel& k, Items& items) {
-  const uint64_t drop_pagecache = k.vmstat.events[kDropPagecache];
-  items
-      .Zeros({"pglazyfreed", "pgrefill", "pgreuse", "pgsteal_kswapd",
-              "pgsteal_direct"})
+  const auto& events = k.vmstat.events;
+  items.Add("pglazyfreed", events[kPgLazyFreed])
+      .Add("pgrefill", events[kPgRefill])
+      .Add("pgreuse", events[kPgReuse])
+      .Add("pgsteal_kswapd", events[kPgStealKswapd])
+      .Add("pgsteal_direct", events[kPgStealDirect])
       .Zeros({"pgsteal_khugepaged", "pgsteal_proactive"}, In::k618)
       .Zeros({"pgdemote_kswapd", "pgdemote_direct"}, In::k61)
-      .Zeros({"pgscan_kswapd", "pgscan_direct"})
+      .Add("pgscan_kswapd", events[kPgScanKswapd])
+      .Add("pgscan_direct", events[kPgScanDirect])
       .Zeros({"pgscan_khugepaged", "pgscan_proactive"}, In::k618)
-      .Zeros({"pgscan_direct_throttle", "pgscan_anon", "pgscan_file",
-              "pgsteal_anon", "pgsteal_file"})
+      .Add("pgscan_direct_throttle", 0)
+      .Add("pgscan_anon", events[kPgScanAnon])
+      .Add("pgscan_file", events[kPgScanFile])
+      .Add("pgsteal_anon", events[kPgStealAnon])
+      .Add("pgsteal_file", events[kPgStealFile])
       .Add("zone_reclaim_success", 0, In::k64Bit618)
       .Add("zone_reclaim_failed", 0, In::k64Bit)
-      .Zeros({"pginodesteal", "slabs_scanned", "kswapd_inodesteal",
-              "kswapd_low_wmark_hit_quickly", "kswapd_high_wmark_hit_quickly",
-              "pageoutrun", "pgrotated"})
-      .Add("drop_pagecache", drop_pagecache)
+      .Zeros({"pginodesteal", "slabs_scanned", "kswapd_inodesteal"})
+      .Add("kswapd_low_wmark_hit_quickly", events[kKswapdLowWmarkHitQuickly])
+      .Add("kswapd_high_wmark_hit_quickly", 0)
+      .Add("pageoutrun", events[kPageOutRun])
+      .Add("pgrotated", events[kPgRotated])
+      .Add("drop_pagecache", events[kDropPagecache])
       .Add("drop_slab", 0);
 }
 
@@ -109,10 +117,13 @@ void AddMigrationEvents(const Kernel& k, Items& items) {
       .Add("compact_success", events[kCompactSuccess])
       .Zeros({"compact_daemon_wake", "compact_daemon_migrate_scanned",
               "compact_daemon_free_scanned", "htlb_buddy_alloc_success",
-              "htlb_buddy_alloc_fail", "unevictable_pgs_culled",
-              "unevictable_pgs_scanned", "unevictable_pgs_rescued",
-              "unevictable_pgs_mlocked", "unevictable_pgs_munlocked",
-              "unevictable_pgs_cleared", "unevictable_pgs_stranded"});
+              "htlb_buddy_alloc_fail"})
+      .Add("unevictable_pgs_culled", events[kUnevictablePgsCulled])
+      .Add("unevictable_pgs_scanned", 0)
+      .Add("unevictable_pgs_rescued", events[kUnevictablePgsRescued])
+      .Add("unevictable_pgs_mlocked", events[kUnevictablePgsMlocked])
+      .Add("unevictable_pgs_munlocked", events[kUnevictablePgsMunlocked])
+      .Zeros({"unevictable_pgs_cleared", "unevictable_pgs_stranded"});
 }
 
 void AddHugeEvents(const Kernel& k, Items& items) {
@@ -134,16 +145,19 @@ void AddHugeEvents(const Kernel& k, Items& items) {
       .Add("thp_split_pud", 0, In::k64Bit)
       .Add("thp_zero_page_alloc", events[kThpZeroPageAlloc])
       .Add("thp_zero_page_alloc_failed", events[kThpZeroPageAllocFailed])
-      .Zeros({"thp_swpout", "thp_swpout_fallback"});
+      .Add("thp_swpout", 0)
+      .Add("thp_swpout_fallback", events[kThpSwpOutFallback]);
 }
 
 void AddSwapAndOtherEvents(const Kernel& k, Items& items) {
-  items
-      .Zeros({"balloon_inflate", "balloon_deflate", "balloon_migrate",
-              "swap_ra", "swap_ra_hit"})
-      .Zeros({"swpin_zero", "swpout_zero"}, In::k618)
-      .Add("ksm_swpin_copy", 0)
-      .Add("cow_ksm", k.vmstat.events[kCowKsm])
+  const auto& events = k.vmstat.events;
+  items.Zeros({"balloon_inflate", "balloon_deflate", "balloon_migrate"})
+      .Add("swap_ra", events[kSwapRa])
+      .Add("swap_ra_hit", events[kSwapRaHit])
+      .Add("swpin_zero", events[kSwpInZero], In::k618)
+      .Add("swpout_zero", events[kSwpOutZero], In::k618)
+      .Add("ksm_swpin_copy", events[kKsmSwpInCopy])
+      .Add("cow_ksm", events[kCowKsm])
       .Zeros({"zswpin", "zswpout"})
       .Add("zswpwb", 0, In::k618)
       .Zeros({"direct_map_level2_splits", "direct_map_level3_splits"})
@@ -192,6 +206,7 @@ std::vector<VmstatItem> ZoneStatItems(const Kernel& k, const Zone* zone,
 }
 
 std::vector<VmstatItem> NodeStatItems(const Kernel& k, const LruCounts& lru) {
+  const auto& events = k.vmstat.events;
   return Items(k)
       .Add("nr_inactive_anon", lru.lru[kInactiveAnon])
       .Add("nr_active_anon", lru.lru[kActiveAnon])
@@ -200,11 +215,14 @@ std::vector<VmstatItem> NodeStatItems(const Kernel& k, const LruCounts& lru) {
       .Add("nr_unevictable", lru.lru[kUnevictable])
       .Add("nr_slab_reclaimable", Stat(k, kNrSlabReclaimable))
       .Add("nr_slab_unreclaimable", Stat(k, kNrSlabUnreclaimable))
-      .Zeros({"nr_isolated_anon", "nr_isolated_file", "workingset_nodes",
-              "workingset_refault_anon", "workingset_refault_file",
-              "workingset_activate_anon", "workingset_activate_file",
-              "workingset_restore_anon", "workingset_restore_file",
-              "workingset_nodereclaim"})
+      .Zeros({"nr_isolated_anon", "nr_isolated_file", "workingset_nodes"})
+      .Add("workingset_refault_anon", events[kWorkingsetRefaultAnon])
+      .Add("workingset_refault_file", events[kWorkingsetRefaultFile])
+      .Add("workingset_activate_anon", events[kWorkingsetActivateAnon])
+      .Add("workingset_activate_file", events[kWorkingsetActivateFile])
+      .Add("workingset_restore_anon", events[kWorkingsetRestoreAnon])
+      .Add("workingset_restore_file", events[kWorkingsetRestoreFile])
+      .Add("workingset_nodereclaim", 0)
       .Add("nr_anon_pages", Stat(k, kNrAnonMapped))
       .Add("nr_mapped", Stat(k, kNrFileMapped))
       .Add("nr_file_pages", Stat(k, kNrFilePages))
@@ -215,7 +233,8 @@ std::vector<VmstatItem> NodeStatItems(const Kernel& k, const LruCounts& lru) {
       .Zeros({"nr_shmem_hugepages", "nr_shmem_pmdmapped", "nr_file_hugepages",
               "nr_file_pmdmapped"})
       .Add("nr_anon_transparent_hugepages", Stat(k, kNrAnonThps))
-      .Zeros({"nr_vmscan_write", "nr_vmscan_immediate_reclaim"})
+      .Add("nr_vmscan_write", events[kNrVmscanWrite])
+      .Add("nr_vmscan_immediate_reclaim", events[kNrVmscanImmediate])
       .Add("nr_dirtied", Stat(k, kNrDirtied))
       .Add("nr_written", Stat(k, kNrWritten))
       .Zeros({"nr_throttled_written", "nr_kernel_misc_reclaimable",
@@ -224,7 +243,7 @@ std::vector<VmstatItem> NodeStatItems(const Kernel& k, const LruCounts& lru) {
       .Add("nr_page_table_pages", Stat(k, kNrPageTables))
       .Add("nr_sec_page_table_pages", 0)
       .Add("nr_iommu_pages", 0, In::k618)
-      .Add("nr_swapcached", 0)
+      .Add("nr_swapcached", k.swap.cached)
       .Zeros({"pgpromote_success", "pgpromote_candidate"}, In::k64Bit)
       .Add("pgpromote_candidate_nrl", 0, In::k64Bit618)
       .Zeros({"pgdemote_kswapd", "pgdemote_direct", "pgdemote_khugepaged",
@@ -248,12 +267,17 @@ std::vector<VmstatItem> WritebackStatItems(const Kernel& k) {
 
 std::vector<VmstatItem> VmEventItems(const Kernel& k) {
   const auto& events = k.vmstat.events;
-  auto zero = [](ZoneType) { return uint64_t{0}; };
+  const auto by_zone = [&](VmEvent first) {
+    return [&k, first](ZoneType zone) {
+      return k.vmstat.events[first + static_cast<int>(zone)];
+    };
+  };
   Items items(k);
   // In KiB.
   items.Add("pgpgin", events[kPgPgIn] / 2)
       .Add("pgpgout", events[kPgPgOut] / 2)
-      .Zeros({"pswpin", "pswpout"});
+      .Add("pswpin", events[kPswpIn])
+      .Add("pswpout", events[kPswpOut]);
   AddPerZone(k, items,
              {"pgalloc_dma", "pgalloc_dma32", "pgalloc_normal", "pgalloc_high",
               "pgalloc_movable", "pgalloc_device"},
@@ -261,13 +285,15 @@ std::vector<VmstatItem> VmEventItems(const Kernel& k) {
   AddPerZone(k, items,
              {"allocstall_dma", "allocstall_dma32", "allocstall_normal",
               "allocstall_high", "allocstall_movable", "allocstall_device"},
-             zero);
+             by_zone(kAllocStallDma));
   AddPerZone(k, items,
              {"pgskip_dma", "pgskip_dma32", "pgskip_normal", "pgskip_high",
               "pgskip_movable", "pgskip_device"},
-             zero);
+             by_zone(kPgSkipDma));
   items.Add("pgfree", events[kPgFree])
-      .Zeros({"pgactivate", "pgdeactivate", "pglazyfree"})
+      .Add("pgactivate", events[kPgActivate])
+      .Add("pgdeactivate", events[kPgDeactivate])
+      .Add("pglazyfree", events[kPgLazyFree])
       .Add("pgfault", events[kPgFault])
       .Add("pgmajfault", events[kPgMajFault]);
   AddReclaimEvents(k, items);

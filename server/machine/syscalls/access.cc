@@ -7,7 +7,7 @@
 
 #include "server/machine/base/bug.h"
 #include "server/machine/mm/fault.h"
-#include "server/machine/task/exit.h"
+#include "server/machine/mm/oom_kill.h"
 
 namespace faultline {
 namespace {
@@ -132,10 +132,7 @@ class UserMemory {
     const uint64_t min_flt = k_.Current().min_flt;
     const uint64_t maj_flt = k_.Current().maj_flt;
     UserAccess done = AccessUser(k_, mm_, addr, how);
-    // pagefault_out_of_memory(): somebody dies, and then again.
-    while (done.out_of_memory && OutOfMemory(k_)) {
-      done = AccessUser(k_, mm_, addr, how);
-    }
+    if (done.out_of_memory) PagefaultOutOfMemory(k_);
     if (!done.pfn.valid()) {
       constexpr SignalInfo kOomKilled{9, 128, 0};  // SIGKILL, SI_KERNEL
       out_->signal = done.out_of_memory ? kOomKilled : done.signal;

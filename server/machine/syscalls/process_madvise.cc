@@ -63,7 +63,9 @@ ErrnoOr<uint64_t> DoProcessMadvise(Kernel& k, const ProcessMadvise& call) {
   uint64_t done = 0;
   for (size_t i = 0; done < total; i++) {
     if (i > 0 && lengths[i] == 0) continue;
+    k.borrowed_mm = mm;
     Errno e = DoMadvise(k, k.mms[mm], call.addr[i], lengths[i], call.advice);
+    k.borrowed_mm = {};
     if (e != Errno::kOk && done == 0) return e;
     if (e != Errno::kOk) break;
     done += lengths[i];

@@ -25,8 +25,10 @@
 #include "server/machine/mm/mremap.h"
 #include "server/machine/mm/mseal.h"
 #include "server/machine/mm/msync.h"
+#include "server/machine/mm/oom_kill.h"
 #include "server/machine/mm/pcp.h"
 #include "server/machine/mm/slab_common.h"
+#include "server/machine/mm/swapfile.h"
 #include "server/machine/mm/vmalloc.h"
 #include "server/machine/mm/watermark.h"
 #include "server/machine/mm/writeback.h"
@@ -246,6 +248,30 @@ class Dispatch {
   Result operator()(const InsertModule& c) { return DoInsertModule(k_, c); }
   Result operator()(const RemoveModule& c) { return DoRemoveModule(k_, c); }
   Result operator()(const Mknod& c) { return DoMknod(k_, c); }
+  Result operator()(const Swapon& c) {
+    return DoSwapon(k_, c.path, c.size, c.flags);
+  }
+  Result operator()(const Swapoff& c) { return DoSwapoff(k_, c.path, c.area); }
+  // __set_oom_adj(): of all threads, and of who shares the memory.
+  Result operator()(const SetOomScoreAdj& c) {
+    if (c.value < kOomScoreAdjMin || c.value > kOomScoreAdjMax) {
+      return Errno::kEINVAL;
+    }
+    Task& task = k_.Current();
+    if (c.value < task.oom_score_adj_min && !k_.Capable(Cap::kSysResource)) {
+      return Errno::kEACCES;
+    }
+    const bool lowers_floor = k_.Capable(Cap::kSysResource);
+    for (const auto& [pid, id] : std::as_const(k_).pids) {
+      const Task& other = std::as_const(k_).tasks[id];
+      if (other.tgid != task.tgid && (!task.mm || other.mm != task.mm)) {
+        continue;
+      }
+      k_.tasks[id].oom_score_adj = c.value;
+      if (lowers_floor) k_.tasks[id].oom_score_adj_min = c.value;
+    }
+    return Errno::kOk;
+  }
   // What no machine can do yet.
   template <class T>
   Result operator()(const T&) {

@@ -10,6 +10,7 @@
 #include "server/machine/mm/mmap.h"
 #include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/oom_kill.h"
+#include "server/machine/mm/swap_token.h"
 
 namespace faultline {
 namespace {
@@ -109,6 +110,7 @@ void MmPut(Kernel& k, Id<Mm> id) {
   VM_BUG_ON(mm.mm_users == 0);
   if (--mm.mm_users > 0) return;
   KsmExit(k, mm);
+  PutSwapToken(k, id);
   ExitMmap(k, mm);
   if (mm.exe_file) PutFile(k, mm.exe_file);
   if (mm.heap) k.heaps.Delete(mm.heap);
@@ -166,12 +168,8 @@ void KillTask(Kernel& k, Task& task, int32_t signal) {
   DoGroupExit(k, task, signal | (DumpsCore(signal) ? kCoreFlag : 0));
 }
 
-bool OutOfMemory(Kernel& k) {
-  Id<Task> victim = SelectBadProcess(std::as_const(k));
-  if (!victim) victim = k.current;
-  const Id<Mm> mm = k.tasks[victim].mm;
-  const bool survives = k.Current().mm != mm;
-  k.vmstat.events[kOomKill]++;
+void KillOomVictim(Kernel& k, Id<Task> victim) {
+  const Id<Mm> mm = std::as_const(k).tasks[victim].mm;
   std::vector<Pid> sharers;
   for (auto [pid, id] : k.pids) {
     if (k.tasks[id].mm == mm) sharers.push_back(pid);
@@ -180,9 +178,22 @@ bool OutOfMemory(Kernel& k) {
   for (Pid pid : sharers) {
     // A thread group dies as one, so a later sharer may be gone already.
     auto it = k.pids.find(pid);
-    if (it != k.pids.end()) KillTask(k, k.tasks[it->second], kSigkill);
+    if (it == k.pids.end()) continue;
+    Task& task = k.tasks[it->second];
+    if (task.state == TaskState::kRunning) KillTask(k, task, kSigkill);
   }
-  return survives;
+}
+
+bool KillOomVictims(Kernel& k, Pid self) {
+  bool was_there = false;
+  for (const Pid pid : std::exchange(k.oom_victims, {})) {
+    was_there = was_there || pid == self;
+    auto it = k.pids.find(pid);
+    if (it == k.pids.end()) continue;
+    const Task& task = std::as_const(k).tasks[it->second];
+    if (task.state == TaskState::kRunning) KillOomVictim(k, it->second);
+  }
+  return was_there;
 }
 
 void ReleaseTask(Kernel& k, Pid pid) {

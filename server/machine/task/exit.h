@@ -5,6 +5,7 @@
 #include <string>
 
 #include "server/machine/kernel.h"
+#include "server/machine/outcome.h"
 
 namespace faultline {
 
@@ -15,9 +16,11 @@ void DoExit(Kernel& k, Task& task, int32_t code);
 void DoGroupExit(Kernel& k, Task& task, int32_t code);
 // A fatal signal without a core: the thread group ends with it.
 void KillTask(Kernel& k, Task& task, int32_t signal);
-// out_of_memory(): kills the worst process, and everybody who shares its
-// memory; the current task when nobody else may die. False: it was that one.
-bool OutOfMemory(Kernel& k);
+// Ends the victims of the OOM killer that had to live until the command is
+// done. Was this one among them?
+bool KillOomVictims(Kernel& k, Pid pid);
+// What ends them: SIGKILL from the kernel (SI_KERNEL).
+inline constexpr SignalInfo kOomKilled{9, 128, 0};
 // release_task(): the zombie is gone.
 void ReleaseTask(Kernel& k, Pid pid);
 // kill(2)

@@ -202,6 +202,7 @@ ErrnoOr<uint64_t> DoClone(Kernel& k, uint64_t flags) {
   child.uid = parent.uid;
   child.rlim = parent.rlim;
   child.oom_score_adj = parent.oom_score_adj;
+  child.oom_score_adj_min = parent.oom_score_adj_min;
   child.exit_signal = static_cast<int32_t>(flags & clone::kSignalMask);
   child.ppid = parent.tgid;
   if (flags & (clone::kParent | clone::kThread)) child.ppid = parent.ppid;

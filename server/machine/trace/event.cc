@@ -105,6 +105,9 @@ std::string SayResolved(const FaultResolved& e) {
              " writable and dirty.";
     case FaultResolution::kSpurious:
       return kind + "nothing was left to do" + at + ".";
+    case FaultResolution::kSwapIn:
+      return kind + "the page at " + Hex(e.address) +
+             " came back from swap, in " + Frame(e.pfn) + ".";
     case FaultResolution::kGup:
       return kind + "the kernel itself touched the page" + at + ".";
   }
@@ -156,6 +159,14 @@ EventLevel LevelOf(const EventBody& body) {
           [](const EventsLost&) { return EventLevel::kFaults; },
           [](const Console&) { return EventLevel::kFaults; },
           [](const PageReplaced&) { return EventLevel::kFaults; },
+          [](const MmVmscanWakeupKswapd&) { return EventLevel::kFaults; },
+          [](const MmVmscanKswapdWake&) { return EventLevel::kFaults; },
+          [](const MmVmscanKswapdSleep&) { return EventLevel::kFaults; },
+          [](const MmVmscanDirectReclaimBegin&) { return EventLevel::kFaults; },
+          [](const MmVmscanDirectReclaimEnd&) { return EventLevel::kFaults; },
+          [](const SwapWrite&) { return EventLevel::kFaults; },
+          [](const SwapRead&) { return EventLevel::kFaults; },
+          [](const MarkVictim&) { return EventLevel::kFaults; },
           [](const auto&) { return EventLevel::kAll; },
       },
       body);
@@ -306,6 +317,8 @@ std::string Say(const Event& event) {
                    std::to_string(e.code) + ") was sent to process " +
                    Num(e.pid) + ".";
           },
+          // Of reclaim and swap.
+          [](const auto& e) { return SayEvent(e); },
           [](const EventsLost& e) {
             return Num(e.count) + " more events did not fit.";
           },

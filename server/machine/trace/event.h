@@ -9,6 +9,8 @@
 #include <variant>
 #include <vector>
 
+#include "server/machine/trace/reclaim_event.h"
+
 namespace faultline {
 
 // exceptions:page_fault_user. error_code bits: 1 protection (page present),
@@ -34,6 +36,7 @@ enum class FaultResolution : uint8_t {
   kSharedMkwrite = 9,  // wp_page_shared: page_mkwrite on a mapped page
   kSpurious = 10,      // the PTE already allowed it
   kGup = 11,           // reserved for a pin by the kernel
+  kSwapIn = 12,        // do_swap_page: from the swap cache or a swap area
 };
 // handle_mm_fault's result for one address.
 struct FaultResolved {
@@ -312,7 +315,10 @@ using EventBody = std::variant<
     SchedProcessFork, SchedProcessExec, SchedProcessExit, SignalGenerate,
     EventsLost, MmPageAllocExtfrag, Console, PageReplaced, PageCacheRa,
     WritebackDirtyFolio, WritebackSingleInode, BalanceDirtyPages, BlockRqIssue,
-    BlockRqComplete>;
+    BlockRqComplete, MmVmscanWakeupKswapd, MmVmscanKswapdWake,
+    MmVmscanKswapdSleep, MmVmscanDirectReclaimBegin, MmVmscanDirectReclaimEnd,
+    MmVmscanLruIsolate, MmVmscanLruShrinkInactive, MmVmscanLruShrinkActive,
+    SwapWrite, SwapRead, MarkVictim>;
 
 struct Event {
   uint32_t pid = 0;

@@ -87,7 +87,8 @@ void Verifier::CheckPage(Pfn pfn, const Page& page, bool cached, bool table) {
   vmalloc_frames_ += page.Is(page_flag::kVmalloc);
   large_kmalloc_pages_ += page.Is(page_flag::kLargeKmalloc);
   if (page.Is(page_flag::kBad)) used_as("a bad page", 1);
-  if (anon) used_as("an anonymous page", 0);
+  const int32_t slot = page.Is(page_flag::kSwapCache) ? 1 : 0;
+  if (anon || slot != 0) used_as("an anonymous page", slot);
   if (use == nullptr) {
     return Fail("frame %u has refcount %d, but nobody owns it: it leaked",
                 pfn.value(), page.refcount);
@@ -100,7 +101,8 @@ void Verifier::CheckPage(Pfn pfn, const Page& page, bool cached, bool table) {
     Fail("frame %u is PG_anon_exclusive, but mapped %d times", pfn.value(),
          page.mapcount);
   }
-  if (anon && !page.Is(page_flag::kKsm) &&
+  // In the swap cache it may outlive its anon_vma.
+  if (anon && !page.Is(page_flag::kKsm) && page.mapcount > 0 &&
       !k_.anon_vmas.Has(Id<AnonVma>(page.mapping))) {
     Fail("frame %u has anon_vma %u, which does not exist", pfn.value(),
          page.mapping);
@@ -127,6 +129,10 @@ bool Verifier::CheckKernelTail(Pfn pfn, const Page& page) {
   return true;
 }
 
+uint32_t Verifier::FolioIdOf(Pfn pfn) const {
+  return LargeFolioId(k_, FolioHead(k_.page(pfn), pfn)).value();
+}
+
 // One of a large folio's pages; its head stands for all of them.
 void Verifier::CheckLargePage(Pfn pfn, const Page& page) {
   const Pfn head = FolioHead(page, pfn);
@@ -143,7 +149,7 @@ void Verifier::CheckLargePage(Pfn pfn, const Page& page) {
     return;
   }
   allocated_.push_back(pfn);
-  const Id<LargeFolio> id(page.mapping_folio());
+  const Id<LargeFolio> id(FolioIdOf(pfn));
   if (!k_.folios.Has(id) || k_.folios[id].head != pfn) {
     return Fail("frame %u has folio %u, which is not it", pfn.value(),
                 id.value());
@@ -227,7 +233,7 @@ void Verifier::CheckStatistics() {
   const std::pair<NodeStat, std::pair<const char*, uint64_t>> rows[] = {
       {kNrAnonMapped, {"nr_anon_pages", anon_mapped_}},
       {kNrFileMapped, {"nr_mapped", file_mapped_}},
-      {kNrFilePages, {"nr_file_pages", file_pages_}},
+      {kNrFilePages, {"nr_file_pages", file_pages_ + swap_cached_}},
       {kNrShmem, {"nr_shmem", shmem_}},
       {kNrFileDirty, {"nr_dirty", dirty_}},
       {kNrWriteback, {"nr_writeback", writeback_}},

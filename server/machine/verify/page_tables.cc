@@ -79,6 +79,16 @@ void Verifier::CheckPte(const Mm& mm, VirtAddr addr, Pte pte) {
     if (!vma.Has(vm::kMaybeGuard)) fail("the VMA knows of no guard");
     return;
   }
+  if (pte.swapped()) {
+    if (pte.swp_type() >= k_.swap.infos.size() ||
+        !k_.swap.infos[pte.swp_type()].used) {
+      return fail("it is of no swap area");
+    }
+    swap_counts_[SwpEntry::Of(pte).value()]++;
+    rss_[kRssSwap]++;
+    if (!mm.on_mmlist) fail("it is swapped out, but the mm is not on mmlist");
+    return;
+  }
   if (!pte.present()) return fail("it is neither none nor present");
   if (pte.writable() && !vma.Has(vm::kWrite)) {
     return fail("it is writable, but the VMA is not");
@@ -98,10 +108,13 @@ void Verifier::CheckPte(const Mm& mm, VirtAddr addr, Pte pte) {
   }
   if (!page.Is(page_flag::kAnon)) {
     CheckFilePte(vma, addr, page, fail);
+    if (vma.Has(vm::kLocked)) locked_.insert(pte.pfn());
   } else {
     CheckAnonPte(vma, addr, pte.pfn(), pte, fail);
     if (page.Is(page_flag::kLarge)) {
-      folios_[FolioOf(k_, pte.pfn()).mapping_folio()].large_mapcount++;
+      folios_[FolioIdOf(pte.pfn())].large_mapcount++;
+    } else if (vma.Has(vm::kLocked)) {
+      locked_.insert(pte.pfn());
     }
   }
   mapped_.push_back(pte.pfn());
@@ -196,7 +209,8 @@ void Verifier::CheckHugePmd(const Mm& mm, VirtAddr addr, Pte pmd) {
     return fail("no large folio begins there");
   }
   CheckAnonPte(vma, addr, pmd.pfn(), pmd, fail);
-  LargeFolio& found = folios_[head.mapping_folio()];
+  if (vma.Has(vm::kLocked)) locked_.insert(pmd.pfn());
+  LargeFolio& found = folios_[FolioIdOf(pmd.pfn())];
   found.entire_mapcount++;
   found.large_mapcount++;
   rss_[kRssAnon] += kHugePmdNr;

@@ -84,6 +84,9 @@ void Verifier::CheckFiles() {
   });
   k_.vmas.ForEach(
       [&](Id<Vma> id, const Vma& vma) { refer(vma.file, "VMA", id.value()); });
+  for (uint32_t type = 0; type < k_.swap.infos.size(); type++) {
+    refer(k_.swap.infos[type].file, "swap area", type);
+  }
   k_.open_files.ForEach([&](Id<File> id, const File& file) {
     Expect("f_count", "open file", id.value(), references[id.value()],
            file.f_count);

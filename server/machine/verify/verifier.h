@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -85,6 +86,8 @@ class Verifier {
   // frames.cc: at most one owner for each frame, zones, statistics.
   void Own(Pfn pfn, Owner owner) { owned_.push_back({pfn, owner}); }
   void CheckFrames();
+  // Of a page of a large folio.
+  uint32_t FolioIdOf(Pfn pfn) const;
   void CheckPage(Pfn pfn, const Page& page, bool cached, bool table);
   void CheckLargePage(Pfn pfn, const Page& page);
   bool CheckKernelTail(Pfn pfn, const Page& page);
@@ -109,6 +112,14 @@ class Verifier {
   void CheckFreeChain(Id<Slab> id, const Slab& slab, uint32_t free);
   void CheckCache(Id<KmemCache> id, const KmemCache& s);
   void CheckSlabStatistics();
+  // lru.cc: the lists, and that each page is on the one it belongs to.
+  void CheckLru();
+  void CheckLruPage(Pfn pfn, const Page& page);
+
+  // swap.cc: slots, who refers to them, and the swap cache.
+  void CheckSwap();
+  void CheckSwapArea(uint32_t type, const SwapInfo& info);
+  void CheckSwapSlot(SwpEntry entry, const SwapSlot& slot);
 
   // ksm.cc: whom ksmd scans, its items, trees and pages.
   void CheckKsm();
@@ -130,6 +141,9 @@ class Verifier {
   std::map<uint32_t, uint64_t> ksm_zero_pages_;  // by mm
   std::map<uint32_t, LargeFolio> folios_;        // by id: what the tables say
   uint64_t anon_mapped_ = 0, file_mapped_ = 0, anon_thps_ = 0;
+  std::map<uint32_t, uint32_t> swap_counts_;  // by entry: who refers to it
+  std::set<Pfn> locked_;  // what VM_LOCKED VMAs map, huge pages by their head
+  uint64_t swap_cached_ = 0;
   uint64_t file_pages_ = 0, shmem_ = 0, dirty_ = 0, writeback_ = 0;
   uint64_t xa_nodes_ = 0;
   uint64_t uncounted_tables_ = 0;  // of the kernel, not in NR_PAGETABLE

@@ -20,7 +20,8 @@ void Verifier::CheckVmas() {
   Expect("VMAs that exist", "all address spaces; linked:", linked, linked,
          k_.vmas.count());
   k_.inodes.ForEach([&](Id<Inode>, const Inode& inode) {
-    committed += inode.charges_pages() ? inode.nrpages : inode.commit_charge;
+    committed += inode.charges_pages() ? inode.nrpages + inode.nrswapped
+                                       : inode.commit_charge;
   });
   Expect("vm_committed", "the machine; pages charged:", committed, committed,
          k_.vm_committed);

@@ -10,6 +10,7 @@
 #include "server/machine/mm/fallback.h"
 #include "server/machine/mm/gfp.h"
 #include "server/machine/mm/kswapd.h"
+#include "server/machine/mm/lru.h"
 #include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/pcp.h"
 #include "server/machine/verify/free_areas.h"
@@ -96,7 +97,8 @@ Mixed WithHoles(uint32_t free) {
   }
   m.held = FillWithMovable(m.k);
   for (Pfn p : m.held) {
-    m.k.page(p).flags |= page_flag::kLru;  // as user pages are
+    m.k.page(p).flags |= page_flag::kUnevictable;
+    LruAdd(m.k, p);  // as user pages are
   }
   for (Pfn p : m.held) {
     if (ZoneOf(std::as_const(m.k), p) != ZoneType::kDma32) continue;
@@ -187,7 +189,7 @@ TEST(Boost, IsTakenBackByKswapdAndBounded) {
     RmqueueClaim(m.k, zone, 0, kUnmovable, alloc_flag::kKswapd);
   }
   EXPECT_EQ(zone.watermark_boost, 1500u) << "150 % of the high watermark";
-  WakeupKswapd(m.k);
+  WakeupKswapd(m.k, gfp::kKernel, 0, kMaxNrZones - 1);
   RunKswapd(m.k);
   EXPECT_EQ(zone.watermark_boost, 0u);
 }

@@ -14,6 +14,7 @@
 #include "server/machine/mm/fallback.h"
 #include "server/machine/mm/gfp.h"
 #include "server/machine/mm/kswapd.h"
+#include "server/machine/mm/lru.h"
 #include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/pcp.h"
 #include "server/machine/mm/watermark.h"
@@ -92,7 +93,10 @@ class AllocatorCampaign : public ::testing::TestWithParam<Setting> {
     }
     EXPECT_LE(ZoneOf(std::as_const(k), pfn), GfpZone(k, gfp));
     // What claiming a block asks about.
-    if (gfp & gfp::kMovable) k.page(pfn).flags |= page_flag::kLru;
+    if (gfp & gfp::kMovable) {
+      k.page(pfn).flags |= page_flag::kUnevictable;
+      LruAdd(k, pfn);
+    }
     held_.push_back({pfn, order});
   }
 
@@ -109,7 +113,7 @@ class AllocatorCampaign : public ::testing::TestWithParam<Setting> {
     if (dice == 0) return DrainAllPages(k);
     if (dice == 1) return DecayPcpHigh(k);
     if (dice == 2) {
-      WakeupKswapd(k);
+      WakeupKswapd(k, gfp::kKernel, 0, kMaxNrZones - 1);
       return RunKswapd(k);
     }
     if (dice == 3) {

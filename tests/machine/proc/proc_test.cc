@@ -401,13 +401,15 @@ TEST(OomScore, RisesWithMemory) {
   MachineConfig config;
   config.ram_bytes = uint64_t{64} << 20;
   Driver d(config);
-  EXPECT_EQ(d.Cat("/proc/1/oom_score"), "666\n");
-  EXPECT_EQ(d.Cat("/proc/1/oom_score_adj"), "0\n");
-  d.MapAnon(0x10000000, 4096);
-  d.WriteTo(0x10000000, 4096);
+  EXPECT_EQ(d.Cat("/proc/1/oom_score"), "0\n") << "init is never killed";
+  d.Do(Fork{});
+  EXPECT_EQ(d.Cat("/proc/2/oom_score"), "666\n");
+  EXPECT_EQ(d.Cat("/proc/2/oom_score_adj"), "0\n");
+  d.Do(Mmap{0x10000000, 4096 * kPageSize, 3, 0x32, -1, 0}, 2);
+  d.Do(Access{AccessKind::kWrite, 0x10000000, 4096, kPageSize, 1}, 2);
   uint64_t pages = 4096 + 1 + 11;  // resident and page tables
   uint64_t score = (1000 + pages * 1000 / d.kernel().totalram_pages) * 2 / 3;
-  EXPECT_EQ(d.Cat("/proc/1/oom_score"), std::to_string(score) + "\n");
+  EXPECT_EQ(d.Cat("/proc/2/oom_score"), std::to_string(score) + "\n");
 }
 
 TEST(Pagemap, HasSoftDirtyOnlyOn61) {

@@ -24,6 +24,7 @@ from faultline.v1.mm_struct_pb2 import *
 from faultline.v1.outcome_pb2 import *
 from faultline.v1.page_cache_pb2 import *
 from faultline.v1.participant_pb2 import *
+from faultline.v1.reclaim_pb2 import *
 from faultline.v1.replacement_pb2 import *
 from faultline.v1.session_pb2 import *
 from faultline.v1.slab_pb2 import *

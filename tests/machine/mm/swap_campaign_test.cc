@@ -1,0 +1,246 @@
+// Random lives of processes that have together more than memory holds, with
+// swap areas coming and going, verified after every operation.
+// FAULTLINE_CAMPAIGN_STEPS=N makes it longer than a usual run.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <iterator>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "server/machine/mm/mmap.h"
+#include "server/machine/mm/page_alloc.h"
+#include "server/machine/mm/pcp.h"
+#include "server/machine/mm/truncate.h"
+#include "server/machine/verify/free_areas.h"
+#include "tests/machine/sim.h"
+
+namespace faultline {
+namespace {
+
+constexpr uint64_t kMiB = uint64_t{1} << 20;
+constexpr uint64_t kPages = 3000;  // of the window
+
+struct Setting {
+  const char* name;
+  Personality personality;
+  ThpMode thp;
+  uint64_t token;
+};
+
+class SwapCampaign : public ::testing::TestWithParam<Setting> {
+ protected:
+  SwapCampaign() : machine_(Config()) {
+    CreateFile file;
+    file.path = "/swap";
+    file.size = 4 * kMiB;
+    file.cached = false;
+    file.fs = FsType::kExt4;
+    Do(file);
+    file.path = "/data";
+    file.content = FileContent::kPattern;
+    Do(file);
+    Do(Open{"/data", 2, 3});
+    Do(Sysctl{"vm.swap_token", GetParam().token});
+  }
+
+  static MachineConfig Config() {
+    MachineConfig config;
+    config.ram_bytes = 16 * kMiB;
+    config.swap_bytes = 8 * kMiB;
+    config.personality = GetParam().personality;
+    config.thp = GetParam().thp;
+    return config;
+  }
+  static int Steps() {
+    const char* steps = std::getenv("FAULTLINE_CAMPAIGN_STEPS");
+    return steps == nullptr ? 400 : std::atoi(steps);
+  }
+
+  Outcome Do(Operation op, Pid pid = 1) {
+    return machine_.Apply({pid, std::move(op)}, EventLevel::kNone);
+  }
+  uint64_t Below(uint64_t n) { return prng_.Next() % n; }
+
+  // Ranges that are large enough to fill memory, and meet.
+  std::pair<uint64_t, uint64_t> Range() {
+    const uint64_t first = Below(6) * 512 + Below(8);
+    const uint64_t most = Below(3) == 0 ? 1200 : 64;
+    return {At(first), 1 + Below(std::min(most, kPages + 64 - first))};
+  }
+
+  Operation RandomCall() {
+    const auto [addr, pages] = Range();
+    const uint64_t bytes = pages * kPageSize;
+    constexpr int32_t kAdvice[] = {3, 4, 8, 20, 21, 21, 12, 25};
+    switch (Below(14)) {
+      case 0:
+        return Munmap{addr, std::min<uint64_t>(bytes, 16 * kPageSize)};
+      case 1:
+        return Mprotect{addr, std::min<uint64_t>(bytes, 32 * kPageSize),
+                        Below(4)};
+      case 2:
+        return Mremap{addr, bytes, bytes, 3, At(Below(6) * 512)};
+      case 3:
+        return Mlock{addr, std::min<uint64_t>(bytes, 64 * kPageSize), 0};
+      case 4:
+        return Munlock{addr, bytes};
+      case 5:
+        return Mincore{addr, bytes};
+      case 6:
+      case 7:
+        return Madvise{addr, bytes, kAdvice[Below(std::size(kAdvice))]};
+      case 8: {
+        const uint64_t flags = mman::kFixed | mman::kAnonymous |
+                               (Below(4) == 0 ? mman::kShared : mman::kPrivate);
+        return Mmap{addr, bytes, kRw, flags, -1, 0};
+      }
+      case 9: {
+        const uint64_t flags =
+            mman::kFixed | (Below(2) ? mman::kShared : mman::kPrivate);
+        return Mmap{
+            addr, std::min<uint64_t>(bytes, 512 * kPageSize), kRw, flags, 3, 0};
+      }
+      default:
+        return Access{Below(3) ? AccessKind::kWrite : AccessKind::kRead, addr,
+                      pages, kPageSize, static_cast<uint8_t>(Below(4))};
+    }
+  }
+
+  bool Lives(Pid pid) const {
+    const Kernel& k = machine_.kernel();
+    const auto at = k.pids.find(pid);
+    return at != k.pids.end() &&
+           k.tasks[at->second].state == TaskState::kRunning;
+  }
+
+  void ForkFrom(Pid parent) {
+    const Outcome out = Do(Fork{}, parent);
+    if (out.error == Errno::kOk && !out.no_process) {
+      const auto pid = static_cast<Pid>(out.value);
+      live_.push_back(pid);
+      if (parent != 1) return;
+      constexpr uint64_t kFlags =
+          mman::kFixed | mman::kAnonymous | mman::kPrivate;
+      Do(Mmap{At(0), (kPages + 512) * kPageSize, kRw, kFlags, -1, 0}, pid);
+    }
+  }
+
+  void SwapOnOrOff() {
+    switch (Below(4)) {
+      case 0:
+        Do(Swapon{"/swap", 0, 0});
+        break;
+      case 1:
+        Do(Swapon{"", kMiB, static_cast<uint32_t>(0x8000 | Below(3))});
+        break;
+      default:
+        Do(Swapoff{"", static_cast<uint32_t>(Below(5))});
+    }
+  }
+
+  void Step() {
+    std::erase_if(live_, [&](Pid pid) { return !Lives(pid); });
+    if (live_.size() < 2) return ForkFrom(1);
+    const Pid pid = live_[Below(live_.size())];
+    switch (Below(30)) {
+      case 0:
+        if (live_.size() < 5) return ForkFrom(pid);
+        Do(Exit{}, pid);
+        return;
+      case 1:
+        return SwapOnOrOff();
+      case 2:
+        Do(Tick{1'000'000});
+        Do(Wait{-1, true});
+        return;
+      case 3:
+        Do(Sysctl{"ksm.run", Below(3)});
+        return;
+      case 4:
+        Do(Write{3, Below(1000) * kPageSize, std::string(8192, 'w')}, pid);
+        return;
+      default:
+        Do(RandomCall(), pid);
+    }
+  }
+
+  // Everybody ends, and every file is emptied.
+  static Kernel Emptied(Machine m) {
+    for (const auto& [pid, id] : std::map(m.kernel().pids)) {
+      m.Apply({0, Kill{pid, 9}});
+    }
+    Kernel k = m.kernel();
+    std::vector<Id<Inode>> files;
+    std::as_const(k).inodes.ForEach(
+        [&](Id<Inode> id, const Inode&) { files.push_back(id); });
+    for (const Id<Inode> id : files) FileTruncate(k, id, 0);
+    // Nobody needs the huge zero page any more.
+    if (const Pfn zero = k.huge_zero_page; zero.valid()) {
+      for (uint32_t i = 0; i < kPageBlockPages; i++) {
+        k.page(zero + PageCount(i)) = Page{};
+      }
+      FreePagesCore(k, k.zone(ZoneOf(std::as_const(k), zero)), zero,
+                    kPageBlockOrder);
+    }
+    DrainAllPages(k);
+    return k;
+  }
+  static std::vector<std::pair<uint32_t, uint32_t>> Runs(const Kernel& k) {
+    std::vector<std::pair<uint32_t, uint32_t>> runs;
+    for (auto [first, end] : FreeRuns(k)) {
+      if (!runs.empty() && runs.back().second == first) {
+        runs.back().second = end;
+      } else {
+        runs.push_back({first, end});
+      }
+    }
+    return runs;
+  }
+
+  Prng prng_{20261130};
+  Machine machine_;
+  std::vector<Pid> live_;
+};
+
+TEST_P(SwapCampaign, StaysConsistentAndGivesEverythingBack) {
+  const auto runs = Runs(Emptied(machine_));
+  for (int i = 0; i < Steps(); i++) {
+    Step();
+    ASSERT_EQ(machine_.Verify(), "") << "step " << i;
+  }
+  const auto& events = machine_.kernel().vmstat.events;
+  EXPECT_GT(events[kPswpOut] + events[kSwpOutZero], 500u);
+  EXPECT_GT(events[kPgScanKswapd] + events[kPgScanDirect], 1000u);
+  EXPECT_GT(events[kPgMajFault], 50u);
+  const Kernel k = Emptied(machine_);
+  EXPECT_EQ(Runs(k), runs);
+  EXPECT_EQ(k.swap.nr_free, k.swap.total) << "no slot is left";
+  EXPECT_EQ(k.swap.cached, 0u);
+}
+
+TEST_P(SwapCampaign, RunsTheSameFromASavedMachine) {
+  for (int i = 0; i < 100; i++) Step();
+  Machine copy = Machine::Load(machine_.Save());
+  EXPECT_EQ(copy.Fingerprint(), machine_.Fingerprint());
+  const Operation touch = Access{AccessKind::kWrite, At(0), 500, kPageSize, 1};
+  for (const Pid pid : live_) {
+    EXPECT_EQ(copy.Apply({pid, touch}).Digest(), Do(touch, pid).Digest());
+  }
+  EXPECT_EQ(copy.Fingerprint(), machine_.Fingerprint());
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Machines, SwapCampaign,
+    ::testing::Values(
+        Setting{"Usual", Personality::kLinux618, ThpMode::kNever, 0},
+        Setting{"HugePages", Personality::kLinux618, ThpMode::kAlways, 0},
+        Setting{"Linux61", Personality::kLinux61, ThpMode::kNever, 0},
+        Setting{"Token", Personality::kLinux618, ThpMode::kNever, 1}),
+    [](const auto& info) { return std::string(info.param.name); });
+
+}  // namespace
+}  // namespace faultline

@@ -1,0 +1,29 @@
+# A working set that fits memory is read again without a fault; one that is
+# larger than memory, and read from end to end, faults for every eight pages,
+# because what is needed next is always what was used longest ago: thrashing.
+boot ram=32m swap=64m
+fits: mmap 0x10000000 4000p rw PRIVATE|ANON|FIXED
+write 0x10000000 4000p
+expect maj 0
+read 0x10000000 4000p
+expect maj 0
+expect min 0
+expect event.swap_write 0
+munmap 0x10000000 4000p
+# Now 40 MiB of 32.
+loop: mmap 0x10000000 10000p rw PRIVATE|ANON|FIXED
+write 0x10000000 10000p
+expect min 10000
+expect maj 0
+expect event.mm_vmscan_wakeup_kswapd >= 1
+expect event.swap_write >= 3000
+read 0x10000000 10000p
+expect maj >= 800
+read 0x10000000 10000p
+expect maj >= 800
+expect cat /proc/swaps contains /dev/vda
+expect status.VmSwap >= 12000
+# The page tables stayed where they were: a fault on a page in swap makes none.
+expect event.page_table_alloc 0
+munmap 0x10000000 10000p
+expect status.VmSwap 0
