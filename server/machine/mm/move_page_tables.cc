@@ -132,23 +132,48 @@ class Mover {
 
   // move_ptes(): extent_ bytes, which are within one table on either side.
   void MovePtes(PteRef from, PteRef to) {
-    if (std::as_const(k_.frames).Table(from.table) == nullptr) return;
-    uint64_t* source = k_.frames.MutTable(from.table) + from.index;
-    uint64_t* dest = k_.frames.MutTable(to.table) + to.index;
+    const uint64_t* entries = std::as_const(k_.frames).Table(from.table);
+    if (entries == nullptr) return;
     const uint64_t pages = extent_ >> kPageShift;
-    const uint64_t count = CountUsed(source, pages);
+    const uint64_t count = CountUsed(entries + from.index, pages);
     if (count == 0) return;
-    std::copy(source, source + pages, dest);
-    std::fill(source, source + pages, 0);
-    // move_soft_dirty_pte()
-    if (const uint64_t mark = DirtyBits(k_) & ~Pte::kDirty) {
-      for (uint64_t i = 0; i < pages; i++) {
-        if (Pte(dest[i]).present()) dest[i] |= mark;
-        if (Pte(dest[i]).swapped()) dest[i] |= Pte::kSwpSoftDirty;
-      }
+    if (MayChangeHands(entries, from.index, to, pages)) {
+      std::swap(k_.frames[from.table], k_.frames[to.table]);
+    } else {
+      CopyPtes(from, to, pages);
     }
+    MarkSoftDirty(to, pages);
     moved_ = true;
     k_.clock_ns += count * cost::kPteSet;
+  }
+
+  // Has the table no other entries, and the destination's none, so that the
+  // contents of the two frames can be exchanged?
+  bool MayChangeHands(const uint64_t* entries, int first, PteRef to,
+                      uint64_t pages) const {
+    const int end = first + static_cast<int>(pages);
+    return first == to.index &&
+           std::as_const(k_.frames).Table(to.table) == nullptr &&
+           (first == 0 || AllNone(entries, 0, first)) &&
+           (end == kPtrsPerTable || AllNone(entries, end, kPtrsPerTable));
+  }
+
+  void CopyPtes(PteRef from, PteRef to, uint64_t pages) {
+    uint64_t* source = k_.frames.MutTable(from.table) + from.index;
+    uint64_t* dest = k_.frames.MutTable(to.table) + to.index;
+    std::copy(source, source + pages, dest);
+    std::fill(source, source + pages, 0);
+  }
+
+  // move_soft_dirty_pte()
+  void MarkSoftDirty(PteRef at, uint64_t pages) {
+    const uint64_t mark = DirtyBits(k_) & ~Pte::kDirty;
+    if (mark == 0) return;
+    uint64_t* entries = k_.frames.MutTable(at.table) + at.index;
+    for (uint64_t i = 0; i < pages; i++) {
+      if (Pte(entries[i]).present()) entries[i] |= mark;
+      if (Pte(entries[i]).swapped()) entries[i] |= Pte::kSwpSoftDirty;
+    }
   }
 
   Kernel& k_;
