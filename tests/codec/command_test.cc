@@ -74,15 +74,19 @@ TEST_P(EveryOperation, TakesTheDefaultsOfCommandH) {
   v1::Command proto;
   proto.set_pid(1);
   auto* arguments = proto.GetReflection()->MutableMessage(&proto, op());
-  // These have no default: an access says what it does, a path is not empty.
+  // These have no default: an access says what it does, a name is not empty.
   if (op()->name() == "access") {
     proto.mutable_access()->set_kind(v1::ACCESS_KIND_READ);
+  } else if (op()->name() == "kernel_access") {
+    proto.mutable_kernel_access()->set_kind(v1::ACCESS_KIND_READ);
   } else if (op()->name() == "access_many") {
     proto.mutable_access_many()->add_kind(v1::ACCESS_KIND_READ);
     proto.mutable_access_many()->add_addr(1);
-  } else if (const auto* path = op()->message_type()->FindFieldByName(
-                 op()->name() == "sysctl" ? "name" : "path")) {
-    arguments->GetReflection()->SetString(arguments, path, "x");
+  }
+  for (const char* text : {"path", "name"}) {
+    const auto* field = op()->message_type()->FindFieldByName(text);
+    if (field == nullptr) continue;
+    arguments->GetReflection()->SetString(arguments, field, "x");
   }
   const absl::StatusOr<Command> command = CommandFromProto(proto);
   ASSERT_TRUE(command.ok()) << command.status();
@@ -96,7 +100,7 @@ TEST_P(EveryOperation, TakesTheDefaultsOfCommandH) {
         if constexpr (
             requires { s.fd; } && !requires { s.prot; })
           s.fd = 0;
-        if constexpr (std::is_same_v<decltype(s), Sysctl&>) s.name = "x";
+        if constexpr (requires { s.name; }) s.name = "x";
         if constexpr (std::is_same_v<decltype(s), AccessMany&>) {
           s.addr = {1};
           s.kind = {AccessKind::kRead};

@@ -33,6 +33,18 @@ Outcome FullOutcome() {
   o.cost_ns = 6;
   o.data = std::string("\x00\xff", 2);
   o.faulted = {{0, 1, 0}, {70000, 2, 4}};
+  o.tlb_misses = 7;
+  o.table_loads = 8;
+  o.victim_wanted.address = 0x1000;
+  o.victim_wanted.frames.push_back({.slot = 1,
+                                    .addr = 0x2000,
+                                    .pfn = 77,
+                                    .accessed = true,
+                                    .dirty = true,
+                                    .loaded_at = 2,
+                                    .used_at = 3,
+                                    .uses = 4,
+                                    .age = 5});
   o.events.push_back({1, PageFaultUser{0x1000, 6}});
   o.events.push_back(
       {2, FaultResolved{0x1000, FaultResolution::kCowCopy, 77, true, 16, 78}});

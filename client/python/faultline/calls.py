@@ -572,24 +572,16 @@ class Calls(Generic[Result]):
         """kunmap()."""
         return self._call("kunmap", 0, pfn=pfn)
 
-    def kernel_read(
-        self, addr: int, count: int = 1, stride: int = PAGE_SIZE
+    def kernel_access(
+        self,
+        kind: "v1.AccessKind",
+        addr: int,
+        count: int = 1,
+        stride: int = PAGE_SIZE,
+        value: int = 0,
     ) -> Result:
-        """Loads bytes of the kernel's, through its page tables. Value: the
-        last one; tlb_misses and table_loads say what it took."""
-        return self._kernel_access(
-            v1.ACCESS_KIND_READ, addr, count, stride, 0
-        )
-
-    def kernel_write(
-        self, addr: int, value: int, count: int = 1, stride: int = PAGE_SIZE
-    ) -> Result:
-        """Stores a byte at addresses of the kernel's."""
-        return self._kernel_access(
-            v1.ACCESS_KIND_WRITE, addr, count, stride, value
-        )
-
-    def _kernel_access(self, kind, addr, count, stride, value) -> Result:
+        """Loads or stores bytes of the kernel's, through its page tables.
+        Value: the last one; tlb_misses and table_loads say what it took."""
         return self._call(
             "kernel_access",
             0,

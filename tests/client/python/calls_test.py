@@ -49,6 +49,10 @@ SAMPLES = {
     "target": 1,
     "signal": SIGTERM,
     "cmd": 1034,
+    "kind": v1.ACCESS_KIND_READ,
+    "major": 254,
+    "minor": 0,
+    "policy": v1.REPLACEMENT_POLICY_NONE,
 }
 
 
