@@ -40,6 +40,10 @@ inline constexpr size_t kMadviseRangesMax = 4096;
 // What a client that is a replacement policy may answer in one command, and the
 // accesses that the policy OPT may be told of.
 inline constexpr size_t kVictimsMax = 4096;
+// How long a client that is a policy may think, and how often an access is
+// planned anew because others changed the machine meanwhile.
+inline constexpr int64_t kVictimSecondsMax = 10;
+inline constexpr int kVictimPlansMax = 16;
 inline constexpr size_t kFutureMax = 65536;
 // mincore answers one byte per page.
 inline constexpr uint64_t kMincoreBytesMax = kDataBytesMax * 4096;

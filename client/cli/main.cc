@@ -31,6 +31,7 @@ constexpr char kFooter[] =
     "  faultline cat /proc/1/maps --session lab-1\n"
     "  faultline show lab-1                      draws what happened in it\n"
     "  faultline snapshot create lab-1 before    keeps its machine as it is\n"
+    "  faultline policies --frames 3 1 2 3 4 1 2 5 1 2 3 4 5\n"
     "  faultline verify lab-1                    replays what was recorded\n"
     "  faultline watch lab-1                     what happens in it, live\n"
     "  faultline import strace ls.strace         re-enacts a real program\n"
@@ -144,6 +145,7 @@ int Main(int argc, char** argv, const Hooks& hooks) {
   AddExport(app, context);
   AddMm(app, context);
   AddCache(app, context);
+  AddPolicies(app, context);
   AddReplay(app, context);
   AddVerify(app, context);
   AddWatch(app, context);

@@ -18,6 +18,7 @@ void AddShow(CLI::App& app, Context& context);
 void AddExport(CLI::App& app, Context& context);
 void AddCache(CLI::App& app, Context& context);
 void AddMm(CLI::App& app, Context& context);
+void AddPolicies(CLI::App& app, Context& context);
 void AddReplay(CLI::App& app, Context& context);
 void AddVerify(CLI::App& app, Context& context);
 void AddWatch(CLI::App& app, Context& context);

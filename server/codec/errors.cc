@@ -174,6 +174,38 @@ absl::Status SnapshotAlreadyExists(absl::string_view snapshot) {
   return status;
 }
 
+absl::Status VictimStreamExists(absl::string_view session, uint32_t pid) {
+  absl::Status status = Make(
+      absl::StatusCode::kAlreadyExists,
+      absl::StrCat("another client is the replacement policy of process ", pid,
+                   " of ", Quote(session), ": end its ChooseVictims first"),
+      "VICTIM_STREAM_EXISTS",
+      {{"session", std::string(session)}, {"pid", absl::StrCat(pid)}});
+  SetResource(status, "Process", absl::StrCat(session, "/processes/", pid),
+              "has a client that chooses");
+  return status;
+}
+
+absl::Status VictimTooLate(int64_t seconds_max) {
+  return Make(absl::StatusCode::kAborted,
+              absl::StrCat("no victim was named within ", seconds_max,
+                           " seconds: the access has stopped; call "
+                           "ChooseVictims again"),
+              "VICTIM_TOO_LATE", {{"seconds-max", absl::StrCat(seconds_max)}});
+}
+
+absl::Status NoReplacement(absl::string_view session, uint32_t pid) {
+  absl::Status status = Make(
+      absl::StatusCode::kFailedPrecondition,
+      absl::StrCat("process ", pid, " of ", Quote(session),
+                   " has no replacement policy: call SetReplacement first"),
+      "NO_REPLACEMENT_POLICY",
+      {{"session", std::string(session)}, {"pid", absl::StrCat(pid)}});
+  SetPrecondition(status, "REPLACEMENT_POLICY",
+                  absl::StrCat(session, "/processes/", pid), "must have one");
+  return status;
+}
+
 absl::Status SessionClosed(absl::string_view session) {
   absl::Status status =
       Make(absl::StatusCode::kFailedPrecondition,

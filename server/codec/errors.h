@@ -55,6 +55,9 @@ absl::Status SnapshotAlreadyExists(absl::string_view snapshot);
 // PERMISSION_DENIED.
 absl::Status ParticipantIsObserver(absl::string_view participant);
 // FAILED_PRECONDITION.
+absl::Status VictimStreamExists(absl::string_view session, uint32_t pid);
+absl::Status VictimTooLate(int64_t seconds_max);
+absl::Status NoReplacement(absl::string_view session, uint32_t pid);
 absl::Status SessionClosed(absl::string_view session);
 absl::Status SessionPanicked(absl::string_view session, absl::string_view what);
 // `name` of a snapshot, or of a session that was restored from one.

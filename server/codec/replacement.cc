@@ -1,5 +1,7 @@
 #include "server/codec/replacement.h"
 
+#include "server/machine/mm/replacement.h"
+
 namespace faultline {
 
 void ReplacementFrameToProto(const ReplacementFrame& frame,
@@ -34,6 +36,21 @@ void VictimWantedToProto(const VictimWanted& wanted, v1::VictimWanted* proto) {
   for (const ReplacementFrame& frame : wanted.frames) {
     ReplacementFrameToProto(frame, proto->add_frames());
   }
+}
+
+void ReplacementToProto(const Kernel& k, const Mm& mm,
+                        v1::GetReplacementResponse* proto) {
+  const Replacement& r = k.replacements[mm.replacement];
+  proto->set_policy(
+      static_cast<v1::ReplacementPolicy>(static_cast<int>(r.policy) + 1));
+  proto->set_frames(static_cast<uint32_t>(r.slots.size()));
+  proto->set_accesses(r.accesses);
+  proto->set_faults(r.faults);
+  proto->set_replacements(r.replacements);
+  for (const ReplacementFrame& frame : ReplacementFrames(k, mm)) {
+    ReplacementFrameToProto(frame, proto->add_pages());
+  }
+  proto->set_hand(r.hand);
 }
 
 }  // namespace faultline

@@ -358,6 +358,10 @@ struct Command {
   Operation op;
 };
 
+// The answers that an access has for ReplacementPolicy::kClient; nullptr: it is
+// no access.
+std::vector<uint64_t>* VictimsOf(Command& command);
+
 // "mmap", "munmap", …: the name of the call.
 const char* OperationName(const Operation& op);
 

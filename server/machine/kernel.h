@@ -26,6 +26,7 @@
 #include "server/machine/mm/lru_types.h"
 #include "server/machine/mm/mm_types.h"
 #include "server/machine/mm/mmzone.h"
+#include "server/machine/mm/replacement_types.h"
 #include "server/machine/mm/slub_types.h"
 #include "server/machine/mm/swap_types.h"
 #include "server/machine/mm/vma_node.h"
@@ -81,6 +82,7 @@ struct Kernel {
   Pool<AnonVma> anon_vmas;
   Pool<AnonVmaChain> anon_chains;
   Pool<MallocState, 0> heaps;
+  Pool<Replacement, 0> replacements;
   Pool<LargeFolio, 2> folios;
   Ksm ksm;
   Pool<Inode, 2> inodes;
@@ -147,7 +149,8 @@ struct Kernel {
        s.vma_nodes, s.anon_vmas, s.anon_chains, s.folios, s.inodes,
        s.open_files, s.files, s.tasks, s.pids, s.names, s.last_pid, s.last_ino,
        s.last_asid, s.active_mm, s.heaps, s.ksm, s.slub, s.kernel_maps,
-       s.devices, s.disk, s.xa_nodes, s.bdi, s.drop_caches_quiet);
+       s.devices, s.disk, s.xa_nodes, s.bdi, s.drop_caches_quiet,
+       s.replacements);
   }
 
   template <class Body>

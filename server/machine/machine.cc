@@ -280,6 +280,7 @@ std::vector<Machine::SubsystemFingerprint> Machine::Fingerprints() const {
       {"files", hash(k_.inodes, k_.open_files, k_.files, k_.names, k_.devices)},
       {"writeback", hash(k_.xa_nodes, k_.bdi, k_.disk)},
       {"heaps", hash(k_.heaps)},
+      {"replacement", hash(k_.replacements)},
       {"ksm", hash(k_.ksm)},
       {"tasks", hash(k_.tasks, k_.pids, k_.last_pid, k_.active_mm)},
   };
@@ -291,7 +292,15 @@ uint64_t Outcome::Digest() const {
     cost_ns, data);
   // Only where there are any: the digests of old journals stay what they are.
   if (!faulted.empty()) h(faulted);
+  if (tlb_misses != 0) h(tlb_misses, table_loads);
+  if (!victim_wanted.frames.empty()) h(victim_wanted);
   return h.hash();
+}
+
+std::vector<uint64_t>* VictimsOf(Command& command) {
+  if (auto* access = std::get_if<Access>(&command.op)) return &access->victims;
+  if (auto* many = std::get_if<AccessMany>(&command.op)) return &many->victims;
+  return nullptr;
 }
 
 const char* OperationName(const Operation& op) {

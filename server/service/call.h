@@ -2,6 +2,7 @@
 #ifndef FAULTLINE_SERVER_SERVICE_CALL_H_
 #define FAULTLINE_SERVER_SERVICE_CALL_H_
 
+#include <grpcpp/server_context.h>
 #include <grpcpp/support/server_callback.h>
 
 #include <chrono>

@@ -13,6 +13,7 @@
 #include "server/codec/mm_view.h"
 #include "server/codec/page_cache_view.h"
 #include "server/codec/reclaim_view.h"
+#include "server/codec/replacement.h"
 #include "server/codec/slab_view.h"
 #include "server/codec/status_macros.h"
 #include "server/codec/utf8.h"
@@ -237,6 +238,17 @@ absl::Status GetMmOf(const v1::GetMmRequest& request, const MachineView& view,
   return absl::OkStatus();
 }
 
+absl::Status GetReplacementOf(const v1::GetReplacementRequest& request,
+                              const MachineView& view,
+                              v1::GetReplacementResponse* response) {
+  FL_ASSIGN_OR_RETURN(const Mm* mm, MmOfRequest(request, view));
+  if (!mm->replacement) {
+    return errors::NoReplacement(request.session(), request.pid());
+  }
+  ReplacementToProto(view.machine.kernel(), *mm, response);
+  return absl::OkStatus();
+}
+
 absl::Status ListChunksOf(const v1::ListChunksRequest& request,
                           const MachineView& view,
                           v1::ListChunksResponse* response) {
@@ -366,6 +378,14 @@ grpc::ServerUnaryReactor* InspectServiceImpl::GetMm(
     v1::GetMmResponse* response) {
   return AnswerWithView(context_, context_.quick, context, request, response,
                         GetMmOf);
+}
+
+grpc::ServerUnaryReactor* InspectServiceImpl::GetReplacement(
+    grpc::CallbackServerContext* context,
+    const v1::GetReplacementRequest* request,
+    v1::GetReplacementResponse* response) {
+  return AnswerWithView(context_, context_.quick, context, request, response,
+                        GetReplacementOf);
 }
 
 grpc::ServerUnaryReactor* InspectServiceImpl::GetVmaTree(

@@ -22,6 +22,10 @@ class InspectServiceImpl final : public v1::InspectService::CallbackService {
   grpc::ServerUnaryReactor* GetMm(grpc::CallbackServerContext* context,
                                   const v1::GetMmRequest* request,
                                   v1::GetMmResponse* response) override;
+  grpc::ServerUnaryReactor* GetReplacement(
+      grpc::CallbackServerContext* context,
+      const v1::GetReplacementRequest* request,
+      v1::GetReplacementResponse* response) override;
   grpc::ServerUnaryReactor* GetVmaTree(
       grpc::CallbackServerContext* context,
       const v1::GetVmaTreeRequest* request,

@@ -7,6 +7,7 @@
 #include "server/codec/outcome.h"
 #include "server/codec/status_macros.h"
 #include "server/service/run_stream.h"
+#include "server/service/victim_plan.h"
 
 namespace faultline {
 namespace {
@@ -14,7 +15,8 @@ namespace {
 // The life of every unary call: check, decode, hand over; when the outcome is
 // in the journal: encode, reply.
 template <class Request, class Response, class Arguments>
-grpc::ServerUnaryReactor* Execute(SessionTable& table,
+grpc::ServerUnaryReactor* Execute(const ServiceContext& service,
+                                  VictimStreams& victim_streams,
                                   grpc::CallbackServerContext* context,
                                   const Request& request,
                                   const Arguments* arguments,
@@ -30,15 +32,18 @@ grpc::ServerUnaryReactor* Execute(SessionTable& table,
                         CommandFromArguments(request.pid(), arguments));
     options.on_this_thread = true;
     options.cancelled = [context] { return !CheckWanted(*context).ok(); };
-    table.Execute(session, std::move(command), std::move(options),
-                  [=](absl::StatusOr<ExecuteResult> result) {
-                    if (result.ok()) {
-                      response->set_revision(result->revision);
-                      OutcomeToProto(result->outcome,
-                                     response->mutable_outcome());
-                    }
-                    Finish(reactor, Explain(*context, result.status()));
-                  });
+    const auto answer = [=](absl::StatusOr<ExecuteResult> result) {
+      if (result.ok()) {
+        response->set_revision(result->revision);
+        OutcomeToProto(result->outcome, response->mutable_outcome());
+      }
+      Finish(reactor, Explain(*context, result.status()));
+    };
+    if (!VictimPlan::Start(service, victim_streams, session, command, options,
+                           answer)) {
+      service.table.Execute(session, std::move(command), std::move(options),
+                            answer);
+    }
     return absl::OkStatus();
   });
 }
@@ -49,7 +54,7 @@ grpc::ServerUnaryReactor* Execute(SessionTable& table,
   grpc::ServerUnaryReactor* MachineServiceImpl::Type(                         \
       grpc::CallbackServerContext* context, const v1::Type##Request* request, \
       v1::Type##Response* response) {                                         \
-    return Execute(context_.table, context, *request,                         \
+    return Execute(context_, victim_streams_, context, *request,              \
                    request->has_##field() ? &request->field() : nullptr,      \
                    response);                                                 \
   }
@@ -60,6 +65,11 @@ grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>*
 MachineServiceImpl::Run(grpc::CallbackServerContext* context) {
   return RunStream::Start(context_.table, context_.drain,
                           PeerOf(context->peer()));
+}
+
+grpc::ServerBidiReactor<v1::ChooseVictimsRequest, v1::ChooseVictimsResponse>*
+MachineServiceImpl::ChooseVictims(grpc::CallbackServerContext*) {
+  return VictimStream::Start(victim_streams_, context_.drain);
 }
 
 }  // namespace faultline

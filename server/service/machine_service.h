@@ -6,6 +6,7 @@
 #include "faultline/v1/machine.grpc.pb.h"
 #include "server/codec/operations.h"
 #include "server/service/call.h"
+#include "server/service/victim_stream.h"
 
 namespace faultline {
 
@@ -23,10 +24,10 @@ struct Layered<Base, Outer, Inner...> {
 // All rpcs with callbacks, and Run with bytes in place of messages.
 #define FAULTLINE_LAYER(Type, field) \
   , v1::MachineService::WithCallbackMethod_##Type
-using MachineServiceBase =
-    Layered<v1::MachineService::Service,
-            v1::MachineService::WithRawCallbackMethod_Run FAULTLINE_OPERATIONS(
-                FAULTLINE_LAYER)>::Type;
+using MachineServiceBase = Layered<
+    v1::MachineService::Service, v1::MachineService::WithRawCallbackMethod_Run,
+    v1::MachineService::WithCallbackMethod_ChooseVictims FAULTLINE_OPERATIONS(
+        FAULTLINE_LAYER)>::Type;
 #undef FAULTLINE_LAYER
 
 // Thread-safe; `context` must outlive it.
@@ -44,9 +45,12 @@ class MachineServiceImpl final : public MachineServiceBase {
 
   grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Run(
       grpc::CallbackServerContext* context) override;
+  grpc::ServerBidiReactor<v1::ChooseVictimsRequest, v1::ChooseVictimsResponse>*
+  ChooseVictims(grpc::CallbackServerContext* context) override;
 
  private:
   const ServiceContext context_;
+  VictimStreams victim_streams_;
 };
 
 }  // namespace faultline

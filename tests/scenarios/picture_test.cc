@@ -69,6 +69,7 @@ TEST(Pictures, AreAllThere) {
       Pictures(),
       (std::vector<std::string>{
           "tests/scenarios/physical/bad-frees",
+          "tests/scenarios/physical/beladys-anomaly",
           "tests/scenarios/physical/highmem",
           "tests/scenarios/physical/kmalloc-and-vmalloc",
           "tests/scenarios/physical/kmap",

@@ -182,6 +182,15 @@ class Stream:
         except grpc.RpcError as error:
             raise errors.from_rpc_error(error, self._address) from None
 
+    def wait_until_open(self) -> None:
+        """Until the server has accepted it, or refused it."""
+        try:
+            self._call.initial_metadata()
+            if self._call.done() and self._call.code() != grpc.StatusCode.OK:
+                raise self._call
+        except grpc.RpcError as error:
+            raise errors.from_rpc_error(error, self._address) from None
+
     def cancel(self) -> None:
         """Ends it; from any thread."""
         self._call.cancel()

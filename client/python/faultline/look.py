@@ -73,6 +73,11 @@ class Look:
         """The mm_struct of a process: every field that 2.6.32 had."""
         return self._ask("GetMm", v1.GetMmRequest(pid=pid)).mm
 
+    def replacement(self, *, pid: int = 1) -> v1.GetReplacementResponse:
+        """The frames and counters of a process that has a replacement policy;
+        FailedPrecondition when it has none."""
+        return self._ask("GetReplacement", v1.GetReplacementRequest(pid=pid))
+
     def vma_tree(
         self, *, pid: int = 1
     ) -> tuple[v1.VmaTree, list[v1.VmaNode]]:

@@ -11,6 +11,7 @@ from faultline.look import Look
 from faultline.outcome import Outcome
 from faultline.pages import pages
 from faultline.run import BATCH_MAX, run
+from faultline.victims import Choose, Victims
 from faultline.watch import PATIENCE, Watch
 
 Progress = Callable[[int, int], None]  # commands done, commands in all
@@ -139,6 +140,12 @@ class Session(Calls[Outcome], Look):
             yield outcome
 
     # --- Looking, and watching.
+
+    def choose_victims(self, choose: Choose, *, pid: int = 1) -> Victims:
+        """Makes a function the replacement policy of a process that has
+        REPLACEMENT_POLICY_CLIENT: it is told what is in memory and names the
+        page that leaves. AlreadyExists: another client is."""
+        return Victims(self._connection, self.name, pid, choose)
 
     def at(self, revision: int) -> Look:
         """The machine as it was at a revision; also of a closed session."""

@@ -168,7 +168,9 @@ bool ThpAllowable(const Kernel& k, const Vma& vma, ThpFor whom) {
     if (enabled == kThpMadvise && !vma.Has(vm::kHugePage)) return false;
   }
   // vma_thp_disabled()
-  if (vma.Has(vm::kNoHugePage) || k.mms[vma.mm].thp_disabled) return false;
+  const Mm& mm = k.mms[vma.mm];
+  if (vma.Has(vm::kNoHugePage) || mm.thp_disabled) return false;
+  if (mm.replacement) return false;  // its frames are counted one by one
   if (whom == ThpFor::kForcedCollapse && vma.Has(vm::kSpecial)) return false;
   if (whom == ThpFor::kFault) return true;
   if (vma.size() < kPmdSize || !Suitable(vma, vma.end - kPmdSize)) return false;

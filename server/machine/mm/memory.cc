@@ -66,7 +66,8 @@ void Resolve(VmFault& f, FaultResolution how, Pfn pfn) {
 }
 
 uint32_t DoAnonymousPage(Kernel& k, VmFault& f) {
-  if (!f.write) {
+  // mm_forbids_zeropage(): what has its own frames is to fill them.
+  if (!f.write && !f.mm.replacement) {
     Pte zero = Pte::Make(k.zero_page, VmPageProt(k, f.vma) | Pte::kSpecial);
     InstallPte(k, f, zero);
     Resolve(f, FaultResolution::kAnonZeroPage, k.zero_page);
@@ -78,7 +79,8 @@ uint32_t DoAnonymousPage(Kernel& k, VmFault& f) {
   k.clock_ns += cost::kPageClear;
   AddNewAnonRmap(k, f.mm, f.vma, pfn, f.addr);
   Pte pte = Pte::Make(pfn, VmPageProt(k, f.vma));
-  InstallPte(k, f, MkDirtyMaybeWrite(k, f.vma, pte));
+  pte = MkDirtyMaybeWrite(k, f.vma, pte);
+  InstallPte(k, f, f.write ? pte : pte.Without(Pte::kDirty));
   Resolve(f, FaultResolution::kAnonPage, pfn);
   return 0;
 }
@@ -274,7 +276,8 @@ bool IsMapped(const Kernel& k, const VmFault& f) {
 
 uint32_t DoReadFault(Kernel& k, VmFault& f) {
   const bool around = k.sysctl.fault_around_bytes > kPageSize &&
-                      f.vma.ops != VmOps::kDevice;  // vm_ops->map_pages
+                      f.vma.ops != VmOps::kDevice &&  // vm_ops->map_pages
+                      !f.mm.replacement;
   f.resolved.pages = 0;
   if (around) {
     if (!DoFaultAround(k, f)) return vm_fault::kOom;

@@ -24,6 +24,7 @@ struct Inode;
 struct Task;
 struct KsmMmSlot;
 struct MallocState;
+struct Replacement;
 
 // VM_* of vm_flags, with Linux's values.
 namespace vm {
@@ -215,6 +216,7 @@ struct Mm {
   std::vector<uint64_t> saved_auxv;  // AT_* and value, in turn
 
   Id<MallocState> heap;  // of the program's allocator; none before its first
+  Id<Replacement> replacement;  // its own frames, and who leaves them
 
   // Accounting, in pages.
   uint64_t total_vm = 0, data_vm = 0, exec_vm = 0, stack_vm = 0;
@@ -266,7 +268,7 @@ struct Mm {
        s.stack_vm, s.locked_vm, s.hiwater_rss, s.hiwater_vm, s.rss, s.def_flags,
        s.dumpable, s.mdwe, s.thp_disabled, s.ksm_slot, s.ksm_merge_any,
        s.ksm_rmap_items, s.ksm_merging_pages, s.ksm_zero_pages, s.on_mmlist,
-       s.faultstamp, s.token_priority, s.last_interval);
+       s.faultstamp, s.token_priority, s.last_interval, s.replacement);
   }
 };
 

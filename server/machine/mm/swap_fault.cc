@@ -60,7 +60,8 @@ SwapFault DoSwapPage(Kernel& k, Vma& vma, VirtAddr addr, PteRef at,
   const SwpEntry entry = SwpEntry::Of(old);
   Mm& mm = k.mms[vma.mm];
   if (!SlotOf(std::as_const(k), entry).cache.valid()) GrabSwapToken(k, mm);
-  const SwapinResult in = Swapin(k, entry);
+  const SwapinResult in =
+      Swapin(k, entry, mm.replacement ? Readahead::kNone : Readahead::kWindow);
   if (ReadPte(std::as_const(k), at) != old) {  // it was reaped
     if (in.pfn.valid()) PutPage(k, in.pfn);
     return {};

@@ -154,14 +154,15 @@ Pfn ReadSwapCache(Kernel& k, SwpEntry entry) {
   return page.pfn;
 }
 
-SwapinResult Swapin(Kernel& k, SwpEntry entry) {
+SwapinResult Swapin(Kernel& k, SwpEntry entry, Readahead readahead) {
   const Pfn cached = SlotOf(std::as_const(k), entry).cache;
   if (cached.valid()) {
     NoteHit(k, cached);
     GetPage(k, cached);
     return {cached};
   }
-  const uint32_t mask = WindowPages(k, entry.offset()) - 1;
+  const uint32_t mask =
+      readahead == Readahead::kNone ? 0 : WindowPages(k, entry.offset()) - 1;
   const uint32_t max = k.swap.infos[entry.type()].max;
   // The page itself first, so that none of its neighbours takes its place.
   const ReadPage wanted = ReadAsync(k, entry);

@@ -38,7 +38,9 @@ struct SwapinResult {
   bool read = false;  // it was not in the cache
   bool waited = false;  // … and the device had to be waited for
 };
-SwapinResult Swapin(Kernel& k, SwpEntry entry);
+enum class Readahead : uint8_t { kNone, kWindow };
+SwapinResult Swapin(Kernel& k, SwpEntry entry,
+                    Readahead readahead = Readahead::kWindow);
 // read_swap_cache_async(): of one slot, without neighbours or a reference; an
 // invalid Pfn when there was no memory.
 Pfn ReadSwapCache(Kernel& k, SwpEntry entry);

@@ -1,6 +1,7 @@
 #include "server/machine/syscalls/access.h"
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "server/machine/base/bug.h"
 #include "server/machine/mm/fault.h"
 #include "server/machine/mm/oom_kill.h"
+#include "server/machine/mm/replacement.h"
 
 namespace faultline {
 namespace {
@@ -37,19 +39,29 @@ class Column {
 // The memory of the current task, as its program sees it.
 class UserMemory {
  public:
-  UserMemory(Kernel& k, Outcome* out)
+  UserMemory(Kernel& k, const std::vector<uint64_t>& victims, Outcome* out)
       : k_(k),
         out_(out),
         mm_(k.mms[k.Current().mm]),
         cr3_(mm_.cr3(k.pgtable_levels)),
-        mmu_(k.mmu()) {}
+        mmu_(k.mmu()) {
+    if (mm_.replacement) [[unlikely]]
+      replaced_.emplace(k, mm_, victims);
+  }
 
-  // Calls done(byte) after each access. False: one was signalled.
+  // Has the process frames of its own, with a policy that replaces?
+  bool governed() const { return replaced_.has_value(); }
+
+  // Calls done(byte) after each access. False: one was signalled, or wants a
+  // victim.
   template <class Done>
   bool Run(const Access& c, Done done) {
     const MmuAccess how = HowOf(c.kind);
     VirtAddr addr(c.addr);
     for (uint64_t i = 0; i < c.count; i++, addr = addr + c.stride) {
+      if (governed() && !replaced_->Admit(addr, &out_->victim_wanted)) {
+        return false;
+      }
       // What the TLB holds needs no more than this.
       Pfn pfn = mmu_.Cached(cr3_, addr, how);
       if (!pfn.valid()) [[unlikely]] {
@@ -64,6 +76,7 @@ class UserMemory {
         last_ = std::as_const(k_.frames)[pfn].Read(offset);
         done(last_);
       }
+      if (governed()) replaced_->Note(addr);
       out_->accesses++;
     }
     return true;
@@ -110,8 +123,11 @@ class UserMemory {
     return i;
   }
 
-  // The byte that was read last.
-  uint8_t last() const { return last_; }
+  // The byte that was read last. EAGAIN: a victim is wanted.
+  ErrnoOr<uint64_t> Result() const {
+    if (!out_->victim_wanted.frames.empty()) return Errno::kEAGAIN;
+    return uint64_t{last_};
+  }
   // The faults that were taken since this was asked last.
   EntryFaults TakeFaults() { return std::exchange(faults_, {}); }
   bool faulted() const { return faults_.min_flt + faults_.maj_flt != 0; }
@@ -151,6 +167,7 @@ class UserMemory {
   Mmu mmu_;
   uint8_t last_ = 0;
   EntryFaults faults_;
+  std::optional<ReplacedAccess> replaced_;
 };
 
 }  // namespace
@@ -169,13 +186,14 @@ uint64_t AccessesOf(const AccessMany& many) {
   return sum;
 }
 
-uint64_t DoAccess(Kernel& k, const Access& access, Outcome* out) {
-  UserMemory memory(k, out);
+ErrnoOr<uint64_t> DoAccess(Kernel& k, const Access& access, Outcome* out) {
+  UserMemory memory(k, access.victims, out);
   memory.Run(access, [](uint8_t) {});
-  return memory.last();
+  return memory.Result();
 }
 
-uint64_t DoAccessMany(Kernel& k, const AccessMany& many, Outcome* out) {
+ErrnoOr<uint64_t> DoAccessMany(Kernel& k, const AccessMany& many,
+                               Outcome* out) {
   const size_t entries = many.addr.size();
   const Access one;
   const Column kind(many.kind, entries, one.kind);
@@ -186,20 +204,23 @@ uint64_t DoAccessMany(Kernel& k, const AccessMany& many, Outcome* out) {
     if (many.data) out->data.push_back(static_cast<char>(byte));
   };
   if (many.data) out->data.reserve(AccessesOf(many));
-  UserMemory memory(k, out);
-  const bool singles = many.count.empty() && !many.data;
+  UserMemory memory(k, many.victims, out);
+  const bool singles = many.count.empty() && !many.data && !memory.governed();
   bool well = true;
   for (size_t i = 0; i < entries && well; i++) {
     if (singles) i = memory.RunCached(many, i, kind, value);
     if (i == entries) break;
-    well = memory.Run({kind[i], many.base + many.addr[i], count[i], stride[i],
-                       static_cast<uint8_t>(value[i])},
+    well = memory.Run({.kind = kind[i],
+                       .addr = many.base + many.addr[i],
+                       .count = count[i],
+                       .stride = stride[i],
+                       .value = static_cast<uint8_t>(value[i])},
                       keep);
     if (!memory.faulted()) continue;
     out->faulted.push_back(memory.TakeFaults());
     out->faulted.back().entry = static_cast<uint32_t>(i);
   }
-  return memory.last();
+  return memory.Result();
 }
 
 }  // namespace faultline

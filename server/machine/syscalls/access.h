@@ -14,8 +14,8 @@ namespace faultline {
 // Both act for the current task, stop at the first access that is signalled,
 // fill in signal and accesses (and faulted, data), and return the byte that was
 // read last.
-uint64_t DoAccess(Kernel& k, const Access& access, Outcome* out);
-uint64_t DoAccessMany(Kernel& k, const AccessMany& many, Outcome* out);
+ErrnoOr<uint64_t> DoAccess(Kernel& k, const Access& access, Outcome* out);
+ErrnoOr<uint64_t> DoAccessMany(Kernel& k, const AccessMany& many, Outcome* out);
 
 }  // namespace faultline
 

@@ -27,6 +27,7 @@
 #include "server/machine/mm/msync.h"
 #include "server/machine/mm/oom_kill.h"
 #include "server/machine/mm/pcp.h"
+#include "server/machine/mm/replacement.h"
 #include "server/machine/mm/slab_common.h"
 #include "server/machine/mm/swapfile.h"
 #include "server/machine/mm/vmalloc.h"
@@ -142,6 +143,13 @@ class Dispatch {
 
   Result operator()(const Access& c) { return DoAccess(k_, c, out_); }
   Result operator()(const AccessMany& c) { return DoAccessMany(k_, c, out_); }
+
+  Result operator()(const SetReplacement& c) {
+    return DoSetReplacement(k_, mm(), c);
+  }
+  Result operator()(const EvictPage& c) {
+    return DoEvictPage(k_, mm(), c.addr);
+  }
 
   Result operator()(const Malloc& c) { return DoMalloc(k_, c, out_); }
   Result operator()(const Calloc& c) { return DoMalloc(k_, c, out_); }
@@ -272,11 +280,6 @@ class Dispatch {
     }
     return Errno::kOk;
   }
-  // What no machine can do yet.
-  template <class T>
-  Result operator()(const T&) {
-    return Errno::kENOSYS;
-  }
   Result operator()(const Sysctl& c) {
     if (c.name == "vm.compact_memory") {
       if (c.value != 1) return Errno::kEINVAL;
@@ -330,6 +333,8 @@ class Dispatch {
     const uint64_t seconds = k_.clock_ns / kSecond - before;
     for (uint64_t i = 0; i < std::min(seconds, kSettled); i++) DecayPcpHigh(k_);
     RunKswapd(k_);
+    constexpr uint64_t kTickNs = kSecond / 250;  // CONFIG_HZ
+    ReplacementTick(k_, c.nanoseconds / kTickNs);
     return Errno::kOk;
   }
 

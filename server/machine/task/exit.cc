@@ -114,6 +114,7 @@ void MmPut(Kernel& k, Id<Mm> id) {
   ExitMmap(k, mm);
   if (mm.exe_file) PutFile(k, mm.exe_file);
   if (mm.heap) k.heaps.Delete(mm.heap);
+  if (mm.replacement) k.replacements.Delete(mm.replacement);
   if (k.active_mm == id) k.active_mm = {};
   VM_BUG_ON(--mm.mm_count != 0);
   k.mms.Delete(id);

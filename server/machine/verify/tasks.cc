@@ -48,10 +48,11 @@ void Verifier::CheckTasks() {
 
 // Who owns each address space, and which one the CPU has loaded.
 void Verifier::CheckOwners() {
-  uint32_t heaps = 0;
+  uint32_t heaps = 0, replacements = 0;
   k_.mms.ForEach([&](Id<Mm> id, const Mm& mm) {
     Expect("mm_count", "mm", id.value(), 1, mm.mm_count);
     if (mm.heap && k_.heaps.Has(mm.heap)) heaps++;
+    if (mm.replacement && k_.replacements.Has(mm.replacement)) replacements++;
     if (!k_.tasks.Has(mm.owner) || k_.tasks[mm.owner].mm != id) {
       Fail("the owner of mm %u is task %u, which does not have it", id.value(),
            mm.owner.value());
@@ -59,6 +60,8 @@ void Verifier::CheckOwners() {
   });
   Expect("heaps that exist", "all address spaces; theirs:", heaps, heaps,
          k_.heaps.count());
+  Expect("policies that exist", "all address spaces; theirs:", replacements,
+         replacements, k_.replacements.count());
   if (k_.active_mm && !k_.mms.Has(k_.active_mm)) {
     Fail("the CPU has loaded mm %u, which does not exist",
          k_.active_mm.value());

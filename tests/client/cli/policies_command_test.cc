@@ -1,0 +1,64 @@
+// faultline policies, as a user sees it.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "client/cli/exit_code.h"
+#include "tests/client/cli/process.h"
+
+namespace faultline::cli {
+namespace {
+
+using testing::HasSubstr;
+
+Finished Policies(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), "policies");
+  return Faultline(arguments, "", {});
+}
+
+TEST(PoliciesCommandTest, ShowsTheFramesAfterEachAccess) {
+  const Finished done = Policies({"--policy", "fifo", "--frames", "3", "1", "2",
+                                  "3", "4", "1", "2", "5", "1w"});
+  EXPECT_EQ(done.code, kExitOk) << done.err;
+  EXPECT_EQ(done.out,
+            "fifo, 3 frames: 7 faults of 8 accesses\n"
+            "access    1  2  3  4  1  2  5 1w\n"
+            "frame 0   1  1  1  4  4  4  5  5\n"
+            "frame 1      2  2  2  1  1  1  1\n"
+            "frame 2         3  3  3  2  2  2\n"
+            "fault     *  *  *  *  *  *  *\n");
+}
+
+TEST(PoliciesCommandTest, ShowsBeladysAnomaly) {
+  const Finished done =
+      Policies({"--policy", "fifo", "--frames", "1-5", "1", "2", "3", "4", "1",
+                "2", "5", "1", "2", "3", "4", "5"});
+  EXPECT_EQ(done.code, kExitOk) << done.err;
+  EXPECT_THAT(done.out, HasSubstr("fifo             12   12    9   10    5\n"));
+}
+
+TEST(PoliciesCommandTest, ComparesAll) {
+  const Finished done =
+      Policies({"7", "0", "1", "2", "0", "3", "0", "4", "2", "3",
+                "0", "3", "2", "1", "2", "0", "1", "7", "0", "1"});
+  EXPECT_EQ(done.code, kExitOk) << done.err;
+  for (const char* row : {"fifo             15\n", "lru              12\n",
+                          "opt               9\n", "random "}) {
+    EXPECT_THAT(done.out, HasSubstr(row));
+  }
+}
+
+TEST(PoliciesCommandTest, SaysWhatIsWrong) {
+  EXPECT_THAT(Policies({"x"}).err, HasSubstr("'x' is no page"));
+  EXPECT_THAT(Policies({"--frames", "0", "1"}).err, HasSubstr("--frames 0"));
+  EXPECT_THAT(Policies({"--frames", "3-2", "1"}).err, HasSubstr("3-2"));
+  const Finished policy = Policies({"--policy", "lruu", "1"});
+  EXPECT_THAT(policy.err, HasSubstr("no policy 'lruu'"));
+  EXPECT_EQ(policy.code, kExitUsage);
+}
+
+}  // namespace
+}  // namespace faultline::cli
