@@ -301,6 +301,8 @@ OpResult Runner::ResultOf(const Op& op, const v1::Outcome& outcome) {
   } else if (op.kind == OpKind::kFetch) {
     result.fetch_fault =
         result.signal && result.signal->number == kSigsegv ? 1 : 0;
+  } else if (IsAccess(op.kind) && outcome.error() != v1::ERRNO_UNSPECIFIED) {
+    result.error = static_cast<int>(outcome.error());  // a victim is wanted
   } else if (op.kind == OpKind::kRead && !result.signal) {
     result.value = static_cast<int>(outcome.value() & 0xff);
   } else if (!IsAccess(op.kind)) {

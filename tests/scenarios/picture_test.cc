@@ -65,27 +65,30 @@ INSTANTIATE_TEST_SUITE_P(Scenarios, Picture, testing::ValuesIn(Pictures()),
                          });
 
 TEST(Pictures, AreAllThere) {
-  EXPECT_EQ(
-      Pictures(),
-      (std::vector<std::string>{
-          "tests/scenarios/physical/bad-frees",
-          "tests/scenarios/physical/beladys-anomaly",
-          "tests/scenarios/physical/highmem",
-          "tests/scenarios/physical/kmalloc-and-vmalloc",
-          "tests/scenarios/physical/kmap",
-          "tests/scenarios/physical/map-driver",
-          "tests/scenarios/physical/migrate-types",
-          "tests/scenarios/physical/readahead",
-          "tests/scenarios/physical/slab-bugs",
-          "tests/scenarios/physical/slabs",
-          "tests/scenarios/physical/writeback",
-          "tests/scenarios/physical/zones-of-a-recorded-machine",
-          "tests/scenarios/picture/gonzo-maps",
-          "tests/scenarios/picture/heap-steps", "tests/scenarios/picture/ksm",
-          "tests/scenarios/picture/merge-and-refusal",
-          "tests/scenarios/picture/roads-to-do-mmap",
-          "tests/scenarios/picture/rss-of-vsz",
-          "tests/scenarios/picture/unmapped-area"}));
+  EXPECT_EQ(Pictures(),
+            (std::vector<std::string>{
+                "tests/scenarios/physical/bad-frees",
+                "tests/scenarios/physical/beladys-anomaly",
+                "tests/scenarios/physical/highmem",
+                "tests/scenarios/physical/kmalloc-and-vmalloc",
+                "tests/scenarios/physical/kmap",
+                "tests/scenarios/physical/map-driver",
+                "tests/scenarios/physical/migrate-types",
+                "tests/scenarios/physical/oom",
+                "tests/scenarios/physical/readahead",
+                "tests/scenarios/physical/slab-bugs",
+                "tests/scenarios/physical/slabs",
+                "tests/scenarios/physical/swap-areas",
+                "tests/scenarios/physical/thrashing",
+                "tests/scenarios/physical/writeback",
+                "tests/scenarios/physical/zones-of-a-recorded-machine",
+                "tests/scenarios/picture/gonzo-maps",
+                "tests/scenarios/picture/heap-steps",
+                "tests/scenarios/picture/ksm",
+                "tests/scenarios/picture/merge-and-refusal",
+                "tests/scenarios/picture/roads-to-do-mmap",
+                "tests/scenarios/picture/rss-of-vsz",
+                "tests/scenarios/picture/unmapped-area"}));
 }
 
 }  // namespace

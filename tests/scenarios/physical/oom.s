@@ -6,8 +6,8 @@ fork
 fork
 @1 mmap 0x10000000 9000p rw PRIVATE|ANON|FIXED
 @2 mmap 0x10000000 9000p rw PRIVATE|ANON|FIXED
-@1 write 0x10000000 4000p
-@2 write 0x10000000 3900p
+@1 writer 0x10000000 4000
+@2 writer 0x10000000 3900
 expect event.mark_victim 1
 expect event.console 2
 expect ok

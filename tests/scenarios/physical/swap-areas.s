@@ -8,7 +8,7 @@ expect ret 1
 swapon 4m
 expect ret 2
 m: mmap 0x10000000 16p rw PRIVATE|ANON|FIXED
-write 0x10000000 16p
+writer 0x10000000 16
 madvise 0x10000000 16p PAGEOUT
 expect event.swap_write 16
 expect smaps.Swap@$m 64
