@@ -1,4 +1,5 @@
 #include <gmock/gmock.h>
+#include <google/protobuf/descriptor.h>
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -123,24 +124,23 @@ TEST_F(MachineServiceTest, EveryCallSaysWhenThereIsNoSuchSession) {
   }
   // Fields without which a call is refused before anyone looks for a session.
   const auto Prepare = [](auto& request) {
+    constexpr int kArguments = 4;
+    const auto* arguments =
+        request.GetDescriptor()->FindFieldByNumber(kArguments);
+    auto* call = request.GetReflection()->MutableMessage(&request, arguments);
+    for (const char* text : {"name", "path"}) {
+      const auto* field = call->GetDescriptor()->FindFieldByName(text);
+      if (field != nullptr) call->GetReflection()->SetString(call, field, "/x");
+    }
+    if constexpr (requires { request.mutable_kernel_access(); }) {
+      request.mutable_kernel_access()->set_kind(v1::ACCESS_KIND_READ);
+    }
     if constexpr (requires { request.mutable_access_many(); }) {
       request.mutable_access_many()->add_kind(v1::ACCESS_KIND_READ);
       request.mutable_access_many()->add_addr(0);
     }
     if constexpr (requires { request.mutable_access(); }) {
       request.mutable_access()->set_kind(v1::ACCESS_KIND_READ);
-    }
-    if constexpr (requires { request.mutable_execve(); }) {
-      request.mutable_execve()->set_path("/x");
-    }
-    if constexpr (requires { request.mutable_create_file(); }) {
-      request.mutable_create_file()->set_path("/x");
-    }
-    if constexpr (requires { request.mutable_open(); }) {
-      request.mutable_open()->set_path("/x");
-    }
-    if constexpr (requires { request.mutable_sysctl(); }) {
-      request.mutable_sysctl()->set_name("x");
     }
   };
   FAULTLINE_OPERATIONS(FL_CASE)

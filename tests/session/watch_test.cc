@@ -353,7 +353,7 @@ TEST_F(WatchTest, OnlyTheProcessesThatWereAskedFor) {
 
 // What is left out follows from the change and the filter alone.
 TEST_F(WatchTest, ACommandWithTooManyEventsSaysHowManyAreLost) {
-  constexpr uint64_t kPages = 10'000;
+  constexpr uint64_t kPages = 8'500;
   ASSERT_TRUE(Run("lab", MapPages(kPages)).ok());
   Command touch = Poke(0);
   std::get<Access>(touch.op).count = kPages;

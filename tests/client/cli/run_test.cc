@@ -200,9 +200,9 @@ INSTANTIATE_TEST_SUITE_P(
                 "1:15: unknown mmap flag 'PRIVAT'; did you mean 'PRIVATE'?"},
         BadLine{"TooFewArguments", "munmap 0\n", "1:1: "},
         BadLine{"UnknownLabel", "read $nowhere\n", "1:6: "},
-        BadLine{"NotYet", "kmalloc 64 KERNEL\n",
-                "1:1: kmalloc is part of the language, but the machines of "
-                "this version do not have it"},
+        BadLine{"NotYet", "sysctl swappiness\n",
+                "1:1: sysctl without a value is part of the language, but the "
+                "machines of this version do not have it"},
         BadLine{"NoSuchFile", "cat /proc/nonsense\n", "1:1: "}),
     [](const auto& info) { return info.param.name; });
 
