@@ -11,3 +11,4 @@ fork
 expect event.mark_victim 1
 expect event.console 2
 expect ok
+expect vmstat.oom_kill 1
