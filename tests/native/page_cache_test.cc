@@ -320,23 +320,45 @@ std::string Runs(const std::string& core) {
 
 class PageCacheNativeTest : public ::testing::TestWithParam<uint32_t> {};
 
-TEST_P(PageCacheNativeTest, TheSamePagesAreReadAhead) {
-  const RealFile file;
-  if (const std::string why = NotAsked(file); !why.empty()) GTEST_SKIP() << why;
+// Where the kernel and the machine part in a run of the steps, or "".
+std::string Difference(const RealFile& file, uint32_t seed) {
   file.Fill(kFilePages);
   Real real(file);
   Simulated simulated(file);
   std::string script;
-  for (const Step& step : RandomSteps(GetParam())) {
+  for (const Step& step : RandomSteps(seed)) {
     script += step.Text() + "\n";
     const Seen ours = simulated.Run(step);
     const Seen theirs = real.Run(step);
     const std::string core = real.CoreOnce(ours.core);
-    ASSERT_EQ(Runs(ours.core), Runs(core)) << script;
+    if (Runs(ours.core) != Runs(core)) {
+      return script + "pages: " + Runs(ours.core) + ", Linux: " + Runs(core);
+    }
     if (step.what != Do::kTouch) continue;
-    ASSERT_EQ(ours.min_flt, theirs.min_flt) << script;
-    ASSERT_EQ(ours.maj_flt, theirs.maj_flt) << script;
+    if (ours.min_flt != theirs.min_flt || ours.maj_flt != theirs.maj_flt) {
+      return script + "faults: " + std::to_string(ours.min_flt) + " minor, " +
+             std::to_string(ours.maj_flt) +
+             " major, Linux: " + std::to_string(theirs.min_flt) + " and " +
+             std::to_string(theirs.maj_flt);
+    }
   }
+  return "";
+}
+
+// Others read and reclaim beside it: what differs counts when it differs each
+// time.
+TEST_P(PageCacheNativeTest, TheSamePagesAreReadAhead) {
+  constexpr int kTries = 5;
+  std::string difference;
+  for (int i = 0; i < kTries; i++) {
+    const RealFile file;
+    if (const std::string why = NotAsked(file); !why.empty()) {
+      GTEST_SKIP() << why;
+    }
+    difference = Difference(file, GetParam());
+    if (difference.empty()) return;
+  }
+  FAIL() << difference;
 }
 INSTANTIATE_TEST_SUITE_P(Seeds, PageCacheNativeTest, ::testing::Range(1u, 13u));
 
