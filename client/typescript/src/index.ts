@@ -32,11 +32,8 @@ export {
   TimeoutError,
   UnavailableError,
 } from "./errors.js";
-export {
-  AccessKind,
-  FileContent,
-  FsType,
-} from "./gen/faultline/v1/command_pb.js";
+export { AccessKind } from "./gen/faultline/v1/access_kind_pb.js";
+export { FileContent, FsType } from "./gen/faultline/v1/command_pb.js";
 export { type Event, FaultResolution } from "./gen/faultline/v1/event_pb.js";
 export { CheckStatus, ReportStatus } from "./gen/faultline/v1/grade_pb.js";
 export { ExerciseKind } from "./gen/faultline/v1/grading_pb.js";

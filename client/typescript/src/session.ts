@@ -15,7 +15,7 @@ import {
   newRequestId,
   type RpcSettings,
 } from "./connection.js";
-import { AccessKind } from "./gen/faultline/v1/command_pb.js";
+import { AccessKind } from "./gen/faultline/v1/access_kind_pb.js";
 import {
   HistoryService,
   type JournalEntry,
