@@ -39,9 +39,10 @@ class Bench {
  public:
   Bench() : machine_(Config()) {}
 
-  uint64_t Do(Pid pid, Operation op) {
-    const Outcome outcome =
-        machine_.Apply(Command{pid, std::move(op)}, EventLevel::kNone);
+  template <class Op>
+  uint64_t Do(Pid pid, Op op) {
+    const Command command{pid, Operation(std::move(op))};
+    const Outcome outcome = machine_.Apply(command, EventLevel::kNone);
     if (outcome.error != Errno::kOk || outcome.signal.signal != 0 ||
         outcome.no_process) {
       std::fprintf(stderr, "bench: a simulated call failed with value %lld\n",

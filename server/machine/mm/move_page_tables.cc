@@ -3,6 +3,7 @@
 #include "server/machine/mm/move_page_tables.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "server/machine/hw/cost.h"
@@ -14,12 +15,20 @@ namespace {
 
 constexpr uint64_t kPudSize = kPmdSize * kPtrsPerTable;
 
+constexpr uint64_t TableStart(uint64_t addr) { return addr & ~(kPmdSize - 1); }
+
 // can_align_down(): does nothing lie between the VMA and the start of the level
 // 1 table that `addr`, its first, is in?
 bool CanAlignDown(const Kernel& k, const Vma& vma, VirtAddr addr) {
   if (vma.start != addr) return false;
-  return !vma.prev ||
-         k.vmas[vma.prev].end.value() <= addr.value() / kPmdSize * kPmdSize;
+  return !vma.prev || k.vmas[vma.prev].end.value() <= TableStart(addr.value());
+}
+
+// The same of what lies after `end`, where the VMA is to end.
+bool CanAlignUp(const Kernel& k, const Vma& vma, VirtAddr end) {
+  if (vma.end != end) return false;
+  return !vma.next || TableStart(k.vmas[vma.next].start.value()) >
+                          TableStart(end.value() - 1);
 }
 
 // can_realign_addr(): may the move begin earlier, where a table begins, so that
@@ -32,15 +41,27 @@ bool CanRealign(const Kernel& k, const PagetableMove& move) {
          CanAlignDown(k, move.dest, move.to);
 }
 
+// Two entries, for the processor to look at with one instruction.
+using EntryPair [[gnu::vector_size(16)]] = uint64_t;
+
+EntryPair PairAt(const uint64_t* entries) {
+  EntryPair pair;
+  std::memcpy(&pair, entries, sizeof(pair));
+  return pair;
+}
+
 // How many entries are not none. Mostly all are, and then one look at what is
 // common to them says so.
 uint64_t CountUsed(const uint64_t* entries, uint64_t n) {
-  uint64_t common[2] = {Pte::kPresent, Pte::kPresent};
-  for (uint64_t i = 0; i + 1 < n; i += 2) {
-    common[0] &= entries[i];
-    common[1] &= entries[i + 1];
+  EntryPair even = {Pte::kPresent, Pte::kPresent}, odd = even;
+  uint64_t i = 0;
+  for (; i + 4 <= n; i += 4) {
+    even &= PairAt(entries + i);
+    odd &= PairAt(entries + i + 2);
   }
-  if ((common[0] & common[1] & entries[n - 1]) != 0) return n;
+  for (; i < n; i++) even[0] &= entries[i];
+  even &= odd;
+  if ((even[0] & even[1]) != 0) return n;
   const auto none = std::count(entries, entries + n, uint64_t{0});
   return n - static_cast<uint64_t>(none);
 }
@@ -89,12 +110,14 @@ class Mover {
     extent_ = Extent(kPudSize);
     const PteRef pmd = Entry(at_, 2);
     if (!pmd.ok()) return true;
-    if (k_.pgtable_levels > 3) {
+    // The table above is made even where nothing is to move.
+    const bool whole = extent_ == kPudSize, none = Read(pmd).none();
+    if (k_.pgtable_levels > 3 && (whole || none)) {
       if (!AllocTable(k_, mm_, dest_, 3).valid()) return false;
-      if (extent_ == kPudSize && MoveTable(3)) return true;
+      if (whole && MoveTable(3)) return true;
     }
     extent_ = Extent(kPmdSize);
-    if (Read(pmd).none()) return true;
+    if (none) return true;
     const PteRef to{AllocTable(k_, mm_, dest_, 2), IndexAt(dest_, 2)};
     if (!to.ok()) return false;
     if (Read(pmd).huge()) {
@@ -137,7 +160,7 @@ class Mover {
     const uint64_t pages = extent_ >> kPageShift;
     const uint64_t count = CountUsed(entries + from.index, pages);
     if (count == 0) return;
-    if (MayChangeHands(entries, from.index, to, pages)) {
+    if (from.index == to.index && MayChangeHands(to)) {
       std::swap(k_.frames[from.table], k_.frames[to.table]);
     } else {
       CopyPtes(from, to, pages);
@@ -147,15 +170,14 @@ class Mover {
     k_.clock_ns += count * cost::kPteSet;
   }
 
-  // Has the table no other entries, and the destination's none, so that the
-  // contents of the two frames can be exchanged?
-  bool MayChangeHands(const uint64_t* entries, int first, PteRef to,
-                      uint64_t pages) const {
-    const int end = first + static_cast<int>(pages);
-    return first == to.index &&
-           std::as_const(k_.frames).Table(to.table) == nullptr &&
-           (first == 0 || AllNone(entries, 0, first)) &&
-           (end == kPtrsPerTable || AllNone(entries, end, kPtrsPerTable));
+  // Has the source's table nothing but what moves, and the destination's
+  // nothing, so that the contents of the two frames can be exchanged?
+  bool MayChangeHands(PteRef to) const {
+    const Kernel& k = k_;
+    const VirtAddr end = at_ + extent_;
+    return k.frames.Table(to.table) == nullptr &&
+           (at_.value() % kPmdSize == 0 || CanAlignDown(k, source_, at_)) &&
+           (end.value() % kPmdSize == 0 || CanAlignUp(k, source_, end));
   }
 
   void CopyPtes(PteRef from, PteRef to, uint64_t pages) {
