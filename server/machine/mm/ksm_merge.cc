@@ -55,7 +55,6 @@ void ReplacePage(Kernel& k, Vma& vma, VirtAddr addr, PteRef ref, Pfn pfn,
   k.clock_ns += cost::kPteSet;
   k.tlb.FlushPage(mm.asid, addr.vpn());
   RemoveRmap(k, vma, pfn);
-  if (vma.Has(vm::kLocked)) UpdateEvictable(k, kpage);
 }
 
 // try_to_merge_one_page(). Without a kpage the page itself becomes one.

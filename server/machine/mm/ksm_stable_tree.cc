@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "server/machine/mm/ksm_tree.h"
+#include "server/machine/mm/lru.h"
 #include "server/machine/mm/rmap.h"
 
 namespace faultline {
@@ -213,6 +214,8 @@ void StableTreeAppend(Kernel& k, Id<KsmRmapItem> id, Id<KsmStableNode> head) {
   node.rmap_hlist_len++;
   item.hlist_next ? ksm.pages_sharing++ : ksm.pages_shared++;
   k.mms[ksm.slots[item.slot].mm].ksm_merging_pages++;
+  // Only now is the place that the item stands for found from the page.
+  UpdateEvictable(k, KsmPageOf(k, head));
 }
 
 void RemoveFromStableTree(Kernel& k, Id<KsmRmapItem> id) {

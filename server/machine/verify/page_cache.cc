@@ -111,7 +111,8 @@ void Verifier::CheckCacheFolio(const Inode& inode, uint64_t index,
     return Fail("page %llu is of a folio of order %u, but page %llu is not",
                 ull{index}, page.order, ull{i});
   }
-  if (index != first && page.Is(page_flag::kReadahead)) {
+  const bool reclaim = page.Is(page_flag::kWriteback);  // PG_reclaim's, then
+  if (index != first && page.Is(page_flag::kReadahead) && !reclaim) {
     Fail("page %llu is marked for reading ahead, but page %llu heads its folio",
          ull{index}, ull{first});
   }
