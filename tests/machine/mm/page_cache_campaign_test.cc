@@ -13,8 +13,7 @@
 #include "server/machine/mm/bio.h"
 #include "server/machine/mm/filemap.h"
 #include "server/machine/mm/page_writeback.h"
-#include "server/machine/mm/pcp.h"
-#include "server/machine/verify/free_areas.h"
+#include "tests/machine/kernel_user.h"
 #include "tests/machine/sim.h"
 
 namespace faultline {
@@ -45,18 +44,6 @@ class PageCacheCampaign : public ::testing::TestWithParam<Personality> {
   uint64_t Page() { return Below(kFilePages); }
   int32_t Fd() { return fds_[Below(kFiles)]; }
   static uint64_t WindowOf(uint64_t file) { return At(file * 2 * kFilePages); }
-
-  static std::vector<std::pair<uint32_t, uint32_t>> FreeOf(const Kernel& k) {
-    std::vector<std::pair<uint32_t, uint32_t>> runs;
-    for (auto [first, end] : FreeRuns(k)) {
-      if (!runs.empty() && runs.back().second == first) {
-        runs.back().second = end;
-      } else {
-        runs.push_back({first, end});
-      }
-    }
-    return runs;
-  }
 
   void MapSome() {
     const uint64_t file = Below(kFiles);
@@ -177,11 +164,7 @@ TEST_P(PageCacheCampaign, EndsWithTheFreeListsOfItsBeginning) {
     fds_.push_back(
         sim_.File("/f" + std::to_string(i), 0, kOpenBoth, kTypes[i]));
   }
-  std::vector<std::pair<uint32_t, uint32_t>> before;
-  sim_.Edit([&](Kernel& k) {
-    DrainAllPages(k);
-    before = FreeOf(k);
-  });
+  const auto before = FreeRunsDrained(sim_.kernel());
   for (int32_t fd : fds_) {
     sim_.Do(Truncate{fd, static_cast<int64_t>(kFilePages * kPageSize)});
   }
@@ -197,8 +180,7 @@ TEST_P(PageCacheCampaign, EndsWithTheFreeListsOfItsBeginning) {
   EXPECT_EQ(k.vmstat.node[kNrFilePages], 0);
   EXPECT_EQ(k.vmstat.node[kNrFileDirty], 0);
   EXPECT_EQ(k.vmstat.node[kNrWriteback], 0);
-  sim_.Edit([&](Kernel& edit) { DrainAllPages(edit); });
-  EXPECT_EQ(FreeOf(k), before);
+  EXPECT_EQ(FreeRunsDrained(k), before);
 }
 
 INSTANTIATE_TEST_SUITE_P(Kernels, PageCacheCampaign,

@@ -1,6 +1,8 @@
-// Random lives of processes that have together more than memory holds, with
-// swap areas coming and going, verified after every operation.
-// FAULTLINE_CAMPAIGN_STEPS=N makes it longer than a usual run.
+// All that uses memory, together, and more of it than there is: processes, the
+// page cache of their files, swap areas that come and go, and a kernel that
+// takes slabs, vmalloc's areas and pages. Verified after every operation, and
+// ended with everything freed. FAULTLINE_CAMPAIGN_STEPS=N makes it longer than
+// a usual run.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -15,7 +17,7 @@
 #include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/pcp.h"
 #include "server/machine/mm/truncate.h"
-#include "server/machine/verify/free_areas.h"
+#include "tests/machine/kernel_user.h"
 #include "tests/machine/sim.h"
 
 namespace faultline {
@@ -31,9 +33,9 @@ struct Setting {
   uint64_t token;
 };
 
-class SwapCampaign : public ::testing::TestWithParam<Setting> {
+class MemoryCampaign : public ::testing::TestWithParam<Setting> {
  protected:
-  SwapCampaign() : machine_(Config()) {
+  MemoryCampaign() : machine_(WithVmallocTables(Machine(Config()))) {
     CreateFile file;
     file.path = "/swap";
     file.size = 4 * kMiB;
@@ -45,6 +47,7 @@ class SwapCampaign : public ::testing::TestWithParam<Setting> {
     Do(file);
     Do(Open{"/data", 2, 3});
     Do(Sysctl{"vm.swap_token", GetParam().token});
+    user_.CreateCaches();
   }
 
   static MachineConfig Config() {
@@ -57,10 +60,11 @@ class SwapCampaign : public ::testing::TestWithParam<Setting> {
   }
   static int Steps() {
     const char* steps = std::getenv("FAULTLINE_CAMPAIGN_STEPS");
-    return steps == nullptr ? 400 : std::atoi(steps);
+    return steps == nullptr ? 1000 : std::atoi(steps);
   }
 
   Outcome Do(Operation op, Pid pid = 1) {
+    last_ = OperationName(op);
     return machine_.Apply({pid, std::move(op)}, EventLevel::kNone);
   }
   uint64_t Below(uint64_t n) { return prng_.Next() % n; }
@@ -142,11 +146,37 @@ class SwapCampaign : public ::testing::TestWithParam<Setting> {
     }
   }
 
+  void FileCall(Pid pid) {
+    const auto at = static_cast<int64_t>(Below(1000) * kPageSize);
+    switch (Below(6)) {
+      case 0:
+        Do(Truncate{3, at}, pid);
+        return;
+      case 1:
+        Do(Fsync{3, false}, pid);
+        return;
+      case 2:
+        Do(DropCaches{static_cast<uint32_t>(1 + Below(3))}, 0);
+        return;
+      case 3:
+        Do(Fadvise{3, at, 64 * kPageSize, static_cast<int32_t>(Below(6))}, pid);
+        return;
+      default:
+        Do(Read{3, static_cast<uint64_t>(at), 32 * kPageSize}, pid);
+    }
+  }
+
+  // A little more is taken than is given for a while, and then less.
+  void KernelCalls() {
+    const uint64_t taken_of_8 = ++kernel_turns_ / 20 % 2 == 0 ? 5 : 3;
+    for (int i = 0; i < 8; i++) user_.TakeOrGive(Below(8) < taken_of_8);
+  }
+
   void Step() {
     std::erase_if(live_, [&](Pid pid) { return !Lives(pid); });
     if (live_.size() < 2) return ForkFrom(1);
     const Pid pid = live_[Below(live_.size())];
-    switch (Below(30)) {
+    switch (Below(36)) {
       case 0:
         if (live_.size() < 5) return ForkFrom(pid);
         Do(Exit{}, pid);
@@ -163,6 +193,15 @@ class SwapCampaign : public ::testing::TestWithParam<Setting> {
       case 4:
         Do(Write{3, Below(1000) * kPageSize, std::string(8192, 'w')}, pid);
         return;
+      case 5:
+        return FileCall(pid);
+      case 6:
+        return user_.Touch();
+      case 7:
+      case 8:
+      case 9:
+      case 10:
+        return KernelCalls();
       default:
         Do(RandomCall(), pid);
     }
@@ -186,43 +225,37 @@ class SwapCampaign : public ::testing::TestWithParam<Setting> {
       FreePagesCore(k, k.zone(ZoneOf(std::as_const(k), zero)), zero,
                     kPageBlockOrder);
     }
-    DrainAllPages(k);
     return k;
   }
-  static std::vector<std::pair<uint32_t, uint32_t>> Runs(const Kernel& k) {
-    std::vector<std::pair<uint32_t, uint32_t>> runs;
-    for (auto [first, end] : FreeRuns(k)) {
-      if (!runs.empty() && runs.back().second == first) {
-        runs.back().second = end;
-      } else {
-        runs.push_back({first, end});
-      }
-    }
-    return runs;
-  }
-
   Prng prng_{20261130};
   Machine machine_;
+  KernelUser user_{&machine_, 20261201};
+  uint64_t kernel_turns_ = 0;
+  const char* last_ = "";
   std::vector<Pid> live_;
 };
 
-TEST_P(SwapCampaign, StaysConsistentAndGivesEverythingBack) {
-  const auto runs = Runs(Emptied(machine_));
+TEST_P(MemoryCampaign, StaysConsistentAndGivesEverythingBack) {
+  const auto runs = FreeRunsDrained(Emptied(machine_));
   for (int i = 0; i < Steps(); i++) {
     Step();
-    ASSERT_EQ(machine_.Verify(), "") << "step " << i;
+    ASSERT_EQ(machine_.Verify(), "")
+        << "step " << i << ", the last call was " << last_;
   }
   const auto& events = machine_.kernel().vmstat.events;
   EXPECT_GT(events[kPswpOut] + events[kSwpOutZero], 500u);
   EXPECT_GT(events[kPgScanKswapd] + events[kPgScanDirect], 1000u);
   EXPECT_GT(events[kPgMajFault], 50u);
+  user_.GiveAll();
   const Kernel k = Emptied(machine_);
-  EXPECT_EQ(Runs(k), runs);
+  EXPECT_EQ(FreeRunsDrained(k), runs);
+  EXPECT_EQ(k.slub.slabs.count(), 0u);
+  EXPECT_EQ(k.kernel_maps.nr_vmalloc_pages, 0u);
   EXPECT_EQ(k.swap.nr_free, k.swap.total) << "no slot is left";
   EXPECT_EQ(k.swap.cached, 0u);
 }
 
-TEST_P(SwapCampaign, RunsTheSameFromASavedMachine) {
+TEST_P(MemoryCampaign, RunsTheSameFromASavedMachine) {
   for (int i = 0; i < 100; i++) Step();
   Machine copy = Machine::Load(machine_.Save());
   EXPECT_EQ(copy.Fingerprint(), machine_.Fingerprint());
@@ -234,7 +267,7 @@ TEST_P(SwapCampaign, RunsTheSameFromASavedMachine) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Machines, SwapCampaign,
+    Machines, MemoryCampaign,
     ::testing::Values(
         Setting{"Usual", Personality::kLinux618, ThpMode::kNever, 0},
         Setting{"HugePages", Personality::kLinux618, ThpMode::kAlways, 0},
