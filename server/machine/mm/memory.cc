@@ -260,14 +260,16 @@ uint32_t SpecialMappingFault(Kernel& k, VmFault& f) {
 // A table for a page that FilemapFault() gave. kPageGone: the page was
 // reclaimed to have memory for it, and the fault is to be tried again.
 enum class TableFor : uint8_t { kReady, kNoMemory, kPageGone };
+bool IsStillThere(const Kernel& k, const VmFault& f, Pfn pfn) {
+  if (f.vma.ops == VmOps::kDevice) return true;  // a driver's
+  const Inode& inode = k.inodes[k.open_files[f.vma.file].inode];
+  return FilemapLookup(k, inode, f.pgoff) == pfn;
+}
 TableFor HasTableFor(Kernel& k, VmFault& f, Pfn pfn) {
   if (f.pte.ok()) return TableFor::kReady;
-  const bool reclaimable = std::as_const(k).page(pfn).Is(page_flag::kLru);
   if (!HasPteTable(k, f)) return TableFor::kNoMemory;
-  if (!reclaimable) return TableFor::kReady;  // a driver's
-  const Inode& inode = k.inodes[k.open_files[f.vma.file].inode];
-  const bool there = FilemapLookup(k, inode, f.pgoff) == pfn;
-  return there ? TableFor::kReady : TableFor::kPageGone;
+  return IsStillThere(std::as_const(k), f, pfn) ? TableFor::kReady
+                                                : TableFor::kPageGone;
 }
 
 bool IsMapped(const Kernel& k, const VmFault& f) {
@@ -290,6 +292,7 @@ uint32_t DoReadFault(Kernel& k, VmFault& f) {
     // anew and finds what the read brought.
     if (!DoFaultAround(k, f)) return vm_fault::kOom;
     if (IsMapped(std::as_const(k), f)) return page.status;
+    if (!IsStillThere(std::as_const(k), f, page.pfn)) return page.status;
   }
   const TableFor table = HasTableFor(k, f, page.pfn);
   if (table == TableFor::kNoMemory) return vm_fault::kOom;
