@@ -37,6 +37,8 @@ inline constexpr size_t kNameBytesMax = 255;       // sysctls, names of VMAs
 inline constexpr size_t kDataBytesMax = 2 * kMiB;  // CreateFile, Write, Read
 // UIO_MAXIOV is 1024; more is EINVAL, as long as it is not absurd.
 inline constexpr size_t kMadviseRangesMax = 4096;
+// Words of a mask of nodes: what Linux reads of one at most.
+inline constexpr size_t kNodeWordsMax = 512;
 // What a client that is a replacement policy may answer in one command, and the
 // accesses that the policy OPT may be told of.
 inline constexpr size_t kVictimsMax = 4096;

@@ -150,6 +150,9 @@ class Reenactor {
   absl::Status On(const strace::RemapFilePages& call);
   absl::Status On(const strace::Mseal& call);
   absl::Status On(const strace::ProcessMadvise& call);
+  absl::Status On(const strace::Mbind& call);
+  absl::Status On(const strace::SetMempolicy& call);
+  absl::Status On(const strace::SetMempolicyHomeNode& call);
   absl::Status On(const strace::Prctl& call);
   absl::Status On(const strace::Fallocate& call);
   // Calls that shape memory and that machines do not have.

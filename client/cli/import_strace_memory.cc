@@ -27,6 +27,17 @@ bool IsFixed(uint64_t flags) {
   return (flags & (kMapFixed | kMapFixedNoReplace)) != 0;
 }
 
+// What strace did not read, the kernel could not read either, or it had no
+// reason to.
+template <typename Message>
+bool SetNodes(const strace::NodeMask& nodes, Message* message) {
+  message->set_maxnode(nodes.maxnode);
+  for (const uint64_t word : nodes.words) message->add_nodes(word);
+  if (nodes.shown) return true;
+  message->add_nodes(0);
+  return nodes.maxnode <= 1;
+}
+
 }  // namespace
 
 // mm/huge_memory.c: thp_get_unmapped_area() rounds an absolute address, so its
@@ -248,6 +259,38 @@ absl::Status Reenactor::On(const strace::Mseal& call) {
   command.mutable_mseal()->set_addr(ToOurs(call.address));
   command.mutable_mseal()->set_length(call.length);
   command.mutable_mseal()->set_flags(call.flags);
+  return Plain(command);
+}
+
+absl::Status Reenactor::On(const strace::Mbind& call) {
+  v1::Command command;
+  v1::Mbind* mbind = command.mutable_mbind();
+  mbind->set_addr(ToOurs(call.address));
+  mbind->set_length(call.length);
+  mbind->set_mode(call.mode);
+  mbind->set_flags(call.flags);
+  if (SetNodes(call.nodes, mbind)) return Plain(command);
+  NotReenacted();
+  return absl::OkStatus();
+}
+
+absl::Status Reenactor::On(const strace::SetMempolicy& call) {
+  v1::Command command;
+  command.mutable_set_mempolicy()->set_mode(call.mode);
+  if (SetNodes(call.nodes, command.mutable_set_mempolicy())) {
+    return Plain(command);
+  }
+  NotReenacted();
+  return absl::OkStatus();
+}
+
+absl::Status Reenactor::On(const strace::SetMempolicyHomeNode& call) {
+  v1::Command command;
+  v1::SetMempolicyHomeNode* home = command.mutable_set_mempolicy_home_node();
+  home->set_addr(ToOurs(call.address));
+  home->set_length(call.length);
+  home->set_home_node(call.home_node);
+  home->set_flags(call.flags);
   return Plain(command);
 }
 

@@ -145,6 +145,10 @@ absl::StatusOr<v1::Outcome> Session::Call(const v1::Command& command,
     FAULTLINE_CALL(Mknod, mknod);
     FAULTLINE_CALL(SetReplacement, set_replacement);
     FAULTLINE_CALL(EvictPage, evict_page);
+    FAULTLINE_CALL(Mbind, mbind);
+    FAULTLINE_CALL(SetMempolicy, set_mempolicy);
+    FAULTLINE_CALL(GetMempolicy, get_mempolicy);
+    FAULTLINE_CALL(SetMempolicyHomeNode, set_mempolicy_home_node);
     case v1::Command::OP_NOT_SET:
       break;
   }

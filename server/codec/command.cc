@@ -247,6 +247,30 @@ FL_FIELDS(ProcessMadvise) {
   FL_FIELD(advice);
   FL_FIELD(flags);
 }
+FL_FIELDS(Mbind) {
+  FL_FIELD(addr);
+  FL_FIELD(length);
+  FL_FIELD(mode);
+  FL_NUMBERS(nodes);
+  FL_FIELD(maxnode);
+  FL_FIELD(flags);
+}
+FL_FIELDS(SetMempolicy) {
+  FL_FIELD(mode);
+  FL_NUMBERS(nodes);
+  FL_FIELD(maxnode);
+}
+FL_FIELDS(GetMempolicy) {
+  FL_FIELD(addr);
+  FL_FIELD(flags);
+  FL_FIELD(maxnode);
+}
+FL_FIELDS(SetMempolicyHomeNode) {
+  FL_FIELD(addr);
+  FL_FIELD(length);
+  FL_FIELD(home_node);
+  FL_FIELD(flags);
+}
 FL_FIELDS(Getrlimit) { FL_FIELD(resource); }
 FL_FIELDS(Setuid) { FL_FIELD(uid); }
 FL_FIELDS(Prctl) {
@@ -373,6 +397,14 @@ void Complete(Decoder& c, Access& s, const v1::Access&) {
 void Complete(Decoder& c, SetReplacement& s, const v1::SetReplacement&) {
   if (!c.checks()) return;
   CheckMost(c, "future", s.future.size(), limits::kFutureMax);
+}
+
+void Complete(Decoder& c, Mbind& s, const v1::Mbind&) {
+  if (c.checks()) CheckMost(c, "nodes", s.nodes.size(), limits::kNodeWordsMax);
+}
+
+void Complete(Decoder& c, SetMempolicy& s, const v1::SetMempolicy&) {
+  if (c.checks()) CheckMost(c, "nodes", s.nodes.size(), limits::kNodeWordsMax);
 }
 
 void CheckAccesses(Decoder& c, const AccessMany& s) {

@@ -80,6 +80,10 @@
   X(RemoveModule, remove_module)          \
   X(Mknod, mknod)                         \
   X(SetReplacement, set_replacement)      \
-  X(EvictPage, evict_page)
+  X(EvictPage, evict_page)                \
+  X(Mbind, mbind)                         \
+  X(SetMempolicy, set_mempolicy)          \
+  X(GetMempolicy, get_mempolicy)          \
+  X(SetMempolicyHomeNode, set_mempolicy_home_node)
 
 #endif  // FAULTLINE_SERVER_CODEC_OPERATIONS_H_

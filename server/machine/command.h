@@ -91,6 +91,36 @@ struct RemapFilePages {
   uint64_t pgoff = 0;  // pages
   uint64_t flags = 0;
 };
+// mbind(2). `nodes` is what lies at the mask's address, 64 nodes a word and
+// zeros behind; empty: the address is NULL.
+struct Mbind {
+  uint64_t addr = 0;
+  uint64_t length = 0;
+  uint64_t mode = 0;  // MPOL_*, with MPOL_F_*
+  std::vector<uint64_t> nodes{};
+  uint64_t maxnode = 0;
+  uint64_t flags = 0;  // MPOL_MF_*
+};
+// set_mempolicy(2), of the calling thread.
+struct SetMempolicy {
+  uint64_t mode = 0;
+  std::vector<uint64_t> nodes{};
+  uint64_t maxnode = 0;
+};
+// get_mempolicy(2): returns the mode, or with MPOL_F_NODE the node; the words
+// of the mask come back in Outcome::data. maxnode 0: no mask is asked for.
+struct GetMempolicy {
+  uint64_t addr = 0;
+  uint64_t flags = 0;  // MPOL_F_*
+  uint64_t maxnode = 0;
+};
+// set_mempolicy_home_node(2).
+struct SetMempolicyHomeNode {
+  uint64_t addr = 0;
+  uint64_t length = 0;
+  uint64_t home_node = 0;
+  uint64_t flags = 0;
+};
 // process_madvise(2) of `target` (a pid; Linux takes a pidfd). Range i is
 // [addr[i], addr[i] + length[i]).
 struct ProcessMadvise {
@@ -338,7 +368,8 @@ using Operation = std::variant<
     Kfree, KmemCacheCreate, KmemCacheAlloc, KmemCacheFree, KmemCacheShrink,
     KmemCacheDestroy, Vmalloc, Vfree, Kmap, Kunmap, KernelAccess, DropCaches,
     Sync, Fadvise, Swapon, Swapoff, SetOomScoreAdj, InsertModule, RemoveModule,
-    Mknod, SetReplacement, EvictPage>;
+    Mknod, SetReplacement, EvictPage, Mbind, SetMempolicy, GetMempolicy,
+    SetMempolicyHomeNode>;
 
 // Does a process make this call? The rest is the kernel's own, and the
 // machine's administration.

@@ -79,6 +79,7 @@ struct Kernel {
   Pool<Vma, 4, 64> vmas;  // what a search reads is one line of the host's cache
   VmaBranches vma_branches;  // of each VMA, by its id
   CowArray<VmaNode, 6> vma_nodes;
+  std::vector<Mempolicy> mempolicies;  // MempolicyId 1 is the first
   Pool<AnonVma> anon_vmas;
   Pool<AnonVmaChain> anon_chains;
   Pool<MallocState, 0> heaps;
@@ -150,7 +151,7 @@ struct Kernel {
        s.open_files, s.files, s.tasks, s.pids, s.names, s.last_pid, s.last_ino,
        s.last_asid, s.active_mm, s.heaps, s.ksm, s.slub, s.kernel_maps,
        s.devices, s.disk, s.xa_nodes, s.bdi, s.drop_caches_quiet,
-       s.replacements);
+       s.replacements, s.mempolicies);
   }
 
   template <class Body>

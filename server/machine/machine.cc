@@ -275,7 +275,7 @@ std::vector<Machine::SubsystemFingerprint> Machine::Fingerprints() const {
       {"slab", hash(k_.slub)},
       {"vmalloc", hash(k_.kernel_maps)},
       {"mm", hash(k_.mms)},
-      {"vma", hash(k_.vmas, k_.vma_branches, k_.vma_nodes)},
+      {"vma", hash(k_.vmas, k_.vma_branches, k_.vma_nodes, k_.mempolicies)},
       {"rmap", hash(k_.anon_vmas, k_.anon_chains, k_.folios)},
       {"files", hash(k_.inodes, k_.open_files, k_.files, k_.names, k_.devices)},
       {"writeback", hash(k_.xa_nodes, k_.bdi, k_.disk)},
@@ -379,7 +379,11 @@ const char* OperationName(const Operation& op) {
                                     "remove_module",
                                     "mknod",
                                     "set_replacement",
-                                    "evict_page"};
+                                    "evict_page",
+                                    "mbind",
+                                    "set_mempolicy",
+                                    "get_mempolicy",
+                                    "set_mempolicy_home_node"};
   static_assert(std::size(kNames) == std::variant_size_v<Operation>);
   return kNames[op.index()];
 }

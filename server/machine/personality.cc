@@ -34,6 +34,8 @@ Quirks QuirksOf(Personality personality) {
     q.ext4_large_folios = false;
     q.tmpfs_direct_io = false;
     q.swap_zeromap = false;
+    q.newer_mempolicies = false;
+    q.split_rss_counting = true;
     q.vvar_vclock_pages = 0;
   }
   return q;

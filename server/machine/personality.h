@@ -42,6 +42,8 @@ struct Quirks {
   bool ext4_large_folios = true;         // 6.16: read in one piece
   bool tmpfs_direct_io = true;           // 6.6: O_DIRECT, which does nothing
   bool swap_zeromap = true;              // 6.12: zeros are not written
+  bool newer_mempolicies = true;         // 6.9, 6.10: see mm/mempolicy.cc
+  bool split_rss_counting = false;       // 6.2: see mm/rss_stat.h
   uint32_t vvar_vclock_pages = 2;        // 6.13: a mapping of its own
 
   template <class Ar, class Self>
@@ -56,7 +58,7 @@ struct Quirks {
        s.ksm_checksum_first, s.ksm_smart_scan, s.ksm_zero_pages_counted,
        s.ksm_merge_any, s.ksm_break_unshares, s.mremap_realigns,
        s.ext4_large_folios, s.tmpfs_direct_io, s.swap_zeromap,
-       s.vvar_vclock_pages);
+       s.newer_mempolicies, s.split_rss_counting, s.vvar_vclock_pages);
   }
 };
 Quirks QuirksOf(Personality personality);

@@ -10,14 +10,16 @@ namespace verify {
 
 std::string Verifier::Run() {
   for (auto check :
-       {&Verifier::CheckTasks, &Verifier::CheckOwners, &Verifier::CheckFiles,
-        &Verifier::CheckVmas, &Verifier::CheckAnonVmas, &Verifier::CheckInodes,
-        &Verifier::CheckWriteback, &Verifier::CheckPageTables,
-        &Verifier::CheckKernelMaps, &Verifier::CheckSlabs, &Verifier::CheckSwap,
-        &Verifier::CheckFrames, &Verifier::CheckSlabStatistics,
-        &Verifier::CheckDevices, &Verifier::CheckZones,
-        &Verifier::CheckStatistics, &Verifier::CheckTlb, &Verifier::CheckKsm,
-        &Verifier::CheckLru}) {
+       {&Verifier::CheckTasks,       &Verifier::CheckOwners,
+        &Verifier::CheckFiles,       &Verifier::CheckVmas,
+        &Verifier::CheckMempolicies, &Verifier::CheckAnonVmas,
+        &Verifier::CheckInodes,      &Verifier::CheckWriteback,
+        &Verifier::CheckPageTables,  &Verifier::CheckKernelMaps,
+        &Verifier::CheckSlabs,       &Verifier::CheckSwap,
+        &Verifier::CheckFrames,      &Verifier::CheckSlabStatistics,
+        &Verifier::CheckDevices,     &Verifier::CheckZones,
+        &Verifier::CheckStatistics,  &Verifier::CheckTlb,
+        &Verifier::CheckKsm,         &Verifier::CheckLru}) {
     (this->*check)();
     if (!problem_.empty()) return problem_;
   }

@@ -1,5 +1,10 @@
 // Parsers of single arguments.
 
+#include <string>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "server/scenario/suggest.h"
@@ -108,6 +113,34 @@ MaybeError ParseOneName(const Word& word, const NameTable& table,
     return ParseNumberWord(word, out);
   }
   return UnknownName(word, table);
+}
+
+MaybeError ParseNodes(const Word& word, std::vector<uint64_t>* out) {
+  constexpr uint64_t kBits = 64, kNodesMax = 32768;
+  if (word.text == "-") return std::nullopt;
+  out->resize(1);
+  if (word.text == "none") return std::nullopt;
+  for (absl::string_view part : absl::StrSplit(word.text, ',')) {
+    const std::pair<std::string, std::string> ends =
+        absl::StrSplit(part, absl::MaxSplits('-', 1));
+    const bool one = !absl::StrContains(part, '-');
+    uint64_t first = 0, last = 0;
+    if (!absl::SimpleAtoi(ends.first, &first) ||
+        !absl::SimpleAtoi(one ? ends.first : ends.second, &last) ||
+        first > last || last >= kNodesMax) {
+      return LineError{
+          word.column,
+          absl::StrCat("'", word.text,
+                       "' are no nodes: write a list such as 0,2-3 of numbers "
+                       "below ",
+                       kNodesMax, ", none, or - for no mask")};
+    }
+    if (out->size() <= last / kBits) out->resize(last / kBits + 1);
+    for (uint64_t node = first; node <= last; ++node) {
+      (*out)[node / kBits] |= uint64_t{1} << node % kBits;
+    }
+  }
+  return std::nullopt;
 }
 
 MaybeError ParseGfp(const Word& word, std::vector<std::string>* out) {

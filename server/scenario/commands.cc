@@ -103,6 +103,48 @@ bool FillMemoryCall(const Op& op, Values& values, v1::Command* command) {
   }
 }
 
+// How many nodes the words hold, and one more. An empty list has no mask.
+uint64_t DefaultMaxnode(const std::vector<uint64_t>& words) {
+  constexpr uint64_t kBits = 64;
+  return words.empty() ? 0 : words.size() * kBits + 1;
+}
+
+template <typename Message>
+void FillNodes(const Op& op, Values& values, Message* call) {
+  call->set_mode(op.mode);
+  for (const uint64_t word : op.nodes) call->add_nodes(word);
+  call->set_maxnode(values.Of(op.count, DefaultMaxnode(op.nodes)));
+}
+
+bool FillPolicyCall(const Op& op, Values& values, v1::Command* command) {
+  constexpr uint64_t kMaxNumnodes = 1024;
+  switch (op.kind) {
+    case OpKind::kMbind:
+      FillRange(op, values, command->mutable_mbind());
+      FillNodes(op, values, command->mutable_mbind());
+      command->mutable_mbind()->set_flags(op.flags);
+      return true;
+    case OpKind::kSetMempolicy:
+      FillNodes(op, values, command->mutable_set_mempolicy());
+      return true;
+    case OpKind::kGetMempolicy:
+      command->mutable_get_mempolicy()->set_addr(values.Of(op.addr));
+      command->mutable_get_mempolicy()->set_flags(op.flags);
+      command->mutable_get_mempolicy()->set_maxnode(
+          values.Of(op.count, kMaxNumnodes));
+      return true;
+    case OpKind::kSetMempolicyHomeNode: {
+      auto* call = command->mutable_set_mempolicy_home_node();
+      FillRange(op, values, call);
+      call->set_home_node(values.Of(op.count));
+      call->set_flags(op.flags);
+      return true;
+    }
+    default:
+      return false;
+  }
+}
+
 // The calls that Linux has got since.
 bool FillNewerMemoryCall(const Op& op, Values& values, v1::Command* command) {
   switch (op.kind) {
@@ -575,6 +617,7 @@ absl::StatusOr<v1::Command> CommandOf(const Op& op,
   }
   if (!FillMemoryCall(op, values, &command) &&
       !FillNewerMemoryCall(op, values, &command) &&
+      !FillPolicyCall(op, values, &command) &&
       !FillTaskCall(op, values, &command) &&
       !FillLockCall(op, values, &command) &&
       !FillAccessOrTask(op, values, &command) &&

@@ -37,8 +37,9 @@ struct OpResult {
   bool skip = false;        // The process was dead.
   std::optional<int> died;  // The signal that killed it.
   std::optional<Signal> signal;
-  std::optional<int> value;         // A single read.
-  std::optional<std::string> vec;   // mincore: a digit for each page.
+  std::optional<int> value;  // A single read.
+  // mincore: a digit for each page; get_mempolicy: for each node.
+  std::optional<std::string> vec;
   std::optional<int> fetch_fault;   // A fetch: 0 or 1.
   std::optional<Child> child;       // A fork that succeeded.
   std::optional<uint64_t> ret;      // A system call, in hex.

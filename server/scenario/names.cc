@@ -232,6 +232,33 @@ const NameTable& FadviseAdvice() {
   return table;
 }
 
+const NameTable& MempolicyModes() {
+  static const auto& table =
+      *new NameTable("memory policy", {{"DEFAULT", 0},
+                                       {"PREFERRED", 1},
+                                       {"BIND", 2},
+                                       {"INTERLEAVE", 3},
+                                       {"LOCAL", 4},
+                                       {"PREFERRED_MANY", 5},
+                                       {"WEIGHTED_INTERLEAVE", 6},
+                                       {"STATIC_NODES", 0x8000},
+                                       {"RELATIVE_NODES", 0x4000},
+                                       {"NUMA_BALANCING", 0x2000}});
+  return table;
+}
+
+const NameTable& MbindFlags() {
+  static const auto& table = *new NameTable(
+      "mbind flag", {{"STRICT", 1}, {"MOVE", 2}, {"MOVE_ALL", 4}});
+  return table;
+}
+
+const NameTable& MempolicyFlags() {
+  static const auto& table = *new NameTable(
+      "get_mempolicy flag", {{"NODE", 1}, {"ADDR", 2}, {"MEMS_ALLOWED", 4}});
+  return table;
+}
+
 const NameTable& PolicyNames() {
   static const auto& table = *new NameTable("policy", {{"none", 1},
                                                        {"fifo", 2},

@@ -48,11 +48,14 @@ const NameTable& MlockallFlags();
 const NameTable& FallocateModes();
 const NameTable& SealNames();
 const NameTable& CloneFlags();
-const NameTable& PrctlOptions();   // without PR_ and PR_SET_
-const NameTable& ResourceNames();  // of setrlimit, without RLIMIT_
-const NameTable& SlabFlags();      // without SLAB_
-const NameTable& FadviseAdvice();  // without POSIX_FADV_
-const NameTable& PolicyNames();    // the numbers of the contract
+const NameTable& PrctlOptions();    // without PR_ and PR_SET_
+const NameTable& ResourceNames();   // of setrlimit, without RLIMIT_
+const NameTable& SlabFlags();       // without SLAB_
+const NameTable& FadviseAdvice();   // without POSIX_FADV_
+const NameTable& MempolicyModes();  // without MPOL_ and MPOL_F_
+const NameTable& MbindFlags();      // without MPOL_MF_
+const NameTable& MempolicyFlags();  // of get_mempolicy, without MPOL_F_
+const NameTable& PolicyNames();     // the numbers of the contract
 // Errno values ("ENOMEM") and signals ("SIGSEGV").
 const NameTable& ErrnoNames();
 const NameTable& SignalNames();

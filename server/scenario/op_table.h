@@ -40,6 +40,10 @@ enum class Param {
   kGfp,
   kSlabFlags,
   kFadvice,
+  kMempolicyMode,
+  kNodes,
+  kMbindFlags,
+  kMempolicyFlags,
   kPolicy,
   kFuture,  // Any number of them.
   kName,

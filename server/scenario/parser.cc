@@ -89,6 +89,10 @@ const NameTable* FlagTable(Param param) {
       return &ResourceNames();
     case Param::kSlabFlags:
       return &SlabFlags();
+    case Param::kMbindFlags:
+      return &MbindFlags();
+    case Param::kMempolicyFlags:
+      return &MempolicyFlags();
     default:
       return nullptr;
   }
@@ -127,6 +131,10 @@ MaybeError ParseArgument(Param param, const Word& word, Op* op) {
       return ParseOneName(word, MadviseAdvice(), &op->flags);
     case Param::kFadvice:
       return ParseOneName(word, FadviseAdvice(), &op->flags);
+    case Param::kMempolicyMode:
+      return ParseFlags(word, MempolicyModes(), &op->mode);
+    case Param::kNodes:
+      return ParseNodes(word, &op->nodes);
     case Param::kPolicy:
       return ParseOneName(word, PolicyNames(), &op->flags);
     case Param::kFuture:

@@ -45,6 +45,19 @@ std::string VectorText(const std::string& vector) {
   return digits;
 }
 
+// get_mempolicy's mask, a digit for each node up to the last that is set.
+std::string NodesText(const std::string& mask) {
+  std::string digits;
+  for (const char byte : mask) {
+    for (int bit = 0; bit < 8; ++bit) {
+      digits += (static_cast<uint8_t>(byte) >> bit & 1) != 0 ? '1' : '0';
+    }
+  }
+  const size_t last = digits.find_last_not_of('0');
+  digits.erase(last == std::string::npos ? 1 : last + 1);
+  return digits;
+}
+
 bool IsFileCall(OpKind kind) {
   return kind >= OpKind::kFtruncate && kind <= OpKind::kFadvise;
 }
@@ -336,6 +349,9 @@ void Runner::AddCall(const Op& op, const v1::Outcome& outcome,
   } else {
     result->ret = static_cast<uint64_t>(outcome.value());
     if (op.kind == OpKind::kMincore) result->vec = VectorText(outcome.data());
+    if (op.kind == OpKind::kGetMempolicy && !outcome.data().empty()) {
+      result->vec = NodesText(outcome.data());
+    }
   }
   constexpr uint64_t kSigkill = 9;
   if (op.kind == OpKind::kKill && !failed && op.flags == kSigkill) {

@@ -38,6 +38,10 @@ enum class OpKind {
   kMseal,
   kRemapFilePages,
   kProcessMadvise,
+  kMbind,
+  kSetMempolicy,
+  kGetMempolicy,
+  kSetMempolicyHomeNode,
   kUserfaultfd,
   kSetVmaName,
   kFork,
@@ -175,10 +179,10 @@ enum class Comparison { kEq, kNe, kLt, kLe, kGt, kGe, kContains, kLacks };
 
 // `expect SUBJECT [CMP] VALUE`. Subjects of the last outcome: ok, ret, err,
 // val, sig, code, addr, min, maj, child, exited, died, skip, fetchfault, and
-// `vec ==|!= DIGITS`, mincore's vector; `event.NAME` counts the events of that
-// name that it made. Subjects of state: `vmas`, `status.FIELD`,
-// `meminfo.FIELD`, `vmstat.FIELD`; of the VMA that holds an address,
-// `smaps.FIELD@ADDR` and `flags@ADDR contains|lacks lo`; and `cat PATH
+// `vec ==|!= DIGITS`, mincore's vector or get_mempolicy's nodes; `event.NAME`
+// counts the events of that name that it made. Subjects of state: `vmas`,
+// `status.FIELD`, `meminfo.FIELD`, `vmstat.FIELD`; of the VMA that holds an
+// address, `smaps.FIELD@ADDR` and `flags@ADDR contains|lacks lo`; and `cat PATH
 // contains|lacks TEXT`. Names of errnos, signals and codes are already numbers
 // in `value`.
 struct Expectation {
@@ -208,12 +212,16 @@ struct Op {
                     // number for mknod. Empty: 0.
   Expr byte;        // Empty: 1, where it is optional.
   Expr count;       // Accesses; order; ticks; priority; device major number;
-                    // the process that kill and process_madvise are about.
+                    // the process that kill and process_madvise are about;
+                    // maxnode of mbind and its relatives; a home node.
   Expr stride;      // Bytes. Empty: one page.
   std::vector<Expr> future;  // replacement: what will be accessed.
   uint64_t prot = 0;
-  uint64_t flags = 0;         // Or an advice, or a resource limit's number.
-  std::optional<int64_t> fd;  // N of a file; empty for "-".
+  uint64_t flags = 0;  // Or an advice, or a resource limit's number.
+  uint64_t mode = 0;   // MPOL_*, with MPOL_F_* beside it.
+  // A mask of nodes, 64 a word; "-", no mask, has no word.
+  std::vector<uint64_t> nodes;
+  std::optional<int64_t> fd;       // N of a file; empty for "-".
   std::vector<std::string> words;  // exec: path and arguments. cat: the path.
                                    // gfp: its names. sysctl: name, value.
   std::string name;                // A slab cache, a module, a device node; of

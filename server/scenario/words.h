@@ -35,6 +35,8 @@ MaybeError ParseFlags(const Word& word, const NameTable& table, uint64_t* out);
 // Exactly one name of `table`, or a number.
 MaybeError ParseOneName(const Word& word, const NameTable& table,
                         uint64_t* out);
+// "0,2-3", "none" or "-": the words of a mask of nodes.
+MaybeError ParseNodes(const Word& word, std::vector<uint64_t>* out);
 MaybeError ParseGfp(const Word& word, std::vector<std::string>* out);
 
 // The ops whose arguments follow no table. `words` are the arguments; `op` has

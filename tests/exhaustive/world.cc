@@ -1,5 +1,6 @@
 #include "tests/exhaustive/world.h"
 
+#include "server/machine/mm/mempolicy_types.h"
 #include "server/machine/mm/mmap.h"
 #include "tests/model/lockstep.h"
 
@@ -89,6 +90,8 @@ std::vector<Operation> MarkingCalls() {
       On<Mlock>(1, 3, uint64_t{0}),
       On<Munlock>(0, 4),
       Truncate{model::kReadWriteFd, 4096},
+      Mbind{PageAt(1), Bytes(2), mpol::kBind, {1}, 2, 0},
+      Mbind{PageAt(0), Bytes(4), mpol::kDefault, {}, 0, mpol::kMfMoveAll},
       On<Madvise>(0, 4, kFree),
       On<Madvise>(0, 4, kDoFork),
       Fork{},

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "server/machine/base/units.h"
+#include "server/machine/mm/mempolicy_types.h"
 #include "server/machine/mm/mmap.h"
 
 namespace faultline::model {
@@ -84,7 +85,7 @@ bool Model::Knows(const Command& command) const {
         if constexpr (kIsOneOf<Call, Mmap, Mremap>) {
           return Aligned(call.addr) && Known(call, process->second);
         } else if constexpr (kIsOneOf<Call, Munmap, Mprotect, Madvise, Mlock,
-                                      Munlock>) {
+                                      Munlock, Mbind>) {
           return Aligned(call.addr) && call.length > 0 && Aligned(call.length);
         } else if constexpr (std::is_same_v<Call, Exit>) {
           return command.pid != 1;
@@ -104,8 +105,8 @@ Expected Model::Apply(const Command& command, const Outcome& outcome) {
           processes_.erase(command.pid);
           return {};
         } else if constexpr (kIsOneOf<Call, Mmap, Munmap, Mprotect, Mremap, Brk,
-                                      Madvise, Mlock, Munlock, Access, Truncate,
-                                      Write, Fork>) {
+                                      Madvise, Mlock, Munlock, Mbind, Access,
+                                      Truncate, Write, Fork>) {
           return Do(call, process, outcome);
         } else {
           return {};
@@ -355,6 +356,21 @@ Expected Model::Do(const Munlock& call, Process& p, const Outcome&) {
     const auto at = p.pages.find(vpn);
     if (at == p.pages.end()) return Fails(Errno::kENOMEM);
     at->second.locked = false;
+  }
+  return Returns(0);
+}
+
+// On one node it leaves everything as it is, whatever moves. REQUIRES: it is
+// well-formed, and not strict.
+Expected Model::Do(const Mbind& call, Process& p, const Outcome&) {
+  const Span span = SpanOf(call.addr, call.length);
+  uint64_t mapped = 0;
+  for (uint64_t vpn = span.first; vpn < span.end; ++vpn) {
+    mapped += p.pages.count(vpn);
+  }
+  const bool may_have_holes = call.mode == mpol::kDefault;
+  if (mapped == 0 || (mapped < span.end - span.first && !may_have_holes)) {
+    return Fails(Errno::kEFAULT);
   }
   return Returns(0);
 }

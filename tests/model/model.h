@@ -85,6 +85,7 @@ class Model {
   Expected Do(const Madvise& call, Process& p, const Outcome& outcome);
   Expected Do(const Mlock& call, Process& p, const Outcome& outcome);
   Expected Do(const Munlock& call, Process& p, const Outcome& outcome);
+  Expected Do(const Mbind& call, Process& p, const Outcome& outcome);
   Expected Do(const Access& call, Process& p, const Outcome& outcome);
   Expected Do(const Truncate& call, Process& p, const Outcome& outcome);
   Expected Do(const Write& call, Process& p, const Outcome& outcome);

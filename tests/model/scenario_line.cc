@@ -37,6 +37,10 @@ std::ostream& Put(std::ostream& out, const Mlock& call) {
 std::ostream& Put(std::ostream& out, const Munlock& call) {
   return out << "munlock " << call.addr << " " << call.length;
 }
+std::ostream& Put(std::ostream& out, const Mbind& call) {
+  return out << "mbind " << call.addr << " " << call.length << " " << call.mode
+             << (call.nodes.empty() ? " - " : " 0 ") << call.flags;
+}
 std::ostream& Put(std::ostream& out, const Access& call) {
   switch (call.kind) {
     case AccessKind::kRead:

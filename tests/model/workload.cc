@@ -5,6 +5,7 @@
 #include <string>
 
 #include "server/machine/base/prng.h"
+#include "server/machine/mm/mempolicy_types.h"
 #include "server/machine/mm/mmap.h"
 #include "tests/model/lockstep.h"
 
@@ -38,6 +39,8 @@ class Workload {
       constexpr std::array<int32_t, 7> kAdvice{4, 8, 9, 10, 11, 18, 19};
       command.op =
           Madvise{Addr(), Length(), OneIn(2) ? kAdvice[0] : kAdvice[Below(7)]};
+    } else if (kind < 88) {
+      command.op = RandomPolicy();
     } else if (kind < 91) {
       command.op = OneIn(2) ? Operation(Mlock{Addr(), Length(), 0})
                             : Operation(Munlock{Addr(), Length()});
@@ -124,6 +127,20 @@ class Workload {
         call.old_length = call.new_length = Length();
         break;
     }
+    return call;
+  }
+
+  Operation RandomPolicy() {
+    constexpr uint64_t kModes[] = {mpol::kDefault, mpol::kBind, mpol::kBind,
+                                   mpol::kInterleave, mpol::kLocal};
+    Mbind call{.addr = Addr(),
+               .length = Length(),
+               .mode = kModes[Below(std::size(kModes))]};
+    if (call.mode != mpol::kDefault && call.mode != mpol::kLocal) {
+      call.nodes = {1};
+      call.maxnode = 2;
+    }
+    if (OneIn(2)) call.flags = OneIn(2) ? mpol::kMfMove : mpol::kMfMoveAll;
     return call;
   }
 

@@ -7,6 +7,8 @@
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "tests/native/native_runner.h"
 
@@ -16,9 +18,16 @@ using scenario::Op;
 using scenario::OpKind;
 using scenario::OpResult;
 
+namespace {
+constexpr long kSysSetMempolicyHomeNode = 450;
+}  // namespace
+
 bool NativeRunner::IsTaskCall(OpKind kind) {
   switch (kind) {
     case OpKind::kProcessMadvise:
+    case OpKind::kMbind:
+    case OpKind::kSetMempolicy:
+    case OpKind::kSetMempolicyHomeNode:
     case OpKind::kSetVmaName:
     case OpKind::kVfork:
     case OpKind::kClone:
@@ -50,6 +59,18 @@ Tracee::Stop NativeRunner::TaskCall(const Op& op) {
   switch (op.kind) {
     case OpKind::kProcessMadvise:
       return ProcessMadvise(op);
+    case OpKind::kMbind: {
+      const auto [mask, maxnode] = PutNodes(op);
+      return process.Syscall(SYS_mbind, {Value(op, op.addr), length, op.mode,
+                                         mask, maxnode, op.flags});
+    }
+    case OpKind::kSetMempolicy: {
+      const auto [mask, maxnode] = PutNodes(op);
+      return call(SYS_set_mempolicy, op.mode, mask, maxnode);
+    }
+    case OpKind::kSetMempolicyHomeNode:
+      return call(kSysSetMempolicyHomeNode, Value(op, op.addr), length,
+                  Value(op, op.count), op.flags);
     case OpKind::kSetVmaName: {
       constexpr uint64_t kPrSetVma = 0x53564d41;
       const uint64_t name = process.Put(op.name.c_str(), op.name.size() + 1);
@@ -75,6 +96,49 @@ Tracee::Stop NativeRunner::TaskCall(const Op& op) {
       return call(SYS_setrlimit, op.flags, process.Put(&limit, sizeof(limit)));
     }
   }
+}
+
+// Zeros follow the words of the line.
+std::pair<uint64_t, uint64_t> NativeRunner::PutNodes(const Op& op) {
+  constexpr size_t kAreaWords = 256;
+  std::vector<uint64_t> words = op.nodes;
+  words.resize(std::max(words.size(), kAreaWords));
+  const uint64_t mask = op.nodes.empty()
+                            ? 0
+                            : processes_[op.process]->Put(
+                                  words.data(), kAreaWords * sizeof(uint64_t));
+  const uint64_t all = op.nodes.empty() ? 0 : op.nodes.size() * 64 + 1;
+  return {mask, Value(op, op.count, all)};
+}
+
+void NativeRunner::ExecuteGetMempolicy(const Op& op, OpResult* result) {
+  Tracee& process = *processes_[op.process];
+  constexpr uint64_t kMaxNumnodes = 1024, kPage = 4096, kArea = 3 * kPage;
+  const uint64_t maxnode = Value(op, op.count, kMaxNumnodes);
+  const uint64_t area = MapScratch(process, kArea, result);
+  const uint64_t mask = area + kPage;
+  const Tracee::Stop stop = process.Syscall(
+      SYS_get_mempolicy, {area, maxnode == 0 ? 0 : mask, maxnode,
+                          Value(op, op.addr), op.flags, 0});
+  if (stop.kind == Tracee::Stop::Kind::kDone && stop.result == 0) {
+    const auto mode = ReadMemory(process.pid(), area, sizeof(int));
+    result->ret = mode[0] | mode[1] << 8;
+    if (maxnode > 1) {
+      result->vec = std::string();
+      for (const uint8_t byte : ReadMemory(process.pid(), mask, 8)) {
+        for (int bit = 0; bit < 8; ++bit) {
+          *result->vec += (byte >> bit & 1) != 0 ? '1' : '0';
+        }
+      }
+      const size_t last = result->vec->find_last_not_of('0');
+      result->vec->erase(last == std::string::npos ? 1 : last + 1);
+    }
+  }
+  UnmapScratch(process, kArea);
+  RecordStop(stop, result);
+  const bool failed =
+      stop.kind == Tracee::Stop::Kind::kDone && stop.result != 0;
+  if (failed) RecordReturn(stop.result, result);
 }
 
 Tracee::Stop NativeRunner::ProcessMadvise(const Op& op) {

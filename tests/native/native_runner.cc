@@ -79,10 +79,27 @@ std::optional<long> SyscallNumber(OpKind kind) {
   }
 }
 
+// Bits 47 and above are alike: the CPU takes no other for an address.
+bool IsCanonical(uint64_t addr) {
+  const uint64_t top = addr >> 47;
+  return top == 0 || top == 0x1ffff;
+}
+
 // Those that were seen to end by ptrace, and are now ours to wait for as well.
 void ReapOrphans() {
   while (waitpid(-1, nullptr, WNOHANG | __WALL) > 0) {
   }
+}
+
+// Lifts a limit of the process as far as may be; returns what it was.
+rlimit LiftLimit(pid_t pid, __rlimit_resource resource) {
+  rlimit old = {};
+  prlimit(pid, resource, nullptr, &old);
+  const rlimit none = {RLIM_INFINITY, RLIM_INFINITY};
+  if (prlimit(pid, resource, &none, nullptr) == 0) return old;
+  const rlimit highest = {old.rlim_max, old.rlim_max};
+  prlimit(pid, resource, &highest, nullptr);
+  return old;
 }
 
 void SetOwnLimit(Tracee& process, uint64_t resource, const rlimit& limit) {
@@ -310,6 +327,7 @@ void NativeRunner::ExecuteSyscall(const Op& op, OpResult* result) {
   std::unique_ptr<Tracee>& process = processes_[op.process];
   if (op.kind == OpKind::kMincore) return ExecuteMincore(op, result);
   if (op.kind == OpKind::kGetrlimit) return ExecuteGetrlimit(op, result);
+  if (op.kind == OpKind::kGetMempolicy) return ExecuteGetMempolicy(op, result);
   Tracee::Stop stop;
   if (op.kind == OpKind::kFork) {
     // No flags and no exit signal: a SIGCHLD would interrupt the parent.
@@ -391,16 +409,7 @@ void NativeRunner::ExecuteMincore(const Op& op, OpResult* result) {
   const uint64_t length = Value(op, op.length);
   const uint64_t pages = (length + kPageBytes - 1) / kPageBytes;
   const uint64_t area_bytes = (pages / kPageBytes + 1) * kPageBytes;
-  const uint64_t area = kHiddenPage + kPageBytes;
-  // Nor does RLIMIT_AS count it.
-  const rlimit as = ReadLimit(process.pid(), RLIMIT_AS);
-  SetOwnLimit(process, RLIMIT_AS, {as.rlim_max, as.rlim_max});
-  const FaultCounts before = ReadFaults(process.pid());
-  process.Syscall(SYS_mmap, {area, area_bytes, PROT_READ | PROT_WRITE,
-                             MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE |
-                                 MAP_POPULATE,
-                             ~0ul, 0});
-  const FaultCounts populated = ReadFaults(process.pid());
+  const uint64_t area = MapScratch(process, area_bytes, result);
   const Tracee::Stop stop =
       process.Syscall(SYS_mincore, {addr, length, area, 0, 0, 0});
   if (stop.kind == Tracee::Stop::Kind::kDone && stop.result == 0) {
@@ -409,13 +418,34 @@ void NativeRunner::ExecuteMincore(const Op& op, OpResult* result) {
       *result->vec += (byte & 1) != 0 ? '1' : '0';
     }
   }
-  process.Syscall(SYS_munmap, {area, area_bytes, 0, 0, 0, 0});
-  SetOwnLimit(process, RLIMIT_AS, as);
-  peak_is_ours_ = true;
-  result->minor_faults = before.minor - populated.minor;
-  result->major_faults = before.major - populated.major;
+  UnmapScratch(process, area_bytes);
   RecordStop(stop, result);
   if (stop.kind == Tracee::Stop::Kind::kDone) RecordReturn(stop.result, result);
+}
+
+uint64_t NativeRunner::MapScratch(Tracee& process, uint64_t bytes,
+                                  OpResult* result) {
+  const uint64_t area = kHiddenPage + kPageBytes;
+  scratch_as_ = ReadLimit(process.pid(), RLIMIT_AS);
+  SetOwnLimit(process, RLIMIT_AS, {scratch_as_.rlim_max, scratch_as_.rlim_max});
+  // After mlockall(MCL_FUTURE) it is locked as well.
+  scratch_memlock_ = LiftLimit(process.pid(), RLIMIT_MEMLOCK);
+  const FaultCounts before = ReadFaults(process.pid());
+  process.Syscall(SYS_mmap, {area, bytes, PROT_READ | PROT_WRITE,
+                             MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE |
+                                 MAP_POPULATE,
+                             ~0ul, 0});
+  const FaultCounts populated = ReadFaults(process.pid());
+  result->minor_faults = before.minor - populated.minor;
+  result->major_faults = before.major - populated.major;
+  return area;
+}
+
+void NativeRunner::UnmapScratch(Tracee& process, uint64_t bytes) {
+  process.Syscall(SYS_munmap, {kHiddenPage + kPageBytes, bytes, 0, 0, 0, 0});
+  SetOwnLimit(process, RLIMIT_AS, scratch_as_);
+  prlimit(process.pid(), RLIMIT_MEMLOCK, &scratch_memlock_, nullptr);
+  peak_is_ours_ = true;
 }
 
 void NativeRunner::ExecuteAccess(const Op& op, OpResult* result) {
@@ -451,12 +481,12 @@ void NativeRunner::ExecuteAccess(const Op& op, OpResult* result) {
     result->value = static_cast<int>(stop.result & 0xff);
   }
   if (op.kind == OpKind::kFetch) {
-    // A general protection fault of what it fetched has no address: 0.
-    result->fetch_fault = result->signal && result->signal->number == SIGSEGV &&
-                                  result->signal->code != SI_KERNEL &&
-                                  result->signal->addr == addr
-                              ? 1
-                              : 0;
+    const bool fault = result->signal && result->signal->number == SIGSEGV;
+    // A general protection fault has no address: 0. It is of what was fetched,
+    // unless nothing can be fetched there.
+    const bool of_fetch = fault && result->signal->code != SI_KERNEL &&
+                          result->signal->addr == addr;
+    result->fetch_fault = of_fetch || (fault && !IsCanonical(addr)) ? 1 : 0;
   }
 }
 

@@ -4,11 +4,14 @@
 #ifndef FAULTLINE_TESTS_NATIVE_NATIVE_RUNNER_H_
 #define FAULTLINE_TESTS_NATIVE_NATIVE_RUNNER_H_
 
+#include <sys/resource.h>
+
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <ostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "server/scenario/json_lines.h"
@@ -55,12 +58,20 @@ class NativeRunner {
   void RunNumbered(const scenario::Op& op);
   scenario::OpResult Execute(const scenario::Op& op);
   void ExecuteSyscall(const scenario::Op& op, scenario::OpResult* result);
+  // Memory that a system call may write to, which no rlimit and no count of
+  // faults knows of. Its peak of memory is.
+  uint64_t MapScratch(Tracee& process, uint64_t bytes,
+                      scenario::OpResult* result);
+  void UnmapScratch(Tracee& process, uint64_t bytes);
   void ExecuteMincore(const scenario::Op& op, scenario::OpResult* result);
+  void ExecuteGetMempolicy(const scenario::Op& op, scenario::OpResult* result);
   void ExecuteGetrlimit(const scenario::Op& op, scenario::OpResult* result);
   void ExecuteClearRefs(const scenario::Op& op, scenario::OpResult* result);
   // Calls whose arguments are structures, or that concern other processes.
   static bool IsTaskCall(scenario::OpKind kind);
   Tracee::Stop TaskCall(const scenario::Op& op);
+  // The mask of nodes in the process, or 0, and its maxnode.
+  std::pair<uint64_t, uint64_t> PutNodes(const scenario::Op& op);
   Tracee::Stop ProcessMadvise(const scenario::Op& op);
   // Takes account of who died of it, and who was waited for.
   void AfterTaskCall(const scenario::Op& op, scenario::OpResult* result);
@@ -89,7 +100,9 @@ class NativeRunner {
   std::map<std::string, uint64_t> labels_;
   scenario::OpResult last_;
   int number_ = 0;
-  bool peak_is_ours_ = false;  // mincore's vector may have raised both
+  bool peak_is_ours_ = false;  // scratch memory may have raised both
+  rlimit scratch_as_ = {};     // the limits without scratch memory
+  rlimit scratch_memlock_ = {};
 };
 
 }  // namespace faultline::native

@@ -54,16 +54,16 @@ struct NamedProfile {
 constexpr NamedProfile kProfiles[] = {
     {ScriptProfile::kVma,
      "vma",
-     {30, 10, 22, 16, 6, 6, 8, 1, 1, 3, 4, 1, 2, 1, 2, 1, 0, 3}},
+     {30, 10, 22, 16, 6, 6, 8, 1, 1, 3, 4, 1, 2, 1, 2, 1, 0, 8}},
     {ScriptProfile::kAnon,
      "anon",
-     {16, 6, 14, 8, 4, 9, 3, 1, 2, 11, 14, 5, 8, 1, 2, 4, 0, 3}},
+     {16, 6, 14, 8, 4, 9, 3, 1, 2, 11, 14, 5, 8, 1, 2, 4, 0, 6}},
     {ScriptProfile::kFile,
      "file",
-     {20, 6, 10, 8, 0, 8, 2, 4, 3, 12, 12, 5, 6, 1, 0, 2, 12, 4}},
+     {20, 6, 10, 8, 0, 8, 2, 4, 3, 12, 12, 5, 6, 1, 0, 2, 12, 8}},
     {ScriptProfile::kFull,
      "full",
-     {18, 6, 13, 9, 4, 8, 4, 2, 2, 9, 10, 4, 6, 1, 2, 3, 5, 4}},
+     {18, 6, 13, 9, 4, 8, 4, 2, 2, 9, 10, 4, 6, 1, 2, 3, 5, 8}},
     {ScriptProfile::kHuge,
      "huge",
      {5, 4, 10, 10, 0, 20, 3, 0, 2, 8, 16, 3, 8, 1, 0, 7, 0, 0}},
@@ -196,7 +196,7 @@ class Generator {
     if (huge_ && !OneIn(20)) return HugeAddr();
     if (OneIn(60))
       return Any({"0", "0x1000", "0x7fffffffd000", "0x10000800",
-                  "0x7ffffffff000", "0xffff800000000000"});
+                  "0x7ffffffff000", "0x800000000000", "0xffff800000000000"});
     if (labels_ > 0 && OneIn(4)) {
       const uint64_t label = labels_ - Below(std::min<uint64_t>(labels_, 6));
       return absl::StrCat("$r", label, Shift());
@@ -359,7 +359,59 @@ class Generator {
   // Or one that never was.
   uint64_t AnyProcess() { return Below(static_cast<uint64_t>(processes_) + 1); }
 
+  // Of the one node there is, and of those that there are not.
+  std::string Nodes() {
+    if (OneIn(3)) return "-";
+    if (!OneIn(4)) return "0";
+    return Any(
+        {"none", "1", "0-1", "0,5", "5", "0,70", "1023", "1024", "0,2000"});
+  }
+
+  std::string Maxnode() {
+    if (!OneIn(8)) return "";
+    return Any({" 0", " 1", " 2", " 65", " 1025", " 1026", " 2049", " 32770"});
+  }
+
+  std::string PolicyMode() {
+    return absl::StrCat(
+        Any({"DEFAULT", "DEFAULT", "PREFERRED", "BIND", "BIND", "INTERLEAVE",
+             "LOCAL", "PREFERRED_MANY", "WEIGHTED_INTERLEAVE", "7"}),
+        OneIn(4) ? Any({"|STATIC_NODES", "|RELATIVE_NODES", "|NUMA_BALANCING",
+                        "|STATIC_NODES|RELATIVE_NODES",
+                        "|STATIC_NODES|NUMA_BALANCING", "|0x100"})
+                 : "");
+  }
+
+  std::string PolicyText() {
+    switch (Below(8)) {
+      case 0:
+        return absl::StrCat("set_mempolicy ", PolicyMode(), " ", Nodes(),
+                            Maxnode());
+      case 1:
+        return absl::StrCat("set_mempolicy_home_node ", Addr(), " ", Near(),
+                            OneIn(8) ? " 1" : " 0", OneIn(20) ? " 1" : "");
+      case 2:
+      case 3:
+        if (OneIn(4)) {
+          return absl::StrCat("get_mempolicy 0 ",
+                              Any({"0", "NODE", "MEMS_ALLOWED", "8"}));
+        }
+        return absl::StrCat("get_mempolicy ", Byte(), " ",
+                            Any({"ADDR", "ADDR", "ADDR", "NODE|ADDR",
+                                 "NODE|ADDR", "ADDR|MEMS_ALLOWED", "0"}),
+                            Maxnode());
+      default: {
+        const char* flags = Any({"", "", "", " STRICT", " MOVE", " STRICT|MOVE",
+                                 " MOVE_ALL", " STRICT|MOVE_ALL", " 8"});
+        const std::string maxnode = *flags == '\0' ? "" : Maxnode();
+        return absl::StrCat("mbind ", Addr(), " ", Length(), " ", PolicyMode(),
+                            " ", Nodes(), flags, maxnode);
+      }
+    }
+  }
+
   std::string NewerText() {
+    if (OneIn(2)) return PolicyText();
     switch (Below(16)) {
       case 0:
         return absl::StrCat("mseal ", Addr(), " ", Near(),

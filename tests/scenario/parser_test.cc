@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "server/scenario/names.h"
 #include "server/scenario/op_table.h"
 
@@ -51,6 +52,24 @@ TEST(Parser, OptionalArgumentsStayEmpty) {
   EXPECT_FALSE(Line("mremap 0 1p 2p MAYMOVE|FIXED 9p").new_addr.empty());
   EXPECT_TRUE(Line("readr 0 9").stride.empty());
   EXPECT_EQ(ConstantValue(Line("writer 0 9 4096 7").byte), 7u);
+}
+
+TEST(Parser, AMemoryPolicyInFull) {
+  const Op op = Line("mbind 0x1000 2p BIND|STATIC_NODES 0,2-3,64 MOVE 66");
+  EXPECT_EQ(op.kind, OpKind::kMbind);
+  EXPECT_EQ(op.mode, 0x8002u);
+  EXPECT_EQ(op.nodes, (std::vector<uint64_t>{0xd, 1}));
+  EXPECT_EQ(op.flags, 2u);
+  EXPECT_EQ(ConstantValue(op.count), 66u);
+  EXPECT_TRUE(Line("mbind 0 1p DEFAULT -").nodes.empty());
+  EXPECT_EQ(Line("set_mempolicy LOCAL none").nodes,
+            std::vector<uint64_t>{uint64_t{0}});
+  for (const char* nodes : {"3-2", "x", "0,", "32768"}) {
+    const auto bad =
+        Parser("").ParseLine(absl::StrCat("set_mempolicy BIND ", nodes));
+    EXPECT_TRUE(absl::StrContains(bad.status().message(), "are no nodes"))
+        << nodes << ": " << bad.status();
+  }
 }
 
 TEST(Parser, FlagsAndProtectionMayBeNumbers) {

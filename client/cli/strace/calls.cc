@@ -216,6 +216,38 @@ Call ReadProcessMadvise(ArgumentReader& in) {
   return call;
 }
 
+// `[0x1, 0000000000000000]`, NULL, or the address alone.
+NodeMask ReadNodes(ArgumentReader& in, size_t mask, size_t maxnode) {
+  NodeMask nodes;
+  nodes.maxnode = in.Number(maxnode);
+  const std::string_view text = in.Slice(mask);
+  const auto elements = ListElements(text);
+  if (!elements.has_value()) {
+    nodes.shown = text == "NULL";
+    return nodes;
+  }
+  for (const std::string_view element : *elements) {
+    const auto word = ParseNumber(element);
+    if (!word.has_value()) in.Fail(mask, text, "is not a mask of nodes");
+    nodes.words.push_back(word.value_or(0));
+  }
+  return nodes;
+}
+
+Call ReadMbind(ArgumentReader& in) {
+  return Mbind{in.Number(0), in.Number(1), in.FlagBits(2), ReadNodes(in, 3, 4),
+               in.FlagBits(5)};
+}
+
+Call ReadSetMempolicy(ArgumentReader& in) {
+  return SetMempolicy{in.FlagBits(0), ReadNodes(in, 1, 2)};
+}
+
+Call ReadSetMempolicyHomeNode(ArgumentReader& in) {
+  return SetMempolicyHomeNode{in.Number(0), in.Number(1), in.Number(2),
+                              in.Number(3)};
+}
+
 constexpr int kSigchld = 17;
 
 Call ReadFork(ArgumentReader&) {
@@ -500,6 +532,9 @@ constexpr KnownCall kKnownCalls[] = {
     {"fallocate", ReadFallocate},
     {"process_madvise", ReadProcessMadvise},
     {"mseal", ReadMseal},
+    {"mbind", ReadMbind},
+    {"set_mempolicy", ReadSetMempolicy},
+    {"set_mempolicy_home_node", ReadSetMempolicyHomeNode},
     // As strace before 6.9 names it.
     {"syscall_0x1ce", ReadMseal},
 };

@@ -122,6 +122,33 @@ struct ProcessMadvise {
   uint64_t flags = 0;
 };
 
+// A mask of nodes as mbind and set_mempolicy take it.
+struct NodeMask {
+  std::vector<uint64_t> words;  // none: NULL
+  uint64_t maxnode = 0;
+  bool shown = true;  // false: strace could not, or need not, read it
+};
+
+struct Mbind {
+  uint64_t address = 0;
+  uint64_t length = 0;
+  uint64_t mode = 0;
+  NodeMask nodes;
+  uint64_t flags = 0;
+};
+
+struct SetMempolicy {
+  uint64_t mode = 0;
+  NodeMask nodes;
+};
+
+struct SetMempolicyHomeNode {
+  uint64_t address = 0;
+  uint64_t length = 0;
+  uint64_t home_node = 0;
+  uint64_t flags = 0;
+};
+
 inline constexpr uint64_t kCloneVm = 0x100;
 inline constexpr uint64_t kCloneFiles = 0x400;
 inline constexpr uint64_t kCloneVfork = 0x4000;
@@ -247,13 +274,12 @@ struct MemfdCreate {
   uint64_t flags = 0;
 };
 
-using Call =
-    std::variant<std::monostate, Execve, Brk, Mmap, Munmap, Mprotect, Mremap,
-                 Madvise, Mlock, Munlock, Mlockall, Munlockall, Msync, Mincore,
-                 RemapFilePages, Clone, Exit, Wait, ArchPrctl, SetVmaName,
-                 Prctl, SetTidAddress, Rlimit, Personality, Open, Close, Dup,
-                 Ftruncate, Shmget, Shmat, Shmdt, MemfdCreate, Mseal,
-                 ProcessMadvise, Fallocate>;
+using Call = std::variant<
+    std::monostate, Execve, Brk, Mmap, Munmap, Mprotect, Mremap, Madvise, Mlock,
+    Munlock, Mlockall, Munlockall, Msync, Mincore, RemapFilePages, Clone, Exit,
+    Wait, ArchPrctl, SetVmaName, Prctl, SetTidAddress, Rlimit, Personality,
+    Open, Close, Dup, Ftruncate, Shmget, Shmat, Shmdt, MemfdCreate, Mseal,
+    ProcessMadvise, Fallocate, Mbind, SetMempolicy, SetMempolicyHomeNode>;
 
 struct ParsedCall {
   Call call;          // monostate: no typed view of this call

@@ -28,6 +28,19 @@ from faultline.flags import (
 Result = TypeVar("Result")
 
 GFP_KERNEL = 0xCC0
+NODES_MAX = 1024  # what a mask of nodes has room for
+
+
+def _node_words(nodes: Iterable[int] | None) -> tuple[list[int], int]:
+    """A mask's words, 64 nodes each, and the maxnode that goes with them."""
+    if nodes is None:
+        return [], 0
+    mask = 0
+    for node in nodes:
+        mask |= 1 << node
+    count = max(1, (mask.bit_length() + 63) // 64)
+    words = [mask >> 64 * i & (2**64 - 1) for i in range(count)]
+    return words, 64 * count + 1
 
 
 def make_command(op: str, pid: int = 1, /, **arguments) -> v1.Command:
@@ -207,6 +220,71 @@ class Calls(Generic[Result]):
             addr=[addr for addr, _ in pairs],
             length=[length for _, length in pairs],
             advice=advice,
+            flags=flags,
+        )
+
+    def mbind(
+        self,
+        addr: int,
+        length: int,
+        mode: int,
+        nodes: Iterable[int] | None = (0,),
+        *,
+        flags: int = 0,
+        pid: int = 1,
+    ) -> Result:
+        """mbind(2): gives a range a memory policy, MPOL_*. The machine has one
+        node, 0; None is no mask at all."""
+        words, maxnode = _node_words(nodes)
+        return self._call(
+            "mbind",
+            pid,
+            addr=addr,
+            length=length,
+            mode=mode,
+            nodes=words,
+            maxnode=maxnode,
+            flags=flags,
+        )
+
+    def set_mempolicy(
+        self,
+        mode: int,
+        nodes: Iterable[int] | None = (0,),
+        *,
+        pid: int = 1,
+    ) -> Result:
+        """set_mempolicy(2): the memory policy of the calling thread."""
+        words, maxnode = _node_words(nodes)
+        return self._call(
+            "set_mempolicy", pid, mode=mode, nodes=words, maxnode=maxnode
+        )
+
+    def get_mempolicy(
+        self, addr: int = 0, flags: int = 0, *, pid: int = 1
+    ) -> Result:
+        """get_mempolicy(2): MPOL_F_ADDR asks for that of an address. Value:
+        the mode. Data: the nodes, 64 a word of 8 bytes."""
+        return self._call(
+            "get_mempolicy", pid, addr=addr, flags=flags, maxnode=NODES_MAX
+        )
+
+    def set_mempolicy_home_node(
+        self,
+        addr: int,
+        length: int,
+        home_node: int = 0,
+        *,
+        flags: int = 0,
+        pid: int = 1,
+    ) -> Result:
+        """set_mempolicy_home_node(2): the node that a policy tries first."""
+        return self._call(
+            "set_mempolicy_home_node",
+            pid,
+            addr=addr,
+            length=length,
+            home_node=home_node,
             flags=flags,
         )
 

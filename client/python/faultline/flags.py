@@ -89,6 +89,37 @@ class Madv(enum.IntEnum):
 
 
 @_linux
+class Mpol(enum.IntEnum):
+    """mbind(2), set_mempolicy(2): what is done with the nodes."""
+
+    MPOL_DEFAULT = 0
+    MPOL_PREFERRED = 1
+    MPOL_BIND = 2
+    MPOL_INTERLEAVE = 3
+    MPOL_LOCAL = 4
+    MPOL_PREFERRED_MANY = 5
+    MPOL_WEIGHTED_INTERLEAVE = 6
+
+
+@_linux
+class MpolMf(enum.IntFlag):
+    """mbind(2): what is done with pages that are elsewhere."""
+
+    MPOL_MF_STRICT = 1
+    MPOL_MF_MOVE = 2
+    MPOL_MF_MOVE_ALL = 4
+
+
+@_linux
+class MpolF(enum.IntFlag):
+    """get_mempolicy(2)."""
+
+    MPOL_F_NODE = 1
+    MPOL_F_ADDR = 2
+    MPOL_F_MEMS_ALLOWED = 4
+
+
+@_linux
 class Mlock(enum.IntFlag):
     """mlock2(2)."""
 

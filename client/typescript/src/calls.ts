@@ -122,6 +122,14 @@ interface DescribedCalls {
   fcntl: Call<"fcntl">;
   /** process_madvise(2): `value`: how many bytes were advised. */
   processMadvise: Call<"processMadvise">;
+  /** mbind(2): gives a range a memory policy; the one node is 0. */
+  mbind: Call<"mbind">;
+  /** set_mempolicy(2), of the calling thread. */
+  setMempolicy: Call<"setMempolicy">;
+  /** get_mempolicy(2): `value`: the mode; `data`: the nodes, 8 bytes a word. */
+  getMempolicy: Call<"getMempolicy">;
+  /** set_mempolicy_home_node(2). */
+  setMempolicyHomeNode: Call<"setMempolicyHomeNode">;
   /** getrlimit(2): `value`: the soft limit; `data`: both, 8 bytes each. */
   getrlimit: Call<"getrlimit">;
   /** setuid(2): only user 0 has capabilities. */

@@ -43,6 +43,21 @@ export const MADV_PAGEOUT = 21;
 export const MADV_POPULATE_READ = 22;
 export const MADV_POPULATE_WRITE = 23;
 
+/* mbind(2), set_mempolicy(2), get_mempolicy(2). */
+export const MPOL_DEFAULT = 0;
+export const MPOL_PREFERRED = 1;
+export const MPOL_BIND = 2;
+export const MPOL_INTERLEAVE = 3;
+export const MPOL_LOCAL = 4;
+export const MPOL_PREFERRED_MANY = 5;
+export const MPOL_WEIGHTED_INTERLEAVE = 6;
+export const MPOL_MF_STRICT = 1;
+export const MPOL_MF_MOVE = 2;
+export const MPOL_MF_MOVE_ALL = 4;
+export const MPOL_F_NODE = 1;
+export const MPOL_F_ADDR = 2;
+export const MPOL_F_MEMS_ALLOWED = 4;
+
 /* mlock2(2), mlockall(2). */
 export const MLOCK_ONFAULT = 1;
 export const MCL_CURRENT = 1;

@@ -68,6 +68,8 @@ struct Inode {
   uint32_t truncate_count = 0;   // 2.6's: races of faults with truncations
   uint64_t writeback_index = 0;  // where cyclic writeback goes on
 
+  std::vector<SharedPolicy> policies{};  // of tmpfs; sorted, disjoint
+
   // What waits to be written (i_state, inode_state::*), and since when.
   uint32_t i_state = 0;
   WbList wb_list = WbList::kNone;
@@ -86,7 +88,7 @@ struct Inode {
        s.opens, s.commit_charge, s.seals, s.rdev_major, s.rdev_minor, s.content,
        s.seed, s.device_valid, s.device, s.i_pages, s.nrpages, s.i_values,
        s.nrswapped, s.i_mmap, s.i_mmap_writable, s.truncate_count,
-       s.writeback_index, s.i_state, s.wb_list, s.dirtied_when);
+       s.writeback_index, s.policies, s.i_state, s.wb_list, s.dirtied_when);
   }
 };
 

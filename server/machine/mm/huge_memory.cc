@@ -13,6 +13,7 @@
 #include "server/machine/mm/memory.h"
 #include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/rmap.h"
+#include "server/machine/mm/rss_stat.h"
 
 namespace faultline {
 namespace {
@@ -110,7 +111,7 @@ uint32_t AnonymousFault(Kernel& k, Fault& f, bool write) {
   f.mm.nr_ptes++;
   k.vmstat.events[kThpFaultAlloc]++;
   MapAnonFolioPmd(k, f.vma, f.addr, f.pmd, head);
-  f.mm.rss[kRssAnon].Add(kHugePmdNr);
+  AddMmCounter(k, f.mm, kRssAnon, kHugePmdNr);
   f.Resolve(FaultResolution::kAnonPage, head);
   return 0;
 }
@@ -122,7 +123,7 @@ uint32_t WriteToHugeZero(Kernel& k, Fault& f) {
   FlushTlbRange(k, f.mm, f.addr, f.addr + kPmdSize);
   k.vmstat.events[kThpFaultAlloc]++;
   MapAnonFolioPmd(k, f.vma, f.addr, f.pmd, head);
-  f.mm.rss[kRssAnon].Add(kHugePmdNr);
+  AddMmCounter(k, f.mm, kRssAnon, kHugePmdNr);
   f.Resolve(FaultResolution::kCowZeroPage, head);
   return 0;
 }
@@ -160,8 +161,11 @@ bool CanChangeWritable(const Kernel& k, const Vma& vma, Pte pmd) {
 }  // namespace
 
 bool ThpAllowable(const Kernel& k, const Vma& vma, ThpFor whom) {
-  // No file system and no shmem of the machine has huge pages.
-  if (!vma.anonymous()) return false;
+  // No file system and no shmem of the machine has huge pages (D7, D10).
+  const bool shmem =
+      vma.ops == VmOps::kShmem && whom == ThpFor::kForcedCollapse;
+  if (!vma.anonymous() && !shmem) return false;
+  if (shmem && (vma.start.vpn() - vma.pgoff) % kHugePmdNr != 0) return false;
   if (whom != ThpFor::kForcedCollapse) {
     const uint64_t enabled = k.sysctl.thp_enabled;
     if (enabled == kThpNever) return false;
@@ -174,7 +178,7 @@ bool ThpAllowable(const Kernel& k, const Vma& vma, ThpFor whom) {
   if (whom == ThpFor::kForcedCollapse && vma.Has(vm::kSpecial)) return false;
   if (whom == ThpFor::kFault) return true;
   if (vma.size() < kPmdSize || !Suitable(vma, vma.end - kPmdSize)) return false;
-  return vma.anon_vma || whom == ThpFor::kSmaps;
+  return shmem || vma.anon_vma || whom == ThpFor::kSmaps;
 }
 
 uint32_t HugePmdFault(Kernel& k, Vma& vma, VirtAddr addr, bool write,
@@ -259,7 +263,7 @@ void ZapHugePmd(Kernel& k, Mm& mm, VirtAddr addr, PteRef pmd) {
   FlushTlbRange(k, mm, HugeFloor(addr), HugeFloor(addr) + kPmdSize);
   if (!IsHugeZero(k, old)) {
     RemoveLargeRmapPmd(k, mm, old.pfn());
-    mm.rss[kRssAnon].Add(-static_cast<int64_t>(kHugePmdNr));
+    AddMmCounter(k, mm, kRssAnon, -static_cast<int64_t>(kHugePmdNr));
     // It may have others, and perhaps none of them locks it.
     UpdateEvictable(k, old.pfn());
   }
@@ -278,7 +282,7 @@ CopiedHuge CopyHugePmd(Kernel& k, Mm& to, VirtAddr addr, PteRef pmd) {
   }
   if (!IsHugeZero(k, old)) {
     DupLargeRmapPmd(k, to, old.pfn());
-    to.rss[kRssAnon].Add(kHugePmdNr);
+    AddMmCounter(k, to, kRssAnon, kHugePmdNr);
   }
   to.pgtables_bytes += kPageSize;
   to.nr_ptes++;

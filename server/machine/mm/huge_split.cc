@@ -10,6 +10,7 @@
 #include "server/machine/mm/lru.h"
 #include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/rmap.h"
+#include "server/machine/mm/rss_stat.h"
 #include "server/machine/mm/util.h"
 
 namespace faultline {
@@ -131,7 +132,7 @@ void SplitFolio(Kernel& k, Pfn pfn, std::vector<Pfn>* isolated) {
     if (vma.Has(vm::kLocked) || !std::as_const(k.frames)[p].IsZero()) return;
     entry = Pte::Make(k.zero_page, VmPageProt(k, vma) | Pte::kSpecial).value();
     Mm& mm = k.mms[vma.mm];
-    mm.rss[kRssAnon].Add(-1);
+    AddMmCounter(k, mm, kRssAnon, -1);
     Page& page = k.page(p);
     page.refcount--;
     if (--page.mapcount == 0) k.vmstat.node[kNrAnonMapped]--;

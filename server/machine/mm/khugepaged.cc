@@ -8,6 +8,7 @@
 #include "server/machine/mm/huge_memory.h"
 #include "server/machine/mm/ksm.h"
 #include "server/machine/mm/rmap.h"
+#include "server/machine/mm/rss_stat.h"
 #include "server/machine/mm/swap_fault.h"
 
 namespace faultline {
@@ -31,7 +32,7 @@ void CopyInto(Kernel& k, const Vma& vma, Pfn table, Pfn head) {
     const Pte pte(std::exchange(entries[i], 0));
     if (pte.none() || pte.special()) {
       CountKsmZeroPage(k, mm, pte);
-      mm.rss[kRssAnon].Add(1);
+      AddMmCounter(k, mm, kRssAnon, 1);
       continue;
     }
     k.frames[head + PageCount(i)] = std::as_const(k.frames)[pte.pfn()];
@@ -96,6 +97,7 @@ Errno MadviseCollapse(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
   const VirtAddr last(end.value() & ~(kPmdSize - 1));
   uint64_t mapped = 0;
   for (VirtAddr addr = first; addr < last; addr = addr + kPmdSize) {
+    if (!vma.anonymous()) return Errno::kEINVAL;  // departure D10
     const Scan result = CollapsePmd(k, vma, addr);
     if (result == Scan::kSucceed) {
       mapped++;

@@ -12,6 +12,7 @@
 #include "server/machine/mm/lru.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/rmap.h"
+#include "server/machine/mm/rss_stat.h"
 #include "server/machine/mm/swap.h"
 #include "server/machine/mm/vma_tree.h"
 
@@ -45,7 +46,7 @@ void ReplacePage(Kernel& k, Vma& vma, VirtAddr addr, PteRef ref, Pfn pfn,
     fresh = fresh.With(Pte::kSpecial);
     if (k.quirks.ksm_zero_pages_counted) fresh = fresh.With(Pte::kDirty);
     CountKsmZeroPage(k, mm, fresh, 1);
-    mm.rss[kRssAnon].Add(-1);
+    AddMmCounter(k, mm, kRssAnon, -1);
   } else {
     Page& page = k.page(kpage);
     page.refcount++;

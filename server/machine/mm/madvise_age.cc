@@ -10,6 +10,7 @@
 #include "server/machine/mm/lru.h"
 #include "server/machine/mm/memory.h"
 #include "server/machine/mm/pgtable.h"
+#include "server/machine/mm/rss_stat.h"
 #include "server/machine/mm/swap.h"
 #include "server/machine/mm/swap_state.h"
 #include "server/machine/mm/swapfile.h"
@@ -145,7 +146,10 @@ Errno MadviseFree(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
         lazy_free(addr, entry, pfn);
       },
       lazy_free, &swapped);
-  if (swapped > 0) k.mms[vma.mm].rss[kRssSwap].Add(-swapped);
+  if (swapped > 0) {
+    RssBatch rss(k, k.mms[vma.mm], RssBatch::How::kVec);
+    rss.Add(kRssSwap, -swapped);
+  }
   if (flush) FlushTlbRange(k, k.mms[vma.mm], start, end);
   return Errno::kOk;
 }

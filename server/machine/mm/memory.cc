@@ -18,6 +18,7 @@
 #include "server/machine/mm/page_writeback.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/rmap.h"
+#include "server/machine/mm/rss_stat.h"
 #include "server/machine/mm/swap.h"
 #include "server/machine/mm/swap_fault.h"
 #include "server/machine/mm/swap_state.h"
@@ -104,7 +105,7 @@ uint32_t WpPageCopy(Kernel& k, VmFault& f, Pte old) {
   if (!from_zero) {
     k.frames[fresh] = k.frames[old.pfn()];
     f.resolved.copied_pfn = old.pfn().value();
-    f.mm.rss[RssKindOf(k.page(old.pfn()))].Add(-1);
+    AddMmCounterFast(k, f.mm, RssKindOf(k.page(old.pfn())), -1);
   }
   CountKsmZeroPage(k, f.mm, old);
   k.clock_ns += from_zero ? cost::kPageClear : cost::kPageCopy;
@@ -205,7 +206,7 @@ bool DoFaultAround(Kernel& k, VmFault& f) {
   uint16_t hits = 0;  // pages that a fault need not wait for
   uint64_t limit = PagesOf(PageAlign(inode.size)).value();
   uint64_t prot = VmPageProt(k, f.vma);
-  RssBatch rss(f.mm);
+  RssBatch rss(k, f.mm, RssBatch::How::kFast);
   for (int i = from; i < to; i++) {
     uint64_t index = f.pgoff + i - at;
     if (index >= limit) break;
@@ -240,7 +241,7 @@ bool DoFaultAround(Kernel& k, VmFault& f) {
 void MapFilePage(Kernel& k, VmFault& f, Pfn pfn) {
   MlockVmaPage(k, f.vma, pfn);
   AddFileRmap(k, pfn);
-  f.mm.rss[RssKindOf(k.page(pfn))].Add(1);
+  AddMmCounterFast(k, f.mm, RssKindOf(k.page(pfn)), 1);
 }
 
 uint32_t SpecialMappingFault(Kernel& k, VmFault& f) {
@@ -433,6 +434,7 @@ bool CopyTables(Kernel& k, Mm& to, const Mm& from, const Vma& vma) {
 
 uint32_t HandleMmFault(Kernel& k, Vma& vma, VirtAddr addr, FaultAccess access,
                        Retry retry) {
+  CheckSyncRssStat(k);
   VmFault f{.vma = vma,
             .mm = k.mms[vma.mm],
             .addr = addr.Floor(),
@@ -458,12 +460,29 @@ uint32_t HandleMmFault(Kernel& k, Vma& vma, VirtAddr addr, FaultAccess access,
   return status;
 }
 
+namespace {
+
+// zap_pte_range() of 6.1: at each table, whatever it holds, the task tells its
+// mm what it has counted (add_mm_rss_vec()).
+void TellBeforeZap(Kernel& k, const Mm& mm, VirtAddr start, VirtAddr end) {
+  if (!k.current || k.Current().mm != mm.id) return;
+  for (uint64_t a = start.value(); a < end.value();
+       a = (a & ~(kPmdSize - 1)) + kPmdSize) {
+    if (!FindPte(std::as_const(k), mm, VirtAddr(a)).ok()) continue;
+    return SyncMmRss(k, k.Current());
+  }
+}
+
+}  // namespace
+
 void ZapPageRange(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
                   GuardMarkers markers) {
   Mm& mm = k.mms[vma.mm];
-  UpdateHiwaterRss(mm);
+  // zap_page_range_single(); who unmaps has done it for all VMAs at once.
+  if (markers == GuardMarkers::kKeep) UpdateHiwaterRss(mm);
+  if (k.quirks.split_rss_counting) TellBeforeZap(k, mm, start, end);
   bool flush = false;
-  RssBatch rss(mm);
+  RssBatch rss(k, mm, RssBatch::How::kDirect);
   uint64_t region = 0;
   Pfn large;  // the last page of a large folio that went
   auto zap_pte = [&](VirtAddr a, uint64_t& entry) {
@@ -517,7 +536,7 @@ bool CopyPageRange(Kernel& k, Vma& dst, Vma& src) {
   bool flush = false;
   uint64_t region = ~uint64_t{0};
   uint64_t* child_table = nullptr;
-  RssBatch rss(to);
+  RssBatch rss(k, to, RssBatch::How::kDirect);
   auto copy_pte = [&](VirtAddr a, uint64_t& entry) {
     if (a.value() / kPmdSize != region) {
       rss.Flush();
@@ -593,7 +612,8 @@ void UnmapMappingPages(Kernel& k, Inode& inode, uint64_t first, uint64_t last,
     Mm& mm = k.mms[vma.mm];
     bool flush = false;
     UpdateHiwaterRss(mm);
-    RssBatch rss(mm);
+    if (k.quirks.split_rss_counting) TellBeforeZap(k, mm, start, end);
+    RssBatch rss(k, mm, RssBatch::How::kDirect);
     ForEachPte(k, mm, start, end, [&](VirtAddr, uint64_t& entry) {
       Pte pte(entry);
       if (!pte.present() || pte.special()) return;

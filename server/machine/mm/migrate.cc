@@ -1,6 +1,6 @@
 // Models mm/migrate.c (v6.18): migrate_folio_unmap(), move_to_new_folio(),
-// remove_migration_ptes(). There are no migration entries: nobody can look in
-// between.
+// remove_migration_ptes(); mm/rmap.c: try_to_migrate_one(). There are no
+// migration entries: nobody can look in between.
 #include "server/machine/mm/migrate.h"
 
 #include <utility>
@@ -8,9 +8,11 @@
 
 #include "server/machine/hw/cost.h"
 #include "server/machine/mm/lru.h"
+#include "server/machine/mm/page_writeback.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/rmap.h"
 #include "server/machine/mm/swapfile.h"
+#include "server/machine/mm/util.h"
 
 namespace faultline {
 namespace {
@@ -25,6 +27,7 @@ constexpr uint32_t kMayMove =
 
 struct Mapping {
   PteRef at;
+  Id<Mm> mm;
   Asid asid = 0;
   uint64_t vpn = 0;
 };
@@ -38,7 +41,7 @@ std::vector<Mapping> MappingsOf(Kernel& k, Pfn pfn) {
     if (leaf.huge || !leaf.at.ok()) return;
     const Pte pte = ReadPte(std::as_const(k), leaf.at);
     if (pte.present() && !pte.special() && pte.pfn() == pfn) {
-      found.push_back({leaf.at, mm.asid, addr.vpn()});
+      found.push_back({leaf.at, mm.id, mm.asid, addr.vpn()});
     }
   };
   const Page& page = std::as_const(k).page(pfn);
@@ -67,6 +70,11 @@ bool MigratePage(Kernel& k, Pfn from, Pfn to) {
   if (std::as_const(k).page(from).mapcount !=
       static_cast<int32_t>(mappings.size())) {
     return false;
+  }
+  // try_to_migrate_one()
+  for (const Mapping& m : mappings) {
+    UpdateHiwaterRss(k.mms[m.mm]);
+    if (ReadPte(std::as_const(k), m.at).dirty()) MarkPageDirty(k, from);
   }
   LruDel(k, from);
   const Page page = std::as_const(k).page(from);

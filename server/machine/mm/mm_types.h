@@ -12,6 +12,7 @@
 #include "server/machine/base/pool.h"
 #include "server/machine/base/units.h"
 #include "server/machine/hw/mmu.h"
+#include "server/machine/mm/mempolicy_types.h"
 
 namespace faultline {
 
@@ -90,7 +91,8 @@ struct Vma {
   Id<AnonVmaChain> anon_chain;  // anon_vma_chain, the newest first
   Id<File> file;
   VmOps ops = VmOps::kNone;
-  std::string name;  // anon_name; a special mapping's name
+  MempolicyId policy = 0;  // vm_policy
+  std::string name;        // anon_name; a special mapping's name
 
   // The sorted list. vm_rb is a VmaNode (mm/vma_node.h).
   Id<Vma> prev;
@@ -112,7 +114,8 @@ struct Vma {
   template <class Ar, class Self>
   static void Describe(Ar& ar, Self& s) {
     ar(s.id, s.mm, s.start, s.end, s.flags, s.pgoff, s.anon_vma, s.anon_chain,
-       s.file, s.ops, s.name, s.prev, s.next, s.shared_prev, s.shared_next);
+       s.file, s.ops, s.policy, s.name, s.prev, s.next, s.shared_prev,
+       s.shared_next);
   }
 };
 

@@ -115,7 +115,8 @@ ErrnoOr<VirtAddr> ExpandInPlace(Kernel& k, Remap& r) {
                    .anon_vma = vma.anon_vma,
                    .copied_from = {},
                    .pgoff = vma.pgoff + vma.pages().value(),
-                   .name = vma.name};
+                   .name = vma.name,
+                   .policy = vma.policy};
   uint64_t bytes = r.delta();
   Id<Vma> merged = VmaMergeNewRange(k, range);
   if (!merged) {

@@ -38,7 +38,8 @@ Id<Vma> CopyVma(Kernel& k, Remap& r) {
                    .anon_vma = source.anon_vma,
                    .copied_from = source.id,
                    .pgoff = pgoff,
-                   .name = source.name};
+                   .name = source.name,
+                   .policy = source.policy};
   if (Id<Vma> merged = VmaMergeNewRange(k, range)) {
     if (k.vmas[merged].Contains(r.addr)) r.vma = merged;
     return merged;
@@ -51,6 +52,7 @@ Id<Vma> CopyVma(Kernel& k, Remap& r) {
   fresh.file = source.file;
   fresh.ops = source.ops;
   fresh.name = source.name;
+  fresh.policy = source.policy;
   fresh.anon_vma = source.anon_vma;
   if (source.anon_vma) AnonVmaClone(k, fresh, source);
   if (fresh.file) k.open_files[fresh.file].f_count++;

@@ -10,6 +10,7 @@
 #include "server/machine/mm/lru.h"
 #include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/page_alloc.h"
+#include "server/machine/mm/rss_stat.h"
 #include "server/machine/mm/swap_state.h"
 
 namespace faultline {
@@ -42,6 +43,7 @@ Id<AnonVma> NewAnonVma(Kernel& k) {
 // anon_vma_compatible(): adjacent and alike but for the access bits.
 bool AnonVmaCompatible(const Vma& a, const Vma& b) {
   return a.end == b.start && a.file == b.file && a.name == b.name &&
+         a.policy == b.policy &&
          ((a.flags ^ b.flags) & ~(vm::kAccessFlags | vm::kIgnoreMerge)) == 0 &&
          b.pgoff == a.pgoff + a.pages().value();
 }
@@ -191,7 +193,7 @@ void AddNewAnonRmap(Kernel& k, Mm& mm, const Vma& vma, Pfn pfn, VirtAddr addr) {
   page.mapping = vma.anon_vma.value();
   page.index = vma.PageIndex(addr);
   page.mapcount = 1;
-  mm.rss[kRssAnon].Add(1);
+  AddMmCounterFast(k, mm, kRssAnon, 1);
   k.vmstat.node[kNrAnonMapped]++;
   LruAdd(k, pfn);
 }

@@ -3,9 +3,6 @@
 #ifndef FAULTLINE_SERVER_MACHINE_MM_RMAP_H_
 #define FAULTLINE_SERVER_MACHINE_MM_RMAP_H_
 
-#include <array>
-#include <utility>
-
 #include "server/machine/kernel.h"
 
 namespace faultline {
@@ -45,27 +42,6 @@ void RemoveRmap(Kernel& k, const Vma& vma, Pfn pfn);
 // the PTE's reference is there already. `exclusive`: nobody else has it.
 void AddSwappedRmap(Kernel& k, const Vma& vma, Pfn pfn, VirtAddr addr,
                     bool exclusive);
-
-// struct rss counts of one batch of entries: zap_pte_range(), copy_pte_range()
-// and fault-around add them to the mm at their end.
-class RssBatch {
- public:
-  explicit RssBatch(Mm& mm) : mm_(mm) {}
-  RssBatch(const RssBatch&) = delete;
-  RssBatch& operator=(const RssBatch&) = delete;
-  ~RssBatch() { Flush(); }
-  void Add(RssKind kind, int64_t n) { counts_[kind] += n; }
-  // add_mm_rss_vec()
-  void Flush() {
-    for (size_t i = 0; i < counts_.size(); i++) {
-      if (counts_[i] != 0) mm_.rss[i].Add(std::exchange(counts_[i], 0));
-    }
-  }
-
- private:
-  Mm& mm_;
-  std::array<int64_t, 4> counts_{};
-};
 
 // rmap_walk_file(): every VMA that maps page `index` of the inode.
 // `K` is Kernel or const Kernel.

@@ -10,6 +10,7 @@
 #include "server/machine/mm/memory.h"
 #include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/rmap.h"
+#include "server/machine/mm/rss_stat.h"
 #include "server/machine/mm/swap_state.h"
 #include "server/machine/mm/swap_token.h"
 #include "server/machine/mm/swapfile.h"
@@ -94,8 +95,8 @@ SwapFault DoSwapPage(Kernel& k, Vma& vma, VirtAddr addr, PteRef at,
   } else if (ShouldFreeSwap(std::as_const(k), vma, page, write)) {
     FreeSwapOf(k, fault.pfn);
   }
-  mm.rss[kRssAnon].Add(1);
-  mm.rss[kRssSwap].Add(-1);
+  AddMmCounterFast(k, mm, kRssAnon, 1);
+  AddMmCounterFast(k, mm, kRssSwap, -1);
   Pte pte = Pte::Make(fault.pfn, VmPageProt(k, vma));
   if (old.value() & Pte::kSwpSoftDirty) pte = pte.With(Pte::kSoftDirty);
   // As do_wp_page() would decide it.

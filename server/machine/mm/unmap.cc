@@ -9,6 +9,7 @@
 #include "server/machine/mm/page_writeback.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/rmap.h"
+#include "server/machine/mm/rss_stat.h"
 #include "server/machine/mm/swap_token.h"
 #include "server/machine/mm/swapfile.h"
 #include "server/machine/mm/util.h"
@@ -102,14 +103,14 @@ class Unmapper {
     if (page.Is(page_flag::kAnon)) {
       if (page.Is(page_flag::kSwapBacked)) {
         left = SwapPte(page, pte);
-        mm.rss[kRssSwap].Add(1);
+        AddMmCounter(k_, mm, kRssSwap, 1);
         mm.on_mmlist = true;
       } else if (!MayDrop(vma, page)) {
         failed_ = true;
         return;
       }
     }
-    mm.rss[RssKindOf(page)].Add(-1);
+    AddMmCounter(k_, mm, RssKindOf(page), -1);
     entry = left.value();
     RemoveRmap(k_, vma, pfn_);
   }

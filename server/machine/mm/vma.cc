@@ -22,7 +22,8 @@ namespace {
 // is_mergeable_vma()
 bool IsMergeable(const Vma& vma, const MergeRange& r) {
   return ((vma.flags ^ r.flags) & ~vm::kIgnoreMerge) == 0 &&
-         vma.file == r.file && vma.ops == r.ops && vma.name == r.name;
+         vma.file == r.file && vma.ops == r.ops && vma.name == r.name &&
+         vma.policy == r.policy;
 }
 
 // vma_is_fork_child(): pages of parents may still be reached through it.
@@ -151,6 +152,39 @@ Id<Vma> MergeExisting(Kernel& k, const MergeRange& r) {
   return Merged(k, next, whole ? 1 : 0);
 }
 
+// A part of the VMA, as it is.
+MergeRange WithinVma(Kernel& k, const Vma& vma, VirtAddr start, VirtAddr end) {
+  return {.mm = k.mms[vma.mm],
+          .prev = vma.prev,
+          .middle = vma.id,
+          .next = vma.next,
+          .start = start,
+          .end = end,
+          .flags = vma.flags,
+          .file = vma.file,
+          .ops = vma.ops,
+          .anon_vma = vma.anon_vma,
+          .copied_from = {},
+          .pgoff = vma.PageIndex(start),
+          .name = vma.name,
+          .policy = vma.policy,
+          .just_expand = false};
+}
+
+// vma_modify()
+ErrnoOr<Id<Vma>> Modify(Kernel& k, Vma& vma, const MergeRange& r) {
+  if (Id<Vma> merged = MergeExisting(k, r)) return merged;
+  if (vma.start < r.start) {
+    auto low = SplitVma(k, vma, r.start, true);
+    if (!low.ok()) return low.error();
+  }
+  if (vma.end > r.end) {
+    auto high = SplitVma(k, vma, r.end, false);
+    if (!high.ok()) return high.error();
+  }
+  return vma.id;
+}
+
 }  // namespace
 
 void DupAnonVma(Kernel& k, Vma& dst, const Vma& src) {
@@ -214,30 +248,17 @@ Id<Vma> VmaMergeNewRange(Kernel& k, const MergeRange& r) {
 
 ErrnoOr<Id<Vma>> VmaModify(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
                            uint64_t flags, const std::string& name) {
-  MergeRange r{.mm = k.mms[vma.mm],
-               .prev = vma.prev,
-               .middle = vma.id,
-               .next = vma.next,
-               .start = start,
-               .end = end,
-               .flags = flags,
-               .file = vma.file,
-               .ops = vma.ops,
-               .anon_vma = vma.anon_vma,
-               .copied_from = {},
-               .pgoff = vma.PageIndex(start),
-               .name = name,
-               .just_expand = false};
-  if (Id<Vma> merged = MergeExisting(k, r)) return merged;
-  if (vma.start < start) {
-    auto low = SplitVma(k, vma, start, true);
-    if (!low.ok()) return low.error();
-  }
-  if (vma.end > end) {
-    auto high = SplitVma(k, vma, end, false);
-    if (!high.ok()) return high.error();
-  }
-  return vma.id;
+  MergeRange r = WithinVma(k, vma, start, end);
+  r.flags = flags;
+  r.name = name;
+  return Modify(k, vma, r);
+}
+
+ErrnoOr<Id<Vma>> VmaModifyPolicy(Kernel& k, Vma& vma, VirtAddr start,
+                                 VirtAddr end, MempolicyId policy) {
+  MergeRange r = WithinVma(k, vma, start, end);
+  r.policy = policy;
+  return Modify(k, vma, r);
 }
 
 ErrnoOr<Id<Vma>> SplitVma(Kernel& k, Vma& vma, VirtAddr at, bool new_below) {
@@ -256,6 +277,7 @@ Id<Vma> SplitVmaUnchecked(Kernel& k, Vma& vma, VirtAddr at, bool new_below) {
   fresh.file = vma.file;
   fresh.ops = vma.ops;
   fresh.name = vma.name;
+  fresh.policy = vma.policy;
   fresh.anon_vma = vma.anon_vma;
   if (vma.anon_vma) AnonVmaClone(k, fresh, vma);
   if (fresh.file) k.open_files[fresh.file].f_count++;

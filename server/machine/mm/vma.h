@@ -27,6 +27,7 @@ struct MergeRange {
   Id<Vma> copied_from;  // mremap: the VMA whose pages will move here
   uint64_t pgoff = 0;
   std::string_view name;
+  MempolicyId policy = 0;
   bool just_expand = false;  // brk: never merge with the VMA above
 };
 
@@ -39,6 +40,9 @@ Id<Vma> VmaMergeNewRange(Kernel& k, const MergeRange& range);
 // by splitting. ENOMEM at max_map_count; a split that succeeded stays.
 ErrnoOr<Id<Vma>> VmaModify(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
                            uint64_t flags, const std::string& name);
+// vma_modify_policy(): the same for another memory policy.
+ErrnoOr<Id<Vma>> VmaModifyPolicy(Kernel& k, Vma& vma, VirtAddr start,
+                                 VirtAddr end, MempolicyId policy);
 // Gives it the flags that VmaModify() prepared it for; what a merge brought
 // stays.
 inline void SetVmaFlags(Vma& vma, uint64_t flags) {

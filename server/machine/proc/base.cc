@@ -25,6 +25,7 @@ constexpr std::pair<std::string_view, PidText> kPidFiles[] = {
     {"statm", ProcPidStatm},
     {"oom_score", ProcPidOomScore},
     {"oom_score_adj", ProcPidOomScoreAdj},
+    {"numa_maps", ProcPidNumaMaps},
     {"ksm_stat", ProcPidKsmStat},
     {"ksm_merging_pages", ProcPidKsmMergingPages},
 };

@@ -13,6 +13,7 @@ namespace faultline {
 // /proc/PID/…
 ErrnoOr<std::string> ProcPidMaps(const Kernel& k, const Task& task);
 ErrnoOr<std::string> ProcPidSmaps(const Kernel& k, const Task& task);
+ErrnoOr<std::string> ProcPidNumaMaps(const Kernel& k, const Task& task);
 ErrnoOr<std::string> ProcPidSmapsRollup(const Kernel& k, const Task& task);
 ErrnoOr<std::string> ProcPidStatus(const Kernel& k, const Task& task);
 ErrnoOr<std::string> ProcPidStat(const Kernel& k, const Task& task);
@@ -67,6 +68,11 @@ void AppendWord(std::string& out, uint64_t word);
 
 // get_vma_name(): what the last column of maps says of a VMA.
 std::string VmaName(const Kernel& k, const Vma& vma);
+// vma_is_initial_heap(), vma_is_initial_stack()
+bool IsInitialHeap(const Kernel& k, const Mm& mm, const Vma& vma);
+bool IsInitialStack(const Mm& mm, const Vma& vma);
+// seq_path(): the file's, with each of `escaped` as an octal number.
+std::string PathText(const Inode& inode, std::string_view escaped);
 // The line of one VMA in maps.
 void ShowMapVma(const Kernel& k, SeqFile& m, const Vma& vma);
 // The columns before the name.

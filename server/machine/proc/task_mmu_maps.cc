@@ -6,7 +6,11 @@
 namespace faultline {
 namespace {
 
-// vma_is_initial_heap(): before 6.7 a VMA that only touches the heap was one.
+constexpr uint64_t kVsyscallAddr = 0xffffffffff600000;
+
+}  // namespace
+
+// Before 6.7 a VMA that only touches the heap was one.
 bool IsInitialHeap(const Kernel& k, const Mm& mm, const Vma& vma) {
   if (k.quirks.heap_needs_overlap) {
     return vma.start < mm.brk && vma.end > mm.start_brk;
@@ -14,33 +18,33 @@ bool IsInitialHeap(const Kernel& k, const Mm& mm, const Vma& vma) {
   return vma.start <= mm.brk && vma.end >= mm.start_brk;
 }
 
-// vma_is_initial_stack()
 bool IsInitialStack(const Mm& mm, const Vma& vma) {
   return vma.start <= mm.start_stack && vma.end >= mm.start_stack;
 }
 
-// seq_path(): a newline would start a line of its own.
-std::string Path(const Inode& inode) {
+std::string PathText(const Inode& inode, std::string_view escaped) {
+  std::string path = inode.path;
+  if (!inode.linked) path += " (deleted)";
   std::string out;
-  for (char c : inode.path) {
-    if (c == '\n') {
-      out += "\\012";
-    } else {
+  for (const char c : path) {
+    if (escaped.find(c) == std::string_view::npos) {
       out.push_back(c);
+      continue;
+    }
+    const auto byte = static_cast<unsigned char>(c);
+    out.push_back('\\');
+    for (int shift : {6, 3, 0}) {
+      out.push_back(static_cast<char>('0' + (byte >> shift & 7)));
     }
   }
-  if (!inode.linked) out += " (deleted)";
   return out;
 }
-
-constexpr uint64_t kVsyscallAddr = 0xffffffffff600000;
-
-}  // namespace
 
 std::string VmaName(const Kernel& k, const Vma& vma) {
   if (vma.file) {
     if (!vma.name.empty()) return "[anon_shmem:" + vma.name + "]";
-    return Path(k.inodes[k.open_files[vma.file].inode]);
+    // A newline would start a line of its own.
+    return PathText(k.inodes[k.open_files[vma.file].inode], "\n");
   }
   if (vma.ops == VmOps::kSpecial) return vma.name;
   const Mm& mm = k.mms[vma.mm];

@@ -19,6 +19,7 @@
 #include "server/machine/mm/ksm.h"
 #include "server/machine/mm/kswapd.h"
 #include "server/machine/mm/madvise.h"
+#include "server/machine/mm/mempolicy.h"
 #include "server/machine/mm/mlock.h"
 #include "server/machine/mm/mmap.h"
 #include "server/machine/mm/mprotect.h"
@@ -124,6 +125,14 @@ class Dispatch {
   }
   Result operator()(const RemapFilePages& c) {
     return DoRemapFilePages(k_, mm(), c);
+  }
+  Result operator()(const Mbind& c) { return DoMbind(k_, mm(), c); }
+  Result operator()(const SetMempolicy& c) { return DoSetMempolicy(k_, c); }
+  Result operator()(const GetMempolicy& c) {
+    return DoGetMempolicy(k_, mm(), c, &out_->data);
+  }
+  Result operator()(const SetMempolicyHomeNode& c) {
+    return DoSetMempolicyHomeNode(k_, mm(), c);
   }
   Result operator()(const ProcessMadvise& c) { return DoProcessMadvise(k_, c); }
   // userfaultfd_syscall_allowed(), new_userfaultfd() (fs/userfaultfd.c).

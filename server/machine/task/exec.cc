@@ -12,6 +12,7 @@
 #include "server/machine/mm/ksm.h"
 #include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/readahead.h"
+#include "server/machine/mm/rss_stat.h"
 #include "server/machine/mm/util.h"
 #include "server/machine/mm/vma.h"
 #include "server/machine/mm/vma_tree.h"
@@ -226,6 +227,7 @@ void BootInit(Kernel& k) {
   VM_BUG_ON(CopyToUser(k, mm, top + kPageSize - 9 - name.size(), name) !=
             Errno::kOk);
   task.min_flt = task.maj_flt = 0;
+  SyncMmRss(k, task);
   k.active_mm = id;
   k.current = Id<Task>();
 }

@@ -10,6 +10,7 @@
 #include "server/machine/mm/mmap.h"
 #include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/oom_kill.h"
+#include "server/machine/mm/rss_stat.h"
 #include "server/machine/mm/swap_token.h"
 
 namespace faultline {
@@ -98,6 +99,7 @@ void UpdateNextOwner(Kernel& k, Mm& mm, const Task& leaver) {
 }  // namespace
 
 void ExitMm(Kernel& k, Task& task) {
+  SyncMmRss(k, task);
   const Id<Mm> id = std::exchange(task.mm, {});
   Mm& mm = k.mms[id];
   MmapReadLock(mm);

@@ -45,6 +45,7 @@ Errno DupVma(Kernel& k, Mm& mm, Vma& parent) {
   child.file = parent.file;
   child.ops = parent.ops;
   child.name = parent.name;
+  child.policy = parent.policy;
   if (!parent.Has(vm::kWipeOnFork)) AnonVmaFork(k, child, parent);
   if (child.file) k.open_files[child.file].f_count++;
   InsertVma(k, child);
@@ -201,6 +202,7 @@ ErrnoOr<uint64_t> DoClone(Kernel& k, uint64_t flags) {
   child.comm = parent.comm;
   child.uid = parent.uid;
   child.rlim = parent.rlim;
+  child.mempolicy = parent.mempolicy;
   child.oom_score_adj = parent.oom_score_adj;
   child.oom_score_adj_min = parent.oom_score_adj_min;
   child.exit_signal = static_cast<int32_t>(flags & clone::kSignalMask);

@@ -67,13 +67,18 @@ struct Task {
   uint64_t nr_dirtied = 0;
   uint64_t nr_dirtied_pause = 32;
   uint64_t dirty_paused_when = 0;
+  MempolicyId mempolicy = 0;
+  // Of mm/rss_stat.h: what its mm is not told yet, by RssKind, and how many
+  // faults ago it was.
+  std::array<int64_t, 4> rss_stat{};
+  uint32_t rss_events = 0;
 
   template <class Ar, class Self>
   static void Describe(Ar& ar, Self& s) {
     ar(s.pid, s.tgid, s.ppid, s.state, s.exit_signal, s.exit_code, s.mm,
        s.files, s.comm, s.uid, s.rlim, s.min_flt, s.maj_flt, s.oom_score_adj,
        s.oom_score_adj_min, s.nr_dirtied, s.nr_dirtied_pause,
-       s.dirty_paused_when);
+       s.dirty_paused_when, s.mempolicy, s.rss_stat, s.rss_events);
   }
 };
 

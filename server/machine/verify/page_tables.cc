@@ -29,7 +29,21 @@ void Verifier::CheckPageTables() {
     Expect("MM_ANONPAGES", "mm", id, rss_[kRssAnon], mm.Rss(kRssAnon));
     Expect("MM_SHMEMPAGES", "mm", id, rss_[kRssShmem], mm.Rss(kRssShmem));
     Expect("MM_SWAPENTS", "mm", id, rss_[kRssSwap], mm.Rss(kRssSwap));
+    CheckRssStat(mm);
   });
+}
+
+// What an mm shows and what its tasks have not told it yet is all there is.
+void Verifier::CheckRssStat(const Mm& mm) {
+  if (!k_.quirks.split_rss_counting) return;
+  for (size_t i = 0; i < mm.rss.size(); i++) {
+    int64_t sum = mm.rss[i].shown;
+    k_.tasks.ForEach([&](Id<Task>, const Task& task) {
+      if (task.mm == mm.id) sum += task.rss_stat[i];
+    });
+    Expect("rss_stat", "mm", mm.id.value(), static_cast<uint64_t>(sum),
+           static_cast<uint64_t>(mm.rss[i].exact));
+  }
 }
 
 void Verifier::WalkTable(const Mm& mm, Pfn table, int level, uint64_t base) {

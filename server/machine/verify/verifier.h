@@ -45,6 +45,7 @@ class Verifier {
   void CheckVmas();
   void CheckAccounting(const Mm& mm, uint64_t* committed);
   void CheckAreaCache(const Mm& mm);
+  void CheckMempolicies();
   static void VmStatAccountOf(Mm& mm, uint64_t flags, uint64_t pages);
 
   // rmap.cc: anon_vmas and the chains that join them with VMAs, from both
@@ -72,6 +73,7 @@ class Verifier {
 
   // page_tables.cc: every table and every PTE of every address space.
   void CheckPageTables();
+  void CheckRssStat(const Mm& mm);
   void WalkTable(const Mm& mm, Pfn table, int level, uint64_t base);
   void CheckPte(const Mm& mm, VirtAddr addr, Pte pte);
   // The tables kept for a level-2 table's huge pages, and each of those.

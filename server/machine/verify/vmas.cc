@@ -69,6 +69,47 @@ void Verifier::CheckAreaCache(const Mm& mm) {
        ull{mm.free_area_cache.value()}, ull{mm.mmap_base.value()});
 }
 
+// The table of policies, and who refers to it.
+void Verifier::CheckMempolicies() {
+  const auto& all = k_.mempolicies;
+  for (size_t i = 0; i < all.size(); i++) {
+    const bool local = all[i].mode == mpol::kLocal;
+    const bool flagged = all[i].flags != 0;
+    if (all[i].mode == mpol::kDefault || (local && flagged) ||
+        flagged == (all[i].user_nodes == Nodemask{})) {
+      return Fail("memory policy %zu is none that mbind makes", i + 1);
+    }
+    for (size_t j = 0; j < i; j++) {
+      if (all[j] == all[i]) {
+        return Fail("memory policies %zu and %zu are the same", j + 1, i + 1);
+      }
+    }
+  }
+  auto known = [&](MempolicyId policy, const char* who, uint32_t id) {
+    if (policy <= all.size()) return;
+    Fail("%s %u has memory policy %u, and there are %zu", who, id, policy,
+         all.size());
+  };
+  k_.vmas.ForEach([&](Id<Vma> id, const Vma& vma) {
+    known(vma.policy, "VMA", id.value());
+  });
+  k_.tasks.ForEach([&](Id<Task>, const Task& task) {
+    known(task.mempolicy, "pid", task.pid);
+  });
+  k_.inodes.ForEach([&](Id<Inode> id, const Inode& inode) {
+    uint64_t end = 0;
+    for (const SharedPolicy& range : inode.policies) {
+      known(range.policy, "inode", id.value());
+      if (!inode.shmem() || range.policy == 0 || range.start < end ||
+          range.start >= range.end) {
+        Fail("inode %u has a memory policy for pages %llx to %llx", id.value(),
+             ull{range.start}, ull{range.end});
+      }
+      end = range.end;
+    }
+  });
+}
+
 // vm_stat_account(), once more and independently.
 void Verifier::VmStatAccountOf(Mm& mm, uint64_t flags, uint64_t pages) {
   const bool write = flags & vm::kWrite, grows = flags & vm::kGrowsDown;

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 namespace faultline::strace {
 namespace {
@@ -250,6 +251,23 @@ TEST(CallsTest, NewerCalls) {
   EXPECT_EQ(advice.ranges[1].second, 8192U);
   EXPECT_THAT(Parse("process_madvise(3, [{x=1}], 1, MADV_COLD, 0)").error,
               HasSubstr("is not a list of ranges"));
+  const auto bind = As<Mbind>(
+      "mbind(0x1000, 8192, MPOL_BIND|MPOL_F_STATIC_NODES, [0x00000000000001, "
+      "0000000000000000], 128, MPOL_MF_STRICT|MPOL_MF_MOVE)");
+  EXPECT_EQ(bind.mode, 0x8002U);
+  EXPECT_EQ(bind.nodes.words, (std::vector<uint64_t>{1, 0}));
+  EXPECT_EQ(bind.nodes.maxnode, 128U);
+  EXPECT_EQ(bind.flags, 3U);
+  EXPECT_FALSE(
+      As<Mbind>("mbind(0x1000, 4096, MPOL_BIND, 0x10, 64, 0)").nodes.shown);
+  const auto none = As<SetMempolicy>("set_mempolicy(MPOL_LOCAL, NULL, 0)");
+  EXPECT_EQ(none.mode, 4U);
+  EXPECT_TRUE(none.nodes.shown);
+  EXPECT_TRUE(none.nodes.words.empty());
+  EXPECT_EQ(
+      As<SetMempolicyHomeNode>("set_mempolicy_home_node(0x1000, 4096, 0, 0)")
+          .length,
+      4096U);
   const auto hole = As<Fallocate>(
       "fallocate(3</x>, FALLOC_FL_KEEP_SIZE|FALLOC_FL_PUNCH_HOLE, 0, 4096)");
   EXPECT_EQ(hole.mode, 3U);
