@@ -9,6 +9,7 @@
 
 #include "server/machine/mm/gfp.h"
 #include "server/machine/mm/oom_report.h"
+#include "server/machine/mm/rss_stat.h"
 
 namespace faultline {
 namespace {
@@ -70,8 +71,9 @@ int64_t OomBadness(const Kernel& k, const Task& task) {
     return kOomUnkillable;
   }
   const Mm& mm = k.mms[task.mm];
-  const auto points = static_cast<int64_t>(mm.RssPages() + mm.Rss(kRssSwap) +
-                                           mm.pgtables_bytes / kPageSize);
+  const auto points =
+      static_cast<int64_t>(GetMmRss(k, mm) + GetMmCounter(k, mm, kRssSwap) +
+                           mm.pgtables_bytes / kPageSize);
   return points +
          task.oom_score_adj * static_cast<int64_t>(OomTotalPages(k) / 1000);
 }

@@ -6,6 +6,7 @@
 #include <cstdarg>
 #include <cstdio>
 
+#include "server/machine/mm/rss_stat.h"
 #include "server/machine/mm/show_mem.h"
 
 namespace faultline {
@@ -39,9 +40,11 @@ void DumpTasks(const Kernel& k, std::string& out) {
     Append(out,
            "[%7u] %5u %5u %8llu %8llu %8llu %8llu %9llu %8llu %8llu         "
            "%5d %s\n",
-           task.pid, task.uid, task.tgid, ull{mm.total_vm}, ull{mm.RssPages()},
-           ull{mm.Rss(kRssAnon)}, ull{mm.Rss(kRssFile)}, ull{mm.Rss(kRssShmem)},
-           ull{mm.pgtables_bytes}, ull{mm.Rss(kRssSwap)}, task.oom_score_adj,
+           task.pid, task.uid, task.tgid, ull{mm.total_vm},
+           ull{GetMmRss(k, mm)}, ull{GetMmCounter(k, mm, kRssAnon)},
+           ull{GetMmCounter(k, mm, kRssFile)},
+           ull{GetMmCounter(k, mm, kRssShmem)}, ull{mm.pgtables_bytes},
+           ull{GetMmCounter(k, mm, kRssSwap)}, task.oom_score_adj,
            task.comm.c_str());
   }
 }
@@ -75,9 +78,10 @@ std::string OomVictimReport(const Kernel& k, const Task& victim,
          "file-rss:%llukB, shmem-rss:%llukB, UID:%u pgtables:%llukB "
          "oom_score_adj:%d\n",
          message, victim.pid, victim.comm.c_str(), ull{Kb(mm.total_vm)},
-         ull{Kb(mm.Rss(kRssAnon))}, ull{Kb(mm.Rss(kRssFile))},
-         ull{Kb(mm.Rss(kRssShmem))}, victim.uid, ull{mm.pgtables_bytes >> 10},
-         victim.oom_score_adj);
+         ull{Kb(GetMmCounter(k, mm, kRssAnon))},
+         ull{Kb(GetMmCounter(k, mm, kRssFile))},
+         ull{Kb(GetMmCounter(k, mm, kRssShmem))}, victim.uid,
+         ull{mm.pgtables_bytes >> 10}, victim.oom_score_adj);
   return out;
 }
 
@@ -86,9 +90,9 @@ MarkVictim MarkVictimEvent(const Kernel& k, const Task& victim) {
   return {.pid = victim.pid,
           .comm = victim.comm,
           .total_vm = Kb(mm.total_vm),
-          .anon_rss = Kb(mm.Rss(kRssAnon)),
-          .file_rss = Kb(mm.Rss(kRssFile)),
-          .shmem_rss = Kb(mm.Rss(kRssShmem)),
+          .anon_rss = Kb(GetMmCounter(k, mm, kRssAnon)),
+          .file_rss = Kb(GetMmCounter(k, mm, kRssFile)),
+          .shmem_rss = Kb(GetMmCounter(k, mm, kRssShmem)),
           .uid = victim.uid,
           .pgtables = mm.pgtables_bytes >> 10,
           .oom_score_adj = victim.oom_score_adj};

@@ -2,6 +2,7 @@
 // proc_pid_statm(). Times, signals and scheduling read as zero.
 #include <algorithm>
 
+#include "server/machine/mm/rss_stat.h"
 #include "server/machine/proc/proc_files.h"
 
 namespace faultline {
@@ -67,9 +68,10 @@ ErrnoOr<std::string> ProcPidStatm(const Kernel& k, const Task& task) {
   const Mm* mm = MmOf(k, task);
   if (mm == nullptr) return std::string("0 0 0 0 0 0 0\n");
   SeqFile m;
-  uint64_t shared = mm->Rss(kRssFile) + mm->Rss(kRssShmem);
+  uint64_t shared =
+      GetMmCounter(k, *mm, kRssFile) + GetMmCounter(k, *mm, kRssShmem);
   m.Dec(mm->total_vm) << " ";
-  m.Dec(shared + mm->Rss(kRssAnon)) << " ";
+  m.Dec(shared + GetMmCounter(k, *mm, kRssAnon)) << " ";
   m.Dec(shared) << " ";
   m.Dec(TextBytes(*mm) >> kPageShift) << " 0 ";
   m.Dec(mm->data_vm + mm->stack_vm) << " 0\n";

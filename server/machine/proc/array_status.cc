@@ -3,6 +3,7 @@
 // capabilities sets, seccomp) reads as it does for root on an idle machine.
 #include <algorithm>
 
+#include "server/machine/mm/rss_stat.h"
 #include "server/machine/proc/proc_files.h"
 
 namespace faultline {
@@ -70,17 +71,17 @@ void ShowMem(const Kernel& k, SeqFile& m, const Mm& mm) {
   pages("VmSize:\t", mm.total_vm);
   pages("VmLck:\t", mm.locked_vm);
   pages("VmPin:\t", 0);
-  pages("VmHWM:\t", std::max(mm.hiwater_rss, mm.RssPages()));
-  pages("VmRSS:\t", mm.RssPages());
-  pages("RssAnon:\t", mm.Rss(kRssAnon));
-  pages("RssFile:\t", mm.Rss(kRssFile));
-  pages("RssShmem:\t", mm.Rss(kRssShmem));
+  pages("VmHWM:\t", std::max(mm.hiwater_rss, GetMmRss(k, mm)));
+  pages("VmRSS:\t", GetMmRss(k, mm));
+  pages("RssAnon:\t", GetMmCounter(k, mm, kRssAnon));
+  pages("RssFile:\t", GetMmCounter(k, mm, kRssFile));
+  pages("RssShmem:\t", GetMmCounter(k, mm, kRssShmem));
   pages("VmData:\t", mm.data_vm);
   pages("VmStk:\t", mm.stack_vm);
   m.Kilobytes("VmExe:\t", text >> 10);
   m.Kilobytes("VmLib:\t", (exec - text) >> 10);
   m.Kilobytes("VmPTE:\t", mm.pgtables_bytes >> 10);
-  pages("VmSwap:\t", mm.Rss(kRssSwap));
+  pages("VmSwap:\t", GetMmCounter(k, mm, kRssSwap));
   m.Kilobytes("HugetlbPages:\t", 0);
   m << "CoreDumping:\t0\n";
   m << "THP_enabled:\t" << (mm.thp_disabled ? "0" : "1") << "\n";
