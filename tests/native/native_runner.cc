@@ -85,6 +85,14 @@ bool IsCanonical(uint64_t addr) {
   return top == 0 || top == 0x1ffff;
 }
 
+// May an instruction be fetched there at all? Of the vsyscall page only where
+// its three calls begin, which the kernel does itself.
+bool IsCode(uint64_t addr) {
+  constexpr uint64_t kVsyscallPage = 0xffffffffff600000;
+  if ((addr & ~(kPageBytes - 1)) != kVsyscallPage) return IsCanonical(addr);
+  return (addr & 0x3ff) == 0 && (addr & 0xc00) != 0xc00;
+}
+
 // Those that were seen to end by ptrace, and are now ours to wait for as well.
 void ReapOrphans() {
   while (waitpid(-1, nullptr, WNOHANG | __WALL) > 0) {
@@ -486,7 +494,7 @@ void NativeRunner::ExecuteAccess(const Op& op, OpResult* result) {
     // unless nothing can be fetched there.
     const bool of_fetch = fault && result->signal->code != SI_KERNEL &&
                           result->signal->addr == addr;
-    result->fetch_fault = of_fetch || (fault && !IsCanonical(addr)) ? 1 : 0;
+    result->fetch_fault = of_fetch || (fault && !IsCode(addr)) ? 1 : 0;
   }
 }
 

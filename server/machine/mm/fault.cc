@@ -22,6 +22,7 @@ constexpr int32_t kSiKernel = 128;
 
 SignalInfo Refuse(Kernel& k, VirtAddr addr, int32_t signal, int32_t code) {
   // A non-canonical address never reaches the fault handler: #GP has none.
+  // Nor has force_sig().
   uint64_t si_addr = code == kSiKernel ? 0 : addr.value();
   k.Emit(EventLevel::kFaults, FaultRefused{addr.value(), signal, code});
   return {signal, code, si_addr};
@@ -31,6 +32,33 @@ bool Canonical(const Kernel& k, VirtAddr addr) {
   if (k.config.profile != Profile::kX86_64) return true;
   uint64_t top = addr.value() >> 47;
   return top == 0 || top == 0x1ffff;
+}
+
+// arch/x86/entry/vsyscall (v6.18, vsyscall=xonly): the page is not mapped; the
+// kernel does itself what is called there, and nothing else begins there. 6.1
+// (Debian's) is built without.
+constexpr uint64_t kVsyscallAddr = 0xffffffffff600000;
+
+bool InVsyscallPage(const Kernel& k, VirtAddr addr) {
+  return k.config.profile == Profile::kX86_64 &&
+         k.config.personality == Personality::kLinux618 &&
+         addr.Floor().value() == kVsyscallAddr;
+}
+
+// addr_to_vsyscall_nr(): gettimeofday, time and getcpu, 1 KiB apart.
+bool IsVsyscall(VirtAddr addr) {
+  constexpr uint64_t kEntryBytes = 1024, kEntries = 3;
+  return addr.offset() % kEntryBytes == 0 &&
+         addr.offset() / kEntryBytes < kEntries;
+}
+
+// emulate_vsyscall(): the call returns at once; here it does nothing (D20).
+UserAccess EmulateVsyscall(Kernel& k, VirtAddr addr) {
+  k.clock_ns += cost::kFaultEntry;
+  k.Emit(EventLevel::kFaults,
+         PageFaultUser{addr.value(), kFaultUser | kFaultFetch});
+  if (IsVsyscall(addr)) return {k.zero_page, {}};
+  return {Pfn(), Refuse(k, addr, kSigsegv, kSiKernel)};
 }
 
 // What a walk of the tables finds above the process's half: what the kernel
@@ -94,6 +122,9 @@ UserAccess HandleFault(Kernel& k, Mm& mm, VirtAddr addr, uint32_t code) {
 UserAccess AccessUser(Kernel& k, Mm& mm, VirtAddr addr, MmuAccess access) {
   if (!Canonical(k, addr)) {
     return {Pfn(), Refuse(k, addr, kSigsegv, kSiKernel)};
+  }
+  if (access == MmuAccess::kFetch && InVsyscallPage(k, addr)) {
+    return EmulateVsyscall(k, addr);
   }
   const Cr3 cr3 = mm.cr3(k.pgtable_levels);
   for (int tries = 0; tries < kMaxFaultRetries; tries++) {

@@ -121,7 +121,11 @@ std::string SayRefused(const FaultRefused& e) {
   }
   const char* why = "the mapping there does not permit it";
   if (e.code == 1) why = "nothing is mapped there";
-  if (e.code == 128) why = "the address is not canonical";
+  if (e.code == 128) {
+    constexpr int kSignBit = 47;
+    const bool high = e.address >> kSignBit == 0x1ffff;
+    why = high ? "no vsyscall begins there" : "the address is not canonical";
+  }
   return "The access at " + Hex(e.address) + " is refused, " + why +
          ": SIGSEGV.";
 }

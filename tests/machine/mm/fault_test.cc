@@ -363,5 +363,21 @@ TEST(Tlb, ExitingProcessesLeaveNothingForTheNext) {
   }
 }
 
+// 6.18 emulates the three calls of the vsyscall page; Debian's 6.1 has none.
+TEST(Fetch, OfTheVsyscallPageIsWhereACallBegins) {
+  constexpr uint64_t kVsyscall = 0xffffffffff600000;
+  MachineConfig old;
+  old.personality = Personality::kLinux61;
+  Sim s, s61(old);
+  for (uint64_t offset = 0; offset < kPageSize; offset += 128) {
+    const Access fetch{.kind = AccessKind::kFetch, .addr = kVsyscall + offset};
+    const bool call = offset % 1024 == 0 && offset < 3072;
+    EXPECT_EQ(ResultOf(s.Do(fetch)), call ? "OK" : "SEGV/128") << offset;
+    EXPECT_EQ(ResultOf(s61.Do(fetch)), "SEGV/1") << offset;
+  }
+  const Access read{.addr = kVsyscall};
+  EXPECT_EQ(ResultOf(s.Do(read)), "SEGV/1");
+}
+
 }  // namespace
 }  // namespace faultline
