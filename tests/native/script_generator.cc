@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "server/machine/base/prng.h"
@@ -140,6 +141,7 @@ class Generator {
       lines_.push_back(absl::StrCat("@0 setrlimit MEMLOCK ", Below(40), "p"));
     }
     lines_.push_back("@0 setuid 1000");
+    user_ = true;
   }
 
   std::string Text(Deed deed) {
@@ -162,6 +164,7 @@ class Generator {
       case kSync:
         return absl::StrCat("msync ", Addr(), " ", Length(), " ", SyncFlags());
       case kResident:
+        if (user_ && locks_future_) return "munlockall";
         return absl::StrCat("mincore ", Addr(), " ", 1 + Below(30), "p");
       case kLoad:
         return absl::StrCat("read ", Byte());
@@ -196,7 +199,8 @@ class Generator {
     if (huge_ && !OneIn(20)) return HugeAddr();
     if (OneIn(60))
       return Any({"0", "0x1000", "0x7fffffffd000", "0x10000800",
-                  "0x7ffffffff000", "0x800000000000", "0xffff800000000000"});
+                  "0x7ffffffff000", "0x800000000000", "0xffffffffff600400",
+                  "0xffff800000000000"});
     if (labels_ > 0 && OneIn(4)) {
       const uint64_t label = labels_ - Below(std::min<uint64_t>(labels_, 6));
       return absl::StrCat("$r", label, Shift());
@@ -329,10 +333,12 @@ class Generator {
     switch (Below(8)) {
       case 0:
         return "munlockall";
-      case 1:
-        return absl::StrCat(
-            "mlockall ", Any({"CURRENT", "FUTURE", "CURRENT|FUTURE", "ONFAULT",
-                              "CURRENT|ONFAULT", "0"}));
+      case 1: {
+        const std::string flags = Any({"CURRENT", "FUTURE", "CURRENT|FUTURE",
+                                       "ONFAULT", "CURRENT|ONFAULT", "0"});
+        locks_future_ |= absl::StrContains(flags, "FUTURE");
+        return absl::StrCat("mlockall ", flags);
+      }
       case 2:
       case 3:
         return absl::StrCat("munlock ", Addr(), " ", Length());
@@ -392,6 +398,7 @@ class Generator {
                             OneIn(8) ? " 1" : " 0", OneIn(20) ? " 1" : "");
       case 2:
       case 3:
+        if (user_ && locks_future_) return "munlockall";
         if (OneIn(4)) {
           return absl::StrCat("get_mempolicy 0 ",
                               Any({"0", "NODE", "MEMS_ALLOWED", "8"}));
@@ -437,6 +444,7 @@ class Generator {
       case 9:
         return absl::StrCat("userfaultfd ", Any({"2", "6", "3"}));
       case 10:
+        user_ = true;
         return absl::StrCat("setuid ",
                             Any({"0", "1000", "1001", "0xffffffff"}));
       case 11:
@@ -504,6 +512,10 @@ class Generator {
   std::vector<std::string> lines_;
   uint64_t labels_ = 0;
   int processes_ = 1;
+  // The answers of mincore and get_mempolicy need memory, which a user who has
+  // locked it all cannot have.
+  bool user_ = false;          // some process is not root's
+  bool locks_future_ = false;  // some process called mlockall(MCL_FUTURE)
 };
 
 }  // namespace
