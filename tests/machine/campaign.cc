@@ -4,7 +4,9 @@
 #include <iterator>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "server/machine/mm/mempolicy_types.h"
 #include "server/machine/mm/mmap.h"
 #include "server/machine/mm/mmzone.h"
 #include "tests/machine/sim.h"
@@ -120,8 +122,26 @@ Operation Campaign::RandomProcess(const Kernel& k) {
   }
 }
 
+Operation Campaign::RandomPolicy() {
+  constexpr uint64_t kFlags[] = {
+      0, 0, 0, mpol::kStaticNodes, mpol::kRelativeNodes, mpol::kNumaBalancing};
+  const uint64_t mode = Below(8) | kFlags[Below(std::size(kFlags))];
+  std::vector<uint64_t> nodes;
+  if (!OneIn(3)) nodes.push_back(OneIn(4) ? Below(4) : 1);
+  switch (Below(8)) {
+    case 0:
+      return SetMempolicy{mode, nodes, 65};
+    case 1:
+      return GetMempolicy{Addr(), Below(4), 64};
+    case 2:
+      return SetMempolicyHomeNode{Addr(), Length(), 0, 0};
+    default:
+      return Mbind{Addr(), Length(), mode, nodes, 65, Below(8)};
+  }
+}
+
 Operation Campaign::RandomRange() {
-  switch (Below(10)) {
+  switch (Below(11)) {
     case 0:
     case 1:
       return Munmap{Addr(), Length()};
@@ -141,6 +161,8 @@ Operation Campaign::RandomRange() {
       return Msync{Addr(), Length(), Below(8)};
     case 8:
       return Mincore{Addr(), (1 + Below(30)) * kPage};
+    case 9:
+      return RandomPolicy();
     default:
       return SetVmaName{Addr(), Length(), OneIn(2) ? "name" : ""};
   }

@@ -34,6 +34,7 @@ class Campaign {
   Operation RandomRemap();
   Operation RandomFile();
   Operation RandomProcess(const Kernel& k);
+  Operation RandomPolicy();
   Operation RandomRange();
 
   Prng prng_;

@@ -143,6 +143,20 @@ const Damage kDamages[] = {
      [](Kernel& k) { k.vm_committed++; }},
     {"BrkBelowItsStart", "mm 1: brk 555555554fff lies below start_brk",
      [](Kernel& k) { MmOfPid(k, 1).brk = MmOfPid(k, 1).start_brk - 1; }},
+    {"PolicyOfAVma", "VMA [0-9]+ has memory policy 3, and there are 0",
+     [](Kernel& k) { VmaAt(k, kAnon).policy = 3; }},
+    {"PolicyOfATask", "pid 2 has memory policy 1, and there are 0",
+     [](Kernel& k) { k.tasks[k.pids.at(2)].mempolicy = 1; }},
+    {"PolicyTwice", "memory policies 1 and 2 are the same",
+     [](Kernel& k) { k.mempolicies.resize(2, {.mode = mpol::kBind}); }},
+    {"PolicyOfNoKind", "memory policy 1 is none that mbind makes",
+     [](Kernel& k) { k.mempolicies.resize(1); }},
+    {"PolicyOfAFile", "inode [0-9]+ has a memory policy for pages 3 to 3",
+     [](Kernel& k) {
+       k.mempolicies.resize(1, {.mode = mpol::kBind});
+       k.inodes[k.open_files[VmaAt(k, kShared).file].inode].policies = {
+           {3, 3, 1}};
+     }},
     // Reverse mapping.
     {"ActiveVmas", "num_active_vmas of anon_vma",
      [](Kernel& k) {
