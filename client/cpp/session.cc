@@ -133,6 +133,8 @@ absl::StatusOr<v1::Outcome> Session::Call(const v1::Command& command,
     FAULTLINE_CALL(Vfree, vfree);
     FAULTLINE_CALL(Kmap, kmap);
     FAULTLINE_CALL(Kunmap, kunmap);
+    FAULTLINE_CALL(KmapLocal, kmap_local);
+    FAULTLINE_CALL(KunmapLocal, kunmap_local);
     FAULTLINE_CALL(KernelAccess, kernel_access);
     FAULTLINE_CALL(DropCaches, drop_caches);
     FAULTLINE_CALL(Sync, sync);

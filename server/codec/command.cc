@@ -307,6 +307,8 @@ FL_FIELDS(Vmalloc) {
 FL_FIELDS(Vfree) { FL_FIELD(addr); }
 FL_FIELDS(Kmap) { FL_FIELD(pfn); }
 FL_FIELDS(Kunmap) { FL_FIELD(pfn); }
+FL_FIELDS(KmapLocal) { FL_FIELD(pfn); }
+FL_FIELDS(KunmapLocal) { FL_FIELD(addr); }
 FL_FIELDS(KernelAccess) {
   FL_ENUM(kind, AccessKind::kFetch, Unspecified::kRefused);
   FL_FIELD(addr);

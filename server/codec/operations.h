@@ -69,6 +69,8 @@
   X(Vfree, vfree)                         \
   X(Kmap, kmap)                           \
   X(Kunmap, kunmap)                       \
+  X(KmapLocal, kmap_local)                \
+  X(KunmapLocal, kunmap_local)            \
   X(KernelAccess, kernel_access)          \
   X(DropCaches, drop_caches)              \
   X(Sync, sync)                           \

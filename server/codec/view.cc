@@ -4,7 +4,8 @@
 
 #include "server/codec/utf8.h"
 #include "server/machine/base/units.h"
-#include "server/machine/hw/pte.h"
+#include "server/machine/hw/paging.h"
+#include "server/machine/mm/pgtable.h"
 #include "server/machine/proc/mem_counts.h"
 #include "server/machine/proc/proc_files.h"
 
@@ -100,17 +101,23 @@ void AddPageFlagNames(const Page& page,
 void WalkToProto(const Kernel& k, const Mm& mm, uint64_t address,
                  v1::WalkPageTableResponse* proto) {
   Pfn table = mm.pgd;
-  for (int level = k.pgtable_levels; level > 0; --level) {
-    const int index = IndexAt(VirtAddr(address), level);
-    const uint64_t* entries = k.frames.Table(table);
-    const Pte entry(entries == nullptr ? 0 : entries[index]);
+  const PagingMode paging = k.paging;
+  for (int level = paging.levels(); level > 0; --level) {
+    const int index = paging.IndexAt(VirtAddr(address), level);
+    const Pte entry = ReadPte(k, {table, index});
     v1::PageTableStep* step = proto->add_steps();
     step->set_level(static_cast<uint32_t>(level));
     step->set_table_pfn(table.value());
     step->set_index(static_cast<uint32_t>(index));
-    step->set_entry(entry.value());
+    step->set_entry(paging.narrow() ? entry.Narrow() : entry.value());
     if (!entry.hw_present()) return;
     table = entry.pfn();
+    if (level == 2 && entry.huge()) {
+      const auto page =
+          static_cast<uint64_t>(paging.PteIndex(VirtAddr(address)));
+      table = table + PageCount(page);
+      break;
+    }
   }
   proto->set_present(true);
   proto->set_pfn(table.value());

@@ -17,9 +17,10 @@ std::vector<std::string> FunctionNames() {
   return names;
 }
 
-// Which entry of a table of four-level and PAE paging translates an address.
-int64_t TableIndex(int64_t level, int64_t address) {
-  return (address >> (12 + 9 * (level - 1))) & 511;
+// Which entry of a table translates an address, with so many bits a level: 9 in
+// four-level and PAE paging, 10 without PAE.
+int64_t TableIndex(int64_t level, int64_t address, int64_t bits) {
+  return (address >> (12 + bits * (level - 1))) & ((1 << bits) - 1);
 }
 
 }  // namespace
@@ -31,9 +32,9 @@ const std::vector<FunctionSpec>& FunctionTable() {
       {"max", F::kMax, 2, 2, "max(a, b)", "The greater of two numbers."},
       {"pages", F::kPages, 1, 1, "pages(bytes)",
        "How many pages of 4096 bytes they take, rounded up."},
-      {"index", F::kIndex, 2, 2, "index(level, address)",
+      {"index", F::kIndex, 2, 3, "index(level, address [, bits])",
        "The entry of a page table that translates an address: level 4 PGD, 3 "
-       "PUD, 2 PMD, 1 page table."},
+       "PUD, 2 PMD, 1 page table. 9 bits a level; 10 in profile i386-nopae."},
       {"at", F::kAt, 2, 2, "at(label, expression)",
        "The expression as it was just after the labelled operation of the "
        "set-up."},
@@ -113,7 +114,12 @@ absl::StatusOr<Value> CallPure(Function function, const Expression& call,
     return absl::InvalidArgumentError(
         absl::StrCat("index() takes a level from 1 to 4, not ", a));
   }
-  return Value(TableIndex(a, b));
+  FL_ASSIGN_OR_RETURN(const int64_t bits, NumberArgument(call, 2, scope, 9));
+  if (bits != 9 && bits != 10) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("index() takes 9 or 10 bits a level, not ", bits));
+  }
+  return Value(TableIndex(a, b, bits));
 }
 
 absl::StatusOr<std::string> WordArgument(const Expression& call, size_t i) {

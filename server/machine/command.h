@@ -366,10 +366,10 @@ using Operation = std::variant<
     Prctl, Userfaultfd, ClearRefs, Malloc, Calloc, Realloc, Free, Mallopt,
     Fcntl, GetFreePages, GetZeroedPage, PageAddress, FreeAddress, Kmalloc,
     Kfree, KmemCacheCreate, KmemCacheAlloc, KmemCacheFree, KmemCacheShrink,
-    KmemCacheDestroy, Vmalloc, Vfree, Kmap, Kunmap, KernelAccess, DropCaches,
-    Sync, Fadvise, Swapon, Swapoff, SetOomScoreAdj, InsertModule, RemoveModule,
-    Mknod, SetReplacement, EvictPage, Mbind, SetMempolicy, GetMempolicy,
-    SetMempolicyHomeNode>;
+    KmemCacheDestroy, Vmalloc, Vfree, Kmap, Kunmap, KmapLocal, KunmapLocal,
+    KernelAccess, DropCaches, Sync, Fadvise, Swapon, Swapoff, SetOomScoreAdj,
+    InsertModule, RemoveModule, Mknod, SetReplacement, EvictPage, Mbind,
+    SetMempolicy, GetMempolicy, SetMempolicyHomeNode>;
 
 // Does a process make this call? The rest is the kernel's own, and the
 // machine's administration.
@@ -380,9 +380,9 @@ inline constexpr bool kNeedsProcess =
     !kIsOneOf<T, CreateFile, AllocPages, FreePages, GetFreePages, GetZeroedPage,
               PageAddress, FreeAddress, Sysctl, Tick, Kmalloc, Kfree,
               KmemCacheCreate, KmemCacheAlloc, KmemCacheFree, KmemCacheShrink,
-              KmemCacheDestroy, Vmalloc, Vfree, Kmap, Kunmap, KernelAccess,
-              DropCaches, Sync, Swapon, Swapoff, InsertModule, RemoveModule,
-              Mknod>;
+              KmemCacheDestroy, Vmalloc, Vfree, Kmap, Kunmap, KmapLocal,
+              KunmapLocal, KernelAccess, DropCaches, Sync, Swapon, Swapoff,
+              InsertModule, RemoveModule, Mknod>;
 
 struct Command {
   Pid pid = 1;  // who calls; 0: nobody (administration)

@@ -55,7 +55,7 @@ struct Kernel {
   // Hardware.
   Frames frames;
   Tlb tlb;
-  int pgtable_levels = 4;
+  PagingMode paging;
   BlockDevice disk;  // the one that every file of ext4 is on
 
   // Physical memory.
@@ -144,14 +144,13 @@ struct Kernel {
   template <class Ar, class Self>
   static void Describe(Ar& ar, Self& s) {
     ar(s.config, s.quirks, s.sysctl, s.prng, s.clock_ns, s.frames, s.tlb,
-       s.pgtable_levels, s.mem_map, s.zones, s.page_blocks, s.lruvec, s.kswapd,
-       s.swap, s.vmstat, s.zero_page, s.huge_zero_page, s.vdso_pages,
-       s.totalram_pages, s.vm_committed, s.mms, s.vmas, s.vma_branches,
-       s.vma_nodes, s.anon_vmas, s.anon_chains, s.folios, s.inodes,
-       s.open_files, s.files, s.tasks, s.pids, s.names, s.last_pid, s.last_ino,
-       s.last_asid, s.active_mm, s.heaps, s.ksm, s.slub, s.kernel_maps,
-       s.devices, s.disk, s.xa_nodes, s.bdi, s.drop_caches_quiet,
-       s.replacements, s.mempolicies);
+       s.paging, s.mem_map, s.zones, s.page_blocks, s.lruvec, s.kswapd, s.swap,
+       s.vmstat, s.zero_page, s.huge_zero_page, s.vdso_pages, s.totalram_pages,
+       s.vm_committed, s.mms, s.vmas, s.vma_branches, s.vma_nodes, s.anon_vmas,
+       s.anon_chains, s.folios, s.inodes, s.open_files, s.files, s.tasks,
+       s.pids, s.names, s.last_pid, s.last_ino, s.last_asid, s.active_mm,
+       s.heaps, s.ksm, s.slub, s.kernel_maps, s.devices, s.disk, s.xa_nodes,
+       s.bdi, s.drop_caches_quiet, s.replacements, s.mempolicies);
   }
 
   template <class Body>

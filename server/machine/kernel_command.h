@@ -64,6 +64,15 @@ struct Kmap {
 struct Kunmap {
   uint64_t pfn = 0;
 };
+// kmap_local_page(), kmap_atomic(): returns the address, in the direct map or,
+// of high memory, in the fixmap.
+struct KmapLocal {
+  uint64_t pfn = 0;
+};
+// kunmap_local(), kunmap_atomic(): of the mapping that was made last.
+struct KunmapLocal {
+  uint64_t addr = 0;
+};
 // Loads or stores one byte at each of a series of the kernel's addresses,
 // through its page tables and the TLB. What is not mapped is EFAULT.
 struct KernelAccess {

@@ -108,6 +108,31 @@ bool EntersKernel(const Operation& op) {
          !std::holds_alternative<Tick>(op);
 }
 
+// The page tables of a profile.
+PagingMode PagingOf(Profile profile) {
+  switch (profile) {
+    case Profile::kX86_64:
+      return PagingMode(4);
+    case Profile::kI386Pae:
+      return PagingMode(3);
+    case Profile::kI386:
+      return PagingMode(2);
+  }
+  return PagingMode();
+}
+
+// What the entries of the profile's tables have no place for.
+void CheckPaging(const Kernel& k) {
+  if (k.sysctl.mem_soft_dirty != 0 && k.paging.levels() != 4) {
+    throw ConfigError(
+        "config.mem_soft_dirty cannot be 1: only an x86_64 kernel has it");
+  }
+  if (k.sysctl.thp_enabled != 0 && k.paging.narrow()) {
+    throw ConfigError(
+        "thp must be never: profile i386-nopae has no huge pages of 2 MiB");
+  }
+}
+
 // Frames that boot keeps for itself.
 Pfn BootPages(Kernel& k, int order) {
   Pfn first = AllocPages(k, gfp::kKernel, order);
@@ -134,10 +159,10 @@ Machine::Machine(const MachineConfig& config) {
   k_.quirks = QuirksOf(config.personality);
   if (config.personality == Personality::kLinux61) {
     k_.sysctl.mmap_min_addr = 65536;  // Debian's
-    k_.sysctl.mem_soft_dirty = 1;
+    k_.sysctl.mem_soft_dirty = config.profile == Profile::kX86_64;
   }
   k_.prng = Prng(config.seed);
-  k_.pgtable_levels = config.profile == Profile::kX86_64 ? 4 : 3;
+  k_.paging = PagingOf(config.profile);
   k_.sysctl.thp_enabled = static_cast<uint64_t>(config.thp);
   BootMemory(k_);
   const SysctlTable booted = k_.sysctl;
@@ -149,6 +174,7 @@ Machine::Machine(const MachineConfig& config) {
     }
     *value = s.value;
   }
+  CheckPaging(k_);
   if (k_.sysctl.min_free_kbytes != booted.min_free_kbytes) {
     k_.sysctl.user_min_free_kbytes = k_.sysctl.min_free_kbytes;
     SetupPerZoneWmarks(k_);
@@ -368,6 +394,8 @@ const char* OperationName(const Operation& op) {
                                     "vfree",
                                     "kmap",
                                     "kunmap",
+                                    "kmap_local",
+                                    "kunmap_local",
                                     "kernel_access",
                                     "drop_caches",
                                     "sync",

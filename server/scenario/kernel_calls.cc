@@ -103,6 +103,12 @@ bool FillPageCall(const Op& op, Values& values, v1::Command* command) {
     case OpKind::kKunmap:
       command->mutable_kunmap()->set_pfn(values.Of(op.addr));
       return true;
+    case OpKind::kKmapLocal:
+      command->mutable_kmap_local()->set_pfn(values.Of(op.addr));
+      return true;
+    case OpKind::kKunmapLocal:
+      command->mutable_kunmap_local()->set_addr(values.Of(op.addr));
+      return true;
     case OpKind::kPageAddress:
       command->mutable_page_address()->set_pfn(values.Of(op.addr));
       return true;

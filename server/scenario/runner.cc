@@ -92,6 +92,8 @@ bool HasProcess(const v1::Command& command) {
     case v1::Command::kVfree:
     case v1::Command::kKmap:
     case v1::Command::kKunmap:
+    case v1::Command::kKmapLocal:
+    case v1::Command::kKunmapLocal:
     case v1::Command::kKernelAccess:
     case v1::Command::kDropCaches:
     case v1::Command::kSync:

@@ -99,6 +99,8 @@ enum class OpKind {
   kKwrite,
   kKmap,
   kKunmap,
+  kKmapLocal,
+  kKunmapLocal,
   kKmemCacheCreate,
   kKmemCacheAlloc,
   kKmemCacheFree,
@@ -203,8 +205,8 @@ struct Op {
   int process = 0;   // Named by @N here or on an earlier line.
   std::string label;
 
-  Expr addr;        // The first address; a page frame number for kmap, kunmap
-                    // and page_address.
+  Expr addr;        // The first address; a page frame number for kmap, kunmap,
+                    // kmap_local and page_address.
   Expr length;      // Length, old length, or size, in bytes.
   Expr new_length;  // mremap.
   Expr new_addr;    // mremap; empty when the line has none.

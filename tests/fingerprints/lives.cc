@@ -16,6 +16,7 @@ MachineConfig ConfigOf(uint64_t seed) {
   config.ram_bytes = (seed % 3 == 0 ? uint64_t{64} : uint64_t{1024}) << 20;
   if (seed % 4 == 1) config.personality = Personality::kLinux61;
   if (seed % 5 == 2) config.profile = Profile::kI386Pae;
+  if (seed % 10 == 7) config.profile = Profile::kI386;
   return config;
 }
 

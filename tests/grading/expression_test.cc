@@ -78,6 +78,8 @@ TEST(Expression, PureFunctions) {
   EXPECT_EQ(Of("index(3, 0x7ffff7ffb000)"), "511");
   EXPECT_EQ(Of("index(2, 0x7ffff7ffb000)"), "447");
   EXPECT_EQ(Of("index(1, 0x7ffff7ffb000)"), "507");
+  EXPECT_EQ(Of("index(2, 0xb7ffb000, 10)"), "735");
+  EXPECT_EQ(Of("index(1, 0xb7ffb000, 10)"), "1019");
 }
 
 TEST(Expression, WrapsAroundAndNeverTraps) {
@@ -120,6 +122,7 @@ TEST(Expression, MistakesSayWhereAndWhat) {
       {"[kind]", "'[' takes numbers, not a text"},
       {"min(1, kind)", "argument 2 of min() must be a number, not a text"},
       {"index(5, 0)", "index() takes a level from 1 to 4, not 5"},
+      {"index(1, 0, 11)", "index() takes 9 or 10 bits a level, not 11"},
       {"w.min", "w.min is known only after the set-up has run"},
       {"$a", "$a is known only after the set-up has run"},
       {"vmas()", "vmas() is known only after the set-up has run"},

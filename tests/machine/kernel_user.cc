@@ -42,7 +42,7 @@ std::vector<std::pair<uint32_t, uint32_t>> FreeRunsDrained(const Kernel& k) {
 Machine WithVmallocTables(const Machine& m) {
   constexpr uint64_t kSpan = uint64_t{128} << 20;
   Kernel k = m.kernel();
-  for (uint64_t at = 0; at < kSpan; at += kPmdSize) {
+  for (uint64_t at = 0; at < kSpan; at += k.paging.TableSpan()) {
     const uint64_t addr = VmallocRange(k).start + at;
     EXPECT_TRUE(AllocKernelPte(k, VirtAddr(addr)).ok());
   }

@@ -650,6 +650,15 @@ class Calls(Generic[Result]):
         """kunmap()."""
         return self._call("kunmap", 0, pfn=pfn)
 
+    def kmap_local(self, pfn: int) -> Result:
+        """kmap_local_page(), kmap_atomic(). Value: the address of the page in
+        the kernel."""
+        return self._call("kmap_local", 0, pfn=pfn)
+
+    def kunmap_local(self, addr: int) -> Result:
+        """kunmap_local(), kunmap_atomic(), of what was mapped last."""
+        return self._call("kunmap_local", 0, addr=addr)
+
     def kernel_access(
         self,
         kind: "v1.AccessKind",

@@ -172,6 +172,10 @@ interface DescribedCalls {
   kmap: Call<"kmap">;
   /** kunmap(). */
   kunmap: Call<"kunmap">;
+  /** kmap_local_page(), kmap_atomic(): returns the address, in the direct map or, of high memory, in the fixmap. */
+  kmapLocal: Call<"kmapLocal">;
+  /** kunmap_local(), kunmap_atomic(), of the mapping that was made last. */
+  kunmapLocal: Call<"kunmapLocal">;
   /** Loads or stores in the kernel's address space. */
   kernelAccess: Call<"kernelAccess">;
   /** A number written to /proc/sys/vm/drop_caches. */

@@ -2,7 +2,8 @@
 // holds zeros costs nothing; one whose bytes are all alike (a synthetic file
 // pattern) plus at most one that differs costs a word; any other holds 4096
 // bytes, shared between frames and between copies of the machine until
-// somebody writes. Page tables live here too, as arrays of 512 words.
+// somebody writes. Page tables live here too, as words whose entries
+// hw/paging.h knows.
 #ifndef FAULTLINE_SERVER_MACHINE_HW_FRAMES_H_
 #define FAULTLINE_SERVER_MACHINE_HW_FRAMES_H_
 
@@ -110,7 +111,8 @@ class Frames {
   const PageBytes& operator[](Pfn pfn) const { return bytes_[pfn.value()]; }
   PageBytes& operator[](Pfn pfn) { return bytes_[pfn.value()]; }
 
-  // A page-table page. The const form gives nullptr for one without entries.
+  // A page-table page, for PagingMode::Load() and Store(). The const form gives
+  // nullptr for one without entries.
   const uint64_t* Table(Pfn pfn) const { return bytes_[pfn.value()].words(); }
   uint64_t* MutTable(Pfn pfn) { return bytes_[pfn.value()].MutWords(); }
 

@@ -30,7 +30,7 @@ class KernelMmu {
   uint64_t table_loads() const { return table_loads_; }
 
  private:
-  Pte Load(Pfn table, VirtAddr addr, int level);
+  Pte Load(const PagingMode& paging, Pfn table, VirtAddr addr, int level);
 
   const Frames& frames_;
   Tlb& tlb_;

@@ -1,6 +1,7 @@
-// The TLB's entries for pages of 2 MiB, of which a CPU has a few apart from
-// those for 4 KiB: fully associative, the oldest is replaced. The kernel's
-// direct map is made of such pages.
+// The TLB's entries for large pages, of 2 MiB or where tables have two levels
+// of 4 MiB, of which a CPU has a few apart from those for 4 KiB: fully
+// associative, the oldest is replaced. The kernel's direct map is made of such
+// pages.
 #ifndef FAULTLINE_SERVER_MACHINE_HW_LARGE_TLB_H_
 #define FAULTLINE_SERVER_MACHINE_HW_LARGE_TLB_H_
 
@@ -8,32 +9,32 @@
 #include <vector>
 
 #include "server/machine/base/units.h"
+#include "server/machine/hw/paging.h"
 
 namespace faultline {
 
 class LargeTlb {
  public:
   static constexpr size_t kEntries = 32;  // Intel's first level has as many
-  static constexpr int kRegionShift = 21;
 
   struct Entry {
-    uint64_t region = 0;  // address >> 21
+    uint64_t region = 0;  // PagingMode::RegionOf() its addresses
     Pfn pfn;              // of its first page
   };
 
   // The frame of an address, or an invalid Pfn.
-  Pfn Find(VirtAddr addr) const {
-    const uint64_t region = addr.value() >> kRegionShift;
+  Pfn Find(PagingMode paging, VirtAddr addr) const {
+    const uint64_t region = paging.RegionOf(addr);
     for (const Entry& e : entries_) {
       if (e.region == region) {
-        return e.pfn + PageCount(addr.vpn() & 511);
+        return e.pfn + PageCount(static_cast<uint64_t>(paging.PteIndex(addr)));
       }
     }
     return Pfn();
   }
   // REQUIRES: it has no entry for the address.
-  void Insert(VirtAddr addr, Pfn first) {
-    const Entry entry{addr.value() >> kRegionShift, first};
+  void Insert(PagingMode paging, VirtAddr addr, Pfn first) {
+    const Entry entry{paging.RegionOf(addr), first};
     if (entries_.size() < kEntries) return entries_.push_back(entry);
     entries_[oldest_] = entry;
     oldest_ = (oldest_ + 1) % kEntries;

@@ -10,6 +10,7 @@
 #include "server/machine/base/units.h"
 #include "server/machine/hw/cost.h"
 #include "server/machine/hw/frames.h"
+#include "server/machine/hw/paging.h"
 #include "server/machine/hw/pte.h"
 #include "server/machine/hw/tlb.h"
 
@@ -21,7 +22,7 @@ enum class MmuAccess : uint8_t { kRead, kWrite, kFetch };
 struct Cr3 {
   Pfn root;       // the top-level table
   Asid asid = 0;  // the PCID
-  uint8_t levels = 4;
+  PagingMode paging;
 };
 
 struct Translation {
@@ -32,7 +33,7 @@ struct Translation {
 
 // Where a walk ended: the entry and the level it was found at.
 struct WalkStep {
-  // 1: a PTE; higher: the entry there is not present, or maps 2 MiB.
+  // 1: a PTE; higher: the entry there is not present, or maps a large page.
   int level = 0;
   Pfn table;  // the table page that holds the entry
   int index = 0;
@@ -85,6 +86,15 @@ class Mmu {
   Tlb& tlb_;
   uint64_t& clock_ns_;
 };
+
+// The error code of a fault of user mode on a page that is not present. A fetch
+// says that it is one where entries can forbid it.
+inline uint32_t FaultCode(PagingMode paging, MmuAccess access) {
+  uint32_t code = kFaultUser;
+  if (access == MmuAccess::kWrite) code |= kFaultWrite;
+  if (access == MmuAccess::kFetch && paging.has_nx()) code |= kFaultFetch;
+  return code;
+}
 
 // A walk that changes nothing: for inspection and for the kernel half.
 WalkStep WalkPageTable(const Frames& frames, const Cr3& cr3, VirtAddr addr);

@@ -1,5 +1,5 @@
-// x86 page-table entries and the geometry of the tables.
-// Source: Intel SDM vol. 3A, chapter 4.5 (4-level paging) and 4.4 (PAE).
+// x86 page-table entries. Source: Intel SDM vol. 3A, chapter 4.5 (4-level
+// paging), 4.4 (PAE) and 4.3 (32-bit paging).
 #ifndef FAULTLINE_SERVER_MACHINE_HW_PTE_H_
 #define FAULTLINE_SERVER_MACHINE_HW_PTE_H_
 
@@ -9,7 +9,8 @@
 
 namespace faultline {
 
-// One entry of any level. Bits 9-11 and 52-62 are the operating system's.
+// One entry of any level, in the form of 8 bytes. Bits 9-11 and 52-62 are the
+// operating system's.
 class Pte {
  public:
   static constexpr uint64_t kPresent = 1 << 0;
@@ -41,6 +42,24 @@ class Pte {
     return Pte(~offset << kSwpOffsetShift >> kSwpTypeBits |
                type << (64 - kSwpTypeBits));
   }
+  // The form of 4 bytes that it has in a table of 32-bit paging (hw/paging.h):
+  // a present one is the lower half, without bit 63; a swap entry has its type
+  // in bits 1-5, bit 7 says that it is exclusive, and the offset is in bits
+  // 9-31. REQUIRES: its frame is below 4 GiB, its offset below kNarrowSlots.
+  static constexpr uint64_t kNarrowSlots = uint64_t{1} << 23;
+  constexpr uint32_t Narrow() const {
+    if (none() || present()) return static_cast<uint32_t>(v_);
+    const uint64_t exclusive = v_ & kSwpExclusive ? kPageSizeBit : 0;
+    return static_cast<uint32_t>(uint64_t{swp_type()} << 1 | exclusive |
+                                 swp_offset() << kNarrowOffsetShift);
+  }
+  static constexpr Pte FromNarrow(uint32_t v) {
+    const Pte same(v);
+    if (same.none() || same.present()) return same;
+    const uint64_t exclusive = v & kPageSizeBit ? kSwpExclusive : 0;
+    const uint32_t type = v >> 1 & ((1 << kSwpTypeBits) - 1);
+    return Swap(type, v >> kNarrowOffsetShift).With(exclusive);
+  }
   constexpr uint64_t value() const { return v_; }
   constexpr bool none() const { return v_ == 0; }
   // pte_present(): also true of a PROT_NONE page, which the MMU refuses.
@@ -50,8 +69,8 @@ class Pte {
   constexpr bool young() const { return v_ & kAccessed; }
   constexpr bool dirty() const { return v_ & kDirty; }
   constexpr bool soft_dirty() const { return v_ & kSoftDirty; }
-  // Of a present entry.
-  // Of an entry of a level-2 table: it maps 2 MiB.
+  // Of a present entry of a level-2 table: it maps a page of 2 MiB, or of 4 MiB
+  // where tables have two levels.
   constexpr bool huge() const { return v_ & kPageSizeBit; }
   constexpr bool special() const { return v_ & kSpecial; }
   constexpr bool guard() const { return v_ == Guard().v_; }
@@ -74,18 +93,13 @@ class Pte {
 
  private:
   static constexpr int kSwpTypeBits = 5, kSwpOffsetShift = 14;
+  static constexpr int kNarrowOffsetShift = 9;
   uint64_t v_ = 0;
 };
 
-inline constexpr int kPtrsPerTable = 512;
+// HPAGE_PMD_SIZE: what a process's huge page is. Where tables have two levels
+// there are none (departure D7).
 inline constexpr uint64_t kPmdSize = uint64_t{1} << 21;
-
-// 4 levels (PGD 4, PUD 3, PMD 2, PTE 1) on x86-64; PAE has 3 of the same
-// width, of whose topmost only 4 entries are used.
-constexpr int LevelShift(int level) { return kPageShift + 9 * (level - 1); }
-constexpr int IndexAt(VirtAddr a, int level) {
-  return static_cast<int>(a.value() >> LevelShift(level)) & 511;
-}
 
 // The page-fault error code that the CPU pushes (SDM vol. 3A, 4.7).
 inline constexpr uint32_t kFaultProtection = 1 << 0;

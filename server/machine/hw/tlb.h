@@ -69,15 +69,16 @@ class Tlb {
   // Everything of one address space (a CR3 load without the no-flush bit).
   void FlushAsid(Asid asid);
 
-  // The page-table page that translates the 2 MiB region of `vpn`, if cached.
-  Pfn CachedTable(Asid asid, uint64_t vpn) {
-    const Region& r = regions_[(vpn >> 9) % kRegions];
-    if (r.region != vpn >> 9 || r.asid != asid) return Pfn();
+  // The page-table page that translates a region (PagingMode::RegionOf), if
+  // cached.
+  Pfn CachedTable(Asid asid, uint64_t region) {
+    const Region& r = regions_[region % kRegions];
+    if (r.region != region || r.asid != asid) return Pfn();
     if (r.table.valid()) counters_.walk_cache_hits++;
     return r.table;
   }
-  void CacheTable(Asid asid, uint64_t vpn, Pfn table) {
-    regions_[(vpn >> 9) % kRegions] = {vpn >> 9, table, asid};
+  void CacheTable(Asid asid, uint64_t region, Pfn table) {
+    regions_[region % kRegions] = {region, table, asid};
   }
 
   const Counters& counters() const { return counters_; }

@@ -12,7 +12,7 @@ void Abort(const char* message) { throw Aborted{message}; }
 
 Pfn HeapMemory::Reach(uint64_t addr, MmuAccess access) {
   Mm& mm = k_.mms[k_.Current().mm];
-  const Cr3 cr3 = mm.cr3(k_.pgtable_levels);
+  const Cr3 cr3 = mm.cr3(k_.paging);
   Pfn pfn = k_.mmu().Cached(cr3, VirtAddr(addr), access);
   if (pfn.valid()) return pfn;
   UserAccess done = AccessUser(k_, mm, VirtAddr(addr), access);

@@ -29,13 +29,13 @@ bool Concerns(uint32_t type, const Vma& vma) {
 }
 
 // clear_soft_dirty(): the next write faults, and is noticed.
-void ClearSoftDirty(uint64_t& entry) {
+void ClearSoftDirty(auto& entry) {
   const Pte pte(entry);
   if (pte.present()) entry = pte.Without(Pte::kSoftDirty | Pte::kWrite).value();
   if (pte.swapped()) entry = pte.Without(Pte::kSwpSoftDirty).value();
 }
 
-void ClearReferenced(Kernel& k, uint64_t& entry) {
+void ClearReferenced(Kernel& k, auto& entry) {
   Pte pte(entry);
   if (!pte.present() || pte.special()) return;
   entry = pte.Without(Pte::kAccessed).value();
@@ -57,12 +57,12 @@ Errno DoClearRefs(Kernel& k, Mm& mm, uint32_t type) {
     Vma& vma = k.vmas[at];
     if (type == kSoftDirty) vma.flags &= ~vm::kSoftDirty;
     if (!Concerns(type, vma)) continue;
-    auto clear = [&](VirtAddr, uint64_t& entry) {
+    auto clear = [&](VirtAddr, auto& entry) {
       type == kSoftDirty ? ClearSoftDirty(entry) : ClearReferenced(k, entry);
     };
     ForEachPte(k, mm, vma.start, vma.end, clear,
                [&](VirtAddr a, VirtAddr, PteRef pmd) {
-                 clear(a, k.frames.MutTable(pmd.table)[pmd.index]);
+                 UpdatePte(k, pmd, [&](auto& entry) { clear(a, entry); });
                  return Huge::kDone;
                });
   }

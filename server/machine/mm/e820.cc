@@ -64,8 +64,13 @@ void CheckSize(const MachineConfig& c) {
     throw ConfigError(
         "ram must be a multiple of 4096 bytes from 4 MiB to 8 TiB");
   }
-  if (c.profile != Profile::kX86_64 && c.ram_bytes > 64 * kGiB) {
+  if (c.profile == Profile::kI386Pae && c.ram_bytes > 64 * kGiB) {
     throw ConfigError("an i386 machine has at most 64 GiB of ram");
+  }
+  if (c.profile == Profile::kI386 && c.ram_bytes > 4 * kGiB) {
+    throw ConfigError(
+        "a machine of profile i386-nopae has at most 4 GiB of ram; with "
+        "profile i386, which has PAE, 64 GiB");
   }
 }
 

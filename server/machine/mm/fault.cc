@@ -126,11 +126,9 @@ UserAccess AccessUser(Kernel& k, Mm& mm, VirtAddr addr, MmuAccess access) {
   if (access == MmuAccess::kFetch && InVsyscallPage(k, addr)) {
     return EmulateVsyscall(k, addr);
   }
-  const Cr3 cr3 = mm.cr3(k.pgtable_levels);
+  const Cr3 cr3 = mm.cr3(k.paging);
   for (int tries = 0; tries < kMaxFaultRetries; tries++) {
-    uint32_t code = kFaultUser;
-    if (access == MmuAccess::kWrite) code |= kFaultWrite;
-    if (access == MmuAccess::kFetch) code |= kFaultFetch;
+    uint32_t code = FaultCode(k.paging, access);
     if (addr.value() < mm.task_size) {
       Translation t = k.mmu().Walk(cr3, addr, access);
       if (t.ok()) return {t.pfn, {}};
@@ -153,7 +151,7 @@ Errno WriteUser(Kernel& k, Mm& mm, VirtAddr addr, uint64_t length, F f) {
   while (length > 0) {
     Id<Vma> id = FindVmaForFault(k, mm, addr);
     if (!id || !k.vmas[id].Has(vm::kWrite)) return Errno::kEFAULT;
-    const Cr3 cr3 = mm.cr3(k.pgtable_levels);
+    const Cr3 cr3 = mm.cr3(k.paging);
     Translation t = k.mmu().Walk(cr3, addr, MmuAccess::kWrite);
     for (int tries = 0; !t.ok(); tries++) {
       VM_BUG_ON(tries == kMaxFaultRetries);

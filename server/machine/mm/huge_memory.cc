@@ -161,7 +161,9 @@ bool CanChangeWritable(const Kernel& k, const Vma& vma, Pte pmd) {
 }  // namespace
 
 bool ThpAllowable(const Kernel& k, const Vma& vma, ThpFor whom) {
-  // No file system and no shmem of the machine has huge pages (D7, D10).
+  // No file system and no shmem of the machine has huge pages (D7, D10), nor has
+  // a machine of two-level tables (has_transparent_hugepage()).
+  if (k.paging.narrow()) return false;
   const bool shmem =
       vma.ops == VmOps::kShmem && whom == ThpFor::kForcedCollapse;
   if (!vma.anonymous() && !shmem) return false;
@@ -185,7 +187,7 @@ uint32_t HugePmdFault(Kernel& k, Vma& vma, VirtAddr addr, bool write,
                       FaultResolved* resolved) {
   Mm& mm = k.mms[vma.mm];
   const Pfn table = FindTable(std::as_const(k), mm, addr, 2);
-  const PteRef pmd{table, IndexAt(addr, 2)};
+  const PteRef pmd{table, k.paging.IndexAt(addr, 2)};
   const Pte old = table.valid() ? ReadPte(std::as_const(k), pmd) : Pte();
   Fault f{vma, mm, HugeFloor(addr), pmd, resolved};
   if (old.none()) {
@@ -234,7 +236,7 @@ void SplitHugePmd(Kernel& k, const Vma& vma, VirtAddr addr) {
   Pfn split;
   if (IsHugeZero(k, old)) {
     const uint64_t flags = VmPageProt(k, vma) | Pte::kSpecial;
-    std::fill_n(entries, kPtrsPerTable, Pte::Make(k.zero_page, flags).value());
+    std::fill_n(entries, kHugePmdNr, Pte::Make(k.zero_page, flags).value());
     // The translations were those of another frame.
     FlushTlbRange(k, mm, HugeFloor(addr), HugeFloor(addr) + kPmdSize);
   } else {
@@ -306,7 +308,8 @@ void ChangeHugePmd(Kernel& k, const Vma& vma, PteRef pmd) {
 }
 
 void MoveHugePmd(Kernel& k, Mm& mm, VirtAddr to, PteRef pmd) {
-  const PteRef dest{FindTable(std::as_const(k), mm, to, 2), IndexAt(to, 2)};
+  const PteRef dest{FindTable(std::as_const(k), mm, to, 2),
+                    k.paging.IndexAt(to, 2)};
   VM_BUG_ON(!ReadPte(std::as_const(k), dest).none());
   const Pte old = ReadPte(std::as_const(k), pmd);
   SetPte(k, pmd, Pte());

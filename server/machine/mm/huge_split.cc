@@ -47,14 +47,13 @@ void ForEachMapping(Kernel& k, const std::vector<Place>& places, Pfn head,
     const Vma& vma = k.vmas[place.vma];
     const VirtAddr end =
         place.addr + ((place.last - place.first) << kPageShift);
-    ForEachPte(
-        k, k.mms[vma.mm], place.addr, end, [&](VirtAddr a, uint64_t& entry) {
-          const Pte pte(entry);
-          const Pfn pfn =
-              head + PageCount(place.first + ((a - place.addr) >> kPageShift));
-          if (!pte.present() || pte.special() || pte.pfn() != pfn) return;
-          f(vma, entry, pfn);
-        });
+    ForEachPte(k, k.mms[vma.mm], place.addr, end, [&](VirtAddr a, auto& entry) {
+      const Pte pte(entry);
+      const Pfn pfn =
+          head + PageCount(place.first + ((a - place.addr) >> kPageShift));
+      if (!pte.present() || pte.special() || pte.pfn() != pfn) return;
+      f(vma, entry, pfn);
+    });
   }
 }
 
@@ -85,7 +84,7 @@ void Unmap(Kernel& k, const std::vector<Place>& places, Pfn head) {
     FlushTlbRange(k, mm, place.addr,
                   place.addr + ((place.last - place.first) << kPageShift));
   }
-  ForEachMapping(k, places, head, [&](const Vma&, uint64_t& entry, Pfn) {
+  ForEachMapping(k, places, head, [&](const Vma&, auto& entry, Pfn) {
     if (Pte(entry).dirty()) k.page(head).flags |= page_flag::kDirty;
   });
 }
@@ -128,7 +127,7 @@ void SplitFolio(Kernel& k, Pfn pfn, std::vector<Pfn>* isolated) {
   Unmap(k, places, head);
   MakeSmall(k, head);
   k.vmstat.events[kThpSplitPage]++;
-  ForEachMapping(k, places, head, [&](const Vma& vma, uint64_t& entry, Pfn p) {
+  ForEachMapping(k, places, head, [&](const Vma& vma, auto& entry, Pfn p) {
     if (vma.Has(vm::kLocked) || !std::as_const(k.frames)[p].IsZero()) return;
     entry = Pte::Make(k.zero_page, VmPageProt(k, vma) | Pte::kSpecial).value();
     Mm& mm = k.mms[vma.mm];

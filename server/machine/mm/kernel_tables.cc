@@ -71,12 +71,12 @@ Pfn NewTable(Kernel& k, int level, bool boot) {
 Pfn AllocKernelTable(Kernel& k, VirtAddr addr, int to_level, bool boot) {
   constexpr int kUpperLevels = 3;  // PGD and PUD: preallocate_vmalloc_pages()
   if (!k.kernel_maps.pgd.valid()) {
-    k.kernel_maps.pgd = NewTable(k, k.pgtable_levels, true);
+    k.kernel_maps.pgd = NewTable(k, k.paging.levels(), true);
   }
   Pfn table = k.kernel_maps.pgd;
-  for (int level = k.pgtable_levels; level > to_level && table.valid();
+  for (int level = k.paging.levels(); level > to_level && table.valid();
        level--) {
-    const PteRef at{table, IndexAt(addr, level)};
+    const PteRef at{table, k.paging.IndexAt(addr, level)};
     Pte entry = ReadPte(std::as_const(k), at);
     VM_BUG_ON(level == 2 && entry.huge());
     if (!entry.hw_present()) {
@@ -91,15 +91,15 @@ Pfn AllocKernelTable(Kernel& k, VirtAddr addr, int to_level, bool boot) {
   return table;
 }
 
-// Is all of the 2 MiB low memory, and nothing of it below 2 MiB? What begins
-// at 1 MiB is not aligned.
+// Is all that a large page would map low memory, and nothing of it in the first
+// of them? What begins at 1 MiB is not aligned.
 bool IsLargeRegion(const Kernel& k, Pfn first) {
-  constexpr uint32_t kPages = kPtrsPerTable;
-  if (first.value() < kPages) return false;
+  const auto pages = static_cast<uint32_t>(k.paging.entries());
+  if (first.value() < pages) return false;
   for (const Zone& zone : k.zones) {
     if (zone.type == ZoneType::kHighMem) continue;
     for (const PfnRange& range : zone.present_ranges) {
-      if (first >= range.begin && first + PageCount(kPages) <= range.end) {
+      if (first >= range.begin && first + PageCount(pages) <= range.end) {
         return true;
       }
     }
@@ -126,7 +126,11 @@ bool KeptByBoot(const Kernel& k, Pfn pfn) {
 }
 
 PteRef AllocKernelPte(Kernel& k, VirtAddr addr) {
-  return {AllocKernelTable(k, addr, 1, false), IndexAt(addr, 1)};
+  return {AllocKernelTable(k, addr, 1, false), k.paging.PteIndex(addr)};
+}
+
+PteRef AllocFixmapPte(Kernel& k, VirtAddr addr) {
+  return {AllocKernelTable(k, addr, 1, true), k.paging.PteIndex(addr)};
 }
 
 PteRef FindKernelPte(const Kernel& k, VirtAddr addr) {
@@ -138,13 +142,14 @@ PteRef FindKernelPte(const Kernel& k, VirtAddr addr) {
 void PopulateDirectMap(Kernel& k, VirtAddr addr) {
   const Pfn pfn = VirtToPfn(k, addr.value());
   if (!pfn.valid()) return;
-  const Pfn first(pfn.value() & ~uint32_t{kPtrsPerTable - 1});
+  const auto pages = static_cast<uint32_t>(k.paging.entries());
+  const Pfn first(pfn.value() & ~(pages - 1));
   const bool large = IsLargeRegion(k, first);
   const int level = large ? 2 : 1;
   const Pfn table = AllocKernelTable(k, addr, level, true);
   if (!table.valid()) return;
   const uint64_t bits = kKernelPageBits | (large ? Pte::kPageSizeBit : 0);
-  SetPte(k, {table, IndexAt(addr, level)},
+  SetPte(k, {table, k.paging.IndexAt(addr, level)},
          Pte::Make(large ? first : pfn, bits));
 }
 

@@ -23,18 +23,19 @@ inline constexpr uint64_t kKernelPageBits =
     kKernelTableBits | kKernelGlobal | Pte::kNoExec;
 
 inline Cr3 KernelCr3(const Kernel& k) {
-  return {k.kernel_maps.pgd, kKernelAsid,
-          static_cast<uint8_t>(k.pgtable_levels)};
+  return {k.kernel_maps.pgd, kKernelAsid, k.paging};
 }
 
 // The PTE of an address of the vmalloc area or of pkmap, its tables made if
 // need be; !ok(): no memory for one.
 PteRef AllocKernelPte(Kernel& k, VirtAddr addr);
+// The same of the fixmap, whose tables boot makes.
+PteRef AllocFixmapPte(Kernel& k, VirtAddr addr);
 // The same to look; !ok(): there is no table.
 PteRef FindKernelPte(const Kernel& k, VirtAddr addr);
 
-// Gives an address of the direct map its entry, if memory lies there: one of
-// 2 MiB where all of that is memory, else a PTE.
+// Gives an address of the direct map its entry, if memory lies there: a large
+// one where all that it maps is memory, else a PTE.
 void PopulateDirectMap(Kernel& k, VirtAddr addr);
 
 // What the tables say of an address, the direct map populated or not: the

@@ -80,7 +80,7 @@ Scan CollapsePmd(Kernel& k, Vma& vma, VirtAddr addr) {
     FreeUnusedFolio(k, head);
     return Scan::kNotPresent;
   }
-  const PteRef pmd{level2, IndexAt(addr, 2)};
+  const PteRef pmd{level2, k.paging.IndexAt(addr, 2)};
   FlushTlbRange(k, mm, addr, addr + kPmdSize);
   CopyInto(k, vma, leaf.at.table, head);
   k.table_memo = {};
@@ -108,8 +108,7 @@ Errno MadviseCollapse(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
     }
   }
   // A range without a whole 2 MiB in it is a number that nothing reaches.
-  return mapped == (last - first) >> LevelShift(2) ? Errno::kOk
-                                                   : Errno::kEINVAL;
+  return mapped == (last - first) / kPmdSize ? Errno::kOk : Errno::kEINVAL;
 }
 
 }  // namespace faultline

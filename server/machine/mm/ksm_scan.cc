@@ -77,7 +77,7 @@ VirtAddr NextAnonPage(const Kernel& k, const Mm& mm, const Vma& vma,
                       VirtAddr from, Pfn* pfn) {
   while (from < vma.end) {
     if (!FindLeaf(k, mm, from).at.ok()) {
-      from = VirtAddr((from.value() & ~(kPmdSize - 1)) + kPmdSize);
+      from = k.paging.RegionEnd(from);
       continue;
     }
     *pfn = AnonPageAt(k, mm, from);

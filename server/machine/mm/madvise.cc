@@ -183,7 +183,7 @@ Errno GuardInstall(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
 // madvise_guard_remove()
 Errno GuardRemove(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
   if (vma.Has(vm::kSpecial | vm::kHugeTlb)) return Errno::kEINVAL;
-  ForEachPte(k, k.mms[vma.mm], start, end, [](VirtAddr, uint64_t& entry) {
+  ForEachPte(k, k.mms[vma.mm], start, end, [](VirtAddr, auto& entry) {
     if (Pte(entry).guard()) entry = 0;
   });
   return Errno::kOk;

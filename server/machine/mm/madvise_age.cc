@@ -45,7 +45,7 @@ void ForEachOwn(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end, F f,
                });
     return mapped == kHugePmdNr;
   };
-  auto on_pte = [&](VirtAddr a, uint64_t& entry) {
+  auto on_pte = [&](VirtAddr a, auto& entry) {
     const Pte pte(entry);
     if (pte.swapped() && freed_swap != nullptr) {
       entry = 0;
@@ -77,7 +77,7 @@ void ForEachOwn(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end, F f,
       SplitFolio(k, pmd.pfn());
       return Huge::kSplit;
     }
-    huge(from, k.frames.MutTable(at.table)[at.index], pmd.pfn());
+    UpdatePte(k, at, [&](auto& entry) { huge(from, entry, pmd.pfn()); });
     return Huge::kDone;
   };
   ForEachPte(k, mm, start, end, on_pte, on_huge);
@@ -116,7 +116,7 @@ Errno MadviseFree(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
   UpdateHiwaterRss(k.mms[vma.mm]);
   bool flush = false;
   int64_t swapped = 0;
-  auto lazy_free = [&](VirtAddr, uint64_t& entry, Pfn pfn) {
+  auto lazy_free = [&](VirtAddr, auto& entry, Pfn pfn) {
     Page& folio = FolioOf(k, pfn);
     folio.flags &= ~page_flag::kDirty;
     // folio_mark_lazyfree(): to the inactive list of files.
@@ -134,7 +134,7 @@ Errno MadviseFree(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
   };
   ForEachOwn(
       k, vma, start, end,
-      [&](VirtAddr addr, uint64_t& entry, Pfn pfn) {
+      [&](VirtAddr addr, auto& entry, Pfn pfn) {
         // Only a page that is dirty by itself must be mapped here alone.
         const bool dirty = FolioOf(std::as_const(k), pfn).Is(page_flag::kDirty);
         const bool cached =
@@ -161,7 +161,7 @@ Errno MadviseAge(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end, Aging how) {
   bool flush = false;
   std::vector<Pfn> out;
   std::vector<VirtAddr> lazy;  // large folios that MADV_FREE marked
-  auto age = [&](VirtAddr addr, uint64_t& entry, Pfn pfn) {
+  auto age = [&](VirtAddr addr, auto& entry, Pfn pfn) {
     const Pte pte(entry);
     if (pte.young() && clear_young) {
       entry = pte.Without(Pte::kAccessed).value();
@@ -184,7 +184,7 @@ Errno MadviseAge(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end, Aging how) {
   };
   ForEachOwn(
       k, vma, start, end,
-      [&](VirtAddr addr, uint64_t& entry, Pfn pfn) {
+      [&](VirtAddr addr, auto& entry, Pfn pfn) {
         if (MappedHereOnly(std::as_const(k), pfn)) age(addr, entry, pfn);
       },
       age);

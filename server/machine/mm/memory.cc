@@ -192,15 +192,15 @@ uint32_t DoWpPage(Kernel& k, VmFault& f, Pte old) {
 // for their table.
 bool DoFaultAround(Kernel& k, VmFault& f) {
   const int window = static_cast<int>(k.sysctl.fault_around_bytes / kPageSize);
-  const int at = f.pte.index;
+  const int at = f.pte.index, entries = k.paging.entries();
   const uint64_t vma_off = f.pgoff - f.vma.pgoff;
   int from =
       std::max<int>(at / window * window,
                     at - static_cast<int>(std::min<uint64_t>(at, vma_off)));
   uint64_t vma_left = f.vma.pages().value() - vma_off;
-  int to = std::min(
-      {from + window, kPtrsPerTable,
-       at + static_cast<int>(std::min<uint64_t>(vma_left, kPtrsPerTable))});
+  int to = std::min({from + window, entries,
+                     at + static_cast<int>(std::min<uint64_t>(
+                              vma_left, static_cast<uint64_t>(entries)))});
   Inode& inode = k.inodes[k.open_files[f.vma.file].inode];
   FileRa& ra = k.open_files[f.vma.file].ra;
   uint16_t hits = 0;  // pages that a fault need not wait for
@@ -421,8 +421,7 @@ bool VmaNeedsCopy(const Vma& src) {
 // copy_pgd_range() and the levels below: the child gets a table wherever the
 // parent has one, though it may hold nothing of this VMA. False: no memory.
 bool CopyTables(Kernel& k, Mm& to, const Mm& from, const Vma& vma) {
-  for (VirtAddr a = vma.start; a < vma.end;
-       a = VirtAddr((a.value() & ~(kPmdSize - 1)) + kPmdSize)) {
+  for (VirtAddr a = vma.start; a < vma.end; a = k.paging.RegionEnd(a)) {
     int level = 1;
     while (!FindTable(std::as_const(k), from, a, level).valid()) level++;
     if (!AllocTable(k, to, a, level).valid()) return false;
@@ -466,9 +465,8 @@ namespace {
 // mm what it has counted (add_mm_rss_vec()).
 void TellBeforeZap(Kernel& k, const Mm& mm, VirtAddr start, VirtAddr end) {
   if (!k.current || k.Current().mm != mm.id) return;
-  for (uint64_t a = start.value(); a < end.value();
-       a = (a & ~(kPmdSize - 1)) + kPmdSize) {
-    if (!FindPte(std::as_const(k), mm, VirtAddr(a)).ok()) continue;
+  for (VirtAddr a = start; a < end; a = k.paging.RegionEnd(a)) {
+    if (!FindPte(std::as_const(k), mm, a).ok()) continue;
     return SyncMmRss(k, k.Current());
   }
 }
@@ -485,10 +483,11 @@ void ZapPageRange(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
   RssBatch rss(k, mm, RssBatch::How::kDirect);
   uint64_t region = 0;
   Pfn large;  // the last page of a large folio that went
-  auto zap_pte = [&](VirtAddr a, uint64_t& entry) {
+  const PagingMode paging = k.paging;
+  auto zap_pte = [&](VirtAddr a, auto& entry) __attribute__((always_inline)) {
     // zap_pte_range() works table by table.
-    if (region != a.value() / kPmdSize) rss.Flush();
-    region = a.value() / kPmdSize;
+    if (region != paging.RegionOf(a)) rss.Flush();
+    region = paging.RegionOf(a);
     Pte pte(entry);
     if (pte.guard() && markers == GuardMarkers::kKeep) return;
     entry = 0;
@@ -537,24 +536,24 @@ bool CopyPageRange(Kernel& k, Vma& dst, Vma& src) {
   uint64_t region = ~uint64_t{0};
   uint64_t* child_table = nullptr;
   RssBatch rss(k, to, RssBatch::How::kDirect);
-  auto copy_pte = [&](VirtAddr a, uint64_t& entry) {
-    if (a.value() / kPmdSize != region) {
+  const PagingMode paging = k.paging;
+  auto set_child = [&](VirtAddr a, Pte pte) {
+    paging.Store(child_table, paging.PteIndex(a), pte);
+  };
+  auto copy_pte = [&](VirtAddr a, auto& entry) __attribute__((always_inline)) {
+    if (paging.RegionOf(a) != region) {
       rss.Flush();
-      region = a.value() / kPmdSize;
+      region = paging.RegionOf(a);
       child_table = k.frames.MutTable(FindTable(std::as_const(k), to, a, 1));
     }
     Pte pte(entry);
-    if (pte.guard()) {  // copy_pte_marker()
-      child_table[IndexAt(a, 1)] = entry;
-      return;
-    }
-    if (pte.swapped()) {  // copy_nonpresent_pte()
+    if (pte.guard()) return set_child(a, pte);  // copy_pte_marker()
+    if (pte.swapped()) {                        // copy_nonpresent_pte()
       SwapDuplicate(k, SwpEntry::Of(pte));
       to.on_mmlist = true;
       rss.Add(kRssSwap, 1);
       entry = pte.Without(Pte::kSwpExclusive).value();
-      child_table[IndexAt(a, 1)] = entry;
-      return;
+      return set_child(a, Pte(entry));
     }
     if (pte.special()) {
       CountKsmZeroPage(k, to, pte, 1);
@@ -576,7 +575,7 @@ bool CopyPageRange(Kernel& k, Vma& dst, Vma& src) {
     }
     Pte child = pte.Without(Pte::kAccessed);
     if (src.Has(vm::kShared)) child = child.Without(Pte::kDirty);
-    child_table[IndexAt(a, 1)] = child.value();
+    set_child(a, child);
   };
   bool memory = true;
   auto copy_huge = [&](VirtAddr a, VirtAddr, PteRef pmd) {
@@ -614,7 +613,7 @@ void UnmapMappingPages(Kernel& k, Inode& inode, uint64_t first, uint64_t last,
     UpdateHiwaterRss(mm);
     if (k.quirks.split_rss_counting) TellBeforeZap(k, mm, start, end);
     RssBatch rss(k, mm, RssBatch::How::kDirect);
-    ForEachPte(k, mm, start, end, [&](VirtAddr, uint64_t& entry) {
+    ForEachPte(k, mm, start, end, [&](VirtAddr, auto& entry) {
       Pte pte(entry);
       if (!pte.present() || pte.special()) return;
       if (k.page(pte.pfn()).Is(page_flag::kAnon)) return;

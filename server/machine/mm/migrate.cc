@@ -79,8 +79,8 @@ bool MigratePage(Kernel& k, Pfn from, Pfn to) {
   LruDel(k, from);
   const Page page = std::as_const(k).page(from);
   for (const Mapping& m : mappings) {
-    uint64_t& entry = k.frames.MutTable(m.at.table)[m.at.index];
-    entry = Pte::Make(to, Pte(entry).value() & Pte::kFlagsMask).value();
+    const Pte pte = ReadPte(std::as_const(k), m.at);
+    SetPte(k, m.at, Pte::Make(to, pte.value() & Pte::kFlagsMask));
     k.tlb.FlushPage(m.asid, m.vpn);
   }
   if (!page.Is(page_flag::kAnon)) {

@@ -198,10 +198,6 @@ void CheckLowMemory(const MachineConfig& c) {
 }  // namespace
 
 void BootMemory(Kernel& k) {
-  if (k.config.profile == Profile::kI386) {
-    throw ConfigError(
-        "profile i386-nopae is not available; use i386, which has PAE");
-  }
   CheckLowMemory(k.config);
   InitZones(k);
   const auto given = Given(k, "reserved", k.config.reserved);

@@ -254,9 +254,7 @@ struct Mm {
     }
     return static_cast<uint64_t>(sum);
   }
-  Cr3 cr3(int levels) const {
-    return {pgd, asid, static_cast<uint8_t>(levels)};
-  }
+  Cr3 cr3(PagingMode paging) const { return {pgd, asid, paging}; }
   template <class Ar, class Self>
   static void Describe(Ar& ar, Self& s) {
     ar(s.id, s.mmap, s.mm_rb, s.mmap_cache, s.map_count, s.cache_hits,

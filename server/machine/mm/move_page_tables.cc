@@ -13,30 +13,27 @@
 namespace faultline {
 namespace {
 
-constexpr uint64_t kPudSize = kPmdSize * kPtrsPerTable;
-
-constexpr uint64_t TableStart(uint64_t addr) { return addr & ~(kPmdSize - 1); }
-
 // can_align_down(): does nothing lie between the VMA and the start of the level
 // 1 table that `addr`, its first, is in?
 bool CanAlignDown(const Kernel& k, const Vma& vma, VirtAddr addr) {
   if (vma.start != addr) return false;
-  return !vma.prev || k.vmas[vma.prev].end.value() <= TableStart(addr.value());
+  return !vma.prev || k.vmas[vma.prev].end <= k.paging.RegionStart(addr);
 }
 
 // The same of what lies after `end`, where the VMA is to end.
 bool CanAlignUp(const Kernel& k, const Vma& vma, VirtAddr end) {
   if (vma.end != end) return false;
-  return !vma.next || TableStart(k.vmas[vma.next].start.value()) >
-                          TableStart(end.value() - 1);
+  return !vma.next ||
+         k.paging.RegionOf(k.vmas[vma.next].start) > k.paging.RegionOf(end - 1);
 }
 
 // can_realign_addr(): may the move begin earlier, where a table begins, so that
 // the table can move as a whole?
 bool CanRealign(const Kernel& k, const PagetableMove& move) {
-  const uint64_t offset = move.from.value() % kPmdSize;
-  return offset != 0 && offset == move.to.value() % kPmdSize &&
-         move.length >= kPmdSize - offset &&
+  const uint64_t span = k.paging.TableSpan();
+  const uint64_t offset = move.from.value() % span;
+  return offset != 0 && offset == move.to.value() % span &&
+         move.length >= span - offset &&
          CanAlignDown(k, move.source, move.from) &&
          CanAlignDown(k, move.dest, move.to);
 }
@@ -52,7 +49,16 @@ EntryPair PairAt(const uint64_t* entries) {
 
 // How many entries are not none. Mostly all are, and then one look at what is
 // common to them says so.
-uint64_t CountUsed(const uint64_t* entries, uint64_t n) {
+uint64_t CountUsed(PagingMode paging, const uint64_t* table, int first,
+                   uint64_t n) {
+  if (paging.narrow()) {
+    uint64_t used = 0;
+    for (uint64_t i = 0; i < n; i++) {
+      used += !LoadNarrowPte(table, first + static_cast<int>(i)).none();
+    }
+    return used;
+  }
+  const uint64_t* entries = table + first;
   EntryPair even = {Pte::kPresent, Pte::kPresent}, odd = even;
   uint64_t i = 0;
   for (; i + 4 <= n; i += 4) {
@@ -79,7 +85,7 @@ class Mover {
     if (!k.quirks.mremap_realigns || !CanRealign(std::as_const(k), move)) {
       return;
     }
-    const uint64_t offset = at_.value() % kPmdSize;
+    const uint64_t offset = at_.value() % k_.paging.TableSpan();
     at_ = at_ - offset;
     dest_ = dest_ - offset;
   }
@@ -101,29 +107,32 @@ class Mover {
   }
   PteRef Entry(VirtAddr addr, int level) const {
     return {FindTable(std::as_const(k_), mm_, addr, level),
-            IndexAt(addr, level)};
+            k_.paging.IndexAt(addr, level)};
   }
   Pte Read(PteRef ref) const { return ReadPte(std::as_const(k_), ref); }
 
   // One turn of move_page_tables()'s loop. Sets extent_; false: no memory.
   bool Step() {
-    extent_ = Extent(kPudSize);
+    const uint64_t pmd_size = k_.paging.TableSpan();
+    const uint64_t pud_size =
+        pmd_size * static_cast<uint64_t>(k_.paging.entries());
+    extent_ = Extent(pud_size);
     const PteRef pmd = Entry(at_, 2);
     if (!pmd.ok()) return true;
     // The table above is made even where nothing is to move.
-    const bool whole = extent_ == kPudSize, none = Read(pmd).none();
-    if (k_.pgtable_levels > 3 && (whole || none)) {
+    const bool whole = extent_ == pud_size, none = Read(pmd).none();
+    if (k_.paging.levels() > 3 && (whole || none)) {
       if (!AllocTable(k_, mm_, dest_, 3).valid()) return false;
       if (whole && MoveTable(3)) return true;
     }
-    extent_ = Extent(kPmdSize);
+    extent_ = Extent(pmd_size);
     if (none) return true;
-    const PteRef to{AllocTable(k_, mm_, dest_, 2), IndexAt(dest_, 2)};
+    const PteRef to{AllocTable(k_, mm_, dest_, 2), k_.paging.IndexAt(dest_, 2)};
     if (!to.ok()) return false;
     if (Read(pmd).huge()) {
-      if (extent_ == kPmdSize && MoveHuge(pmd)) return true;
+      if (extent_ == pmd_size && MoveHuge(pmd)) return true;
       SplitHugePmd(k_, source_, at_);
-    } else if (extent_ == kPmdSize && MoveTable(2)) {
+    } else if (extent_ == pmd_size && MoveTable(2)) {
       return true;
     }
     VM_BUG_ON(Read(to).huge());
@@ -131,7 +140,8 @@ class Mover {
     const Pfn table =
         Read(to).none() ? AllocTable(k_, mm_, dest_, 1) : Read(to).pfn();
     if (!table.valid()) return false;
-    MovePtes({Read(pmd).pfn(), IndexAt(at_, 1)}, {table, IndexAt(dest_, 1)});
+    MovePtes({Read(pmd).pfn(), k_.paging.PteIndex(at_)},
+             {table, k_.paging.PteIndex(dest_)});
     return true;
   }
 
@@ -158,7 +168,7 @@ class Mover {
     const uint64_t* entries = std::as_const(k_.frames).Table(from.table);
     if (entries == nullptr) return;
     const uint64_t pages = extent_ >> kPageShift;
-    const uint64_t count = CountUsed(entries + from.index, pages);
+    const uint64_t count = CountUsed(k_.paging, entries, from.index, pages);
     if (count == 0) return;
     if (from.index == to.index && MayChangeHands(to)) {
       std::swap(k_.frames[from.table], k_.frames[to.table]);
@@ -175,12 +185,20 @@ class Mover {
   bool MayChangeHands(PteRef to) const {
     const Kernel& k = k_;
     const VirtAddr end = at_ + extent_;
+    const uint64_t span = k.paging.TableSpan();
     return k.frames.Table(to.table) == nullptr &&
-           (at_.value() % kPmdSize == 0 || CanAlignDown(k, source_, at_)) &&
-           (end.value() % kPmdSize == 0 || CanAlignUp(k, source_, end));
+           (at_.value() % span == 0 || CanAlignDown(k, source_, at_)) &&
+           (end.value() % span == 0 || CanAlignUp(k, source_, end));
   }
 
   void CopyPtes(PteRef from, PteRef to, uint64_t pages) {
+    if (k_.paging.narrow()) {
+      for (uint64_t i = 0; i < pages; i++, from.index++, to.index++) {
+        SetPte(k_, to, Read(from));
+        SetPte(k_, from, Pte());
+      }
+      return;
+    }
     uint64_t* source = k_.frames.MutTable(from.table) + from.index;
     uint64_t* dest = k_.frames.MutTable(to.table) + to.index;
     std::copy(source, source + pages, dest);
@@ -191,10 +209,10 @@ class Mover {
   void MarkSoftDirty(PteRef at, uint64_t pages) {
     const uint64_t mark = DirtyBits(k_) & ~Pte::kDirty;
     if (mark == 0) return;
-    uint64_t* entries = k_.frames.MutTable(at.table) + at.index;
-    for (uint64_t i = 0; i < pages; i++) {
-      if (Pte(entries[i]).present()) entries[i] |= mark;
-      if (Pte(entries[i]).swapped()) entries[i] |= Pte::kSwpSoftDirty;
+    for (uint64_t i = 0; i < pages; i++, at.index++) {
+      const Pte pte = Read(at);
+      if (pte.present()) SetPte(k_, at, pte.With(mark));
+      if (pte.swapped()) SetPte(k_, at, pte.With(Pte::kSwpSoftDirty));
     }
   }
 

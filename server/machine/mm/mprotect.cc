@@ -34,10 +34,12 @@ class FolioPteBatch {
   FolioPteBatch(const Kernel& k, VirtAddr end) : k_(k), end_(end) {}
 
   // What the entry at `addr` has by its batch.
-  uint64_t HardwareBits(VirtAddr addr, const uint64_t* entry) {
-    if (addr >= batch_end_) Begin(addr, entry);
+  uint64_t HardwareBits(VirtAddr addr, const uint64_t& entry) {
+    if (addr >= batch_end_) Begin(addr, &entry);
     return bits_;
   }
+  // Where entries have 4 bytes there are no large folios.
+  static uint64_t HardwareBits(VirtAddr, const NarrowSlot&) { return 0; }
 
  private:
   void Begin(VirtAddr addr, const uint64_t* entry) {
@@ -47,8 +49,7 @@ class FolioPteBatch {
     batch_end_ = addr + kPageSize;
     if (!k_.quirks.mprotect_batches || first.special()) return;
     if (!k_.page(first.pfn()).Is(page_flag::kLarge)) return;
-    const VirtAddr table_end((addr.value() & ~(kPmdSize - 1)) + kPmdSize);
-    const VirtAddr stop = std::min(end_, table_end);
+    const VirtAddr stop = std::min(end_, k_.paging.RegionEnd(addr));
     bits_ = first.value();
     for (uint64_t i = 1; batch_end_ < stop; i++) {
       const Pte pte(entry[i]);
@@ -84,10 +85,10 @@ void ChangeProtection(Kernel& k, const Vma& vma, VirtAddr start, VirtAddr end) {
   // less faults, and the fault finds nothing to do. Linux flushes both.
   bool flush = false;
   FolioPteBatch batch(k, end);
-  auto change_pte = [&](VirtAddr addr, uint64_t& entry) {
+  auto change_pte = [&](VirtAddr addr, auto& entry) {
     Pte old(entry);
     if (!old.present()) return;
-    const uint64_t by_batch = batch.HardwareBits(addr, &entry);
+    const uint64_t by_batch = batch.HardwareBits(addr, entry);
     Pte pte((old.value() & kKeep) | by_batch | prot);
     if (vma.Has(vm::kWrite) && !pte.writable() &&
         CanChangePteWritable(std::as_const(k), vma, pte)) {

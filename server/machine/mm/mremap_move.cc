@@ -84,7 +84,7 @@ void UnmapSource(Kernel& k, Remap& r) {
 void DontunmapComplete(Kernel& k, Remap& r, Id<Vma> fresh) {
   Vma& vma = k.vmas[r.vma];
   if (vma.Has(vm::kLocked)) {
-    ForEachPte(k, r.mm, vma.start, vma.end, [&](VirtAddr, uint64_t& entry) {
+    ForEachPte(k, r.mm, vma.start, vma.end, [&](VirtAddr, auto& entry) {
       const Pte pte(entry);
       if (!pte.present() || pte.special()) return;
       k.page(pte.pfn()).flags |= page_flag::kMlocked;

@@ -21,7 +21,7 @@ Pfn NewTable(Kernel& k, Mm& mm, int level, VirtAddr addr) {
   k.vmstat.node[kNrPageTables]++;
   k.clock_ns += cost::kPageClear;
   // The first address that a table of this level translates here.
-  uint64_t span = uint64_t{1} << LevelShift(level + 1);
+  uint64_t span = uint64_t{1} << k.paging.LevelShift(level + 1);
   k.Emit(EventLevel::kAll,
          PageTableAlloc{static_cast<uint32_t>(level), pfn.value(),
                         addr.value() & ~(span - 1)});
@@ -44,20 +44,22 @@ struct Range {
 // Frees what `table`, of `level` and translating from `base` on, points to.
 void FreeBelow(Kernel& k, Mm& mm, Pfn table, int level, uint64_t base,
                const Range& r) {
-  const uint64_t span = uint64_t{1} << LevelShift(level);
-  const uint64_t whole = span * kPtrsPerTable;
+  const uint64_t span = uint64_t{1} << k.paging.LevelShift(level);
+  const auto entries_max = static_cast<uint64_t>(k.paging.entries());
+  const uint64_t whole = span * entries_max;
   uint64_t first = r.start > base ? (r.start - base) / span : 0;
   uint64_t last =
-      r.last - base < whole ? (r.last - base) / span : kPtrsPerTable - 1;
+      r.last - base < whole ? (r.last - base) / span : entries_max - 1;
   for (uint64_t i = first; i <= last; i++) {
     uint64_t from = base + i * span, to = from + span - 1;
     const uint64_t* entries = std::as_const(k.frames).Table(table);
     if (entries == nullptr) return;
-    Pte entry(entries[i]);
+    const auto index = static_cast<int>(i);
+    const Pte entry = k.paging.Load(entries, index);
     if (!entry.hw_present()) continue;
     if (level > 2) FreeBelow(k, mm, entry.pfn(), level - 1, from, r);
     if (from >= r.floor && to <= r.ceiling) {
-      k.frames.MutTable(table)[i] = 0;
+      SetPte(k, {table, index}, Pte());
       mm.pgtables_bytes -= kPageSize;
       if (level == 2) mm.nr_ptes--;
       FreeTable(k, level - 1, entry.pfn());
@@ -73,12 +75,12 @@ constexpr uint64_t kSinglePageFlushCeiling = 33;
 }  // namespace
 
 bool PgdAlloc(Kernel& k, Mm& mm) {
-  mm.pgd = NewTable(k, mm, k.pgtable_levels, VirtAddr(0));
+  mm.pgd = NewTable(k, mm, k.paging.levels(), VirtAddr(0));
   return mm.pgd.valid();
 }
 
 void PgdFree(Kernel& k, Mm& mm) {
-  FreeTable(k, k.pgtable_levels, mm.pgd);
+  FreeTable(k, k.paging.levels(), mm.pgd);
   mm.pgd = Pfn();
 }
 
@@ -88,7 +90,7 @@ PteRef AllocPte(Kernel& k, Mm& mm, VirtAddr addr) {
     k.table_memo = {mm.pgd, addr.value() / kPmdSize, found.table};
     return found;
   }
-  return {AllocTable(k, mm, addr, 1), IndexAt(addr, 1)};
+  return {AllocTable(k, mm, addr, 1), k.paging.PteIndex(addr)};
 }
 
 Pfn PteAllocOne(Kernel& k, Mm& mm, VirtAddr addr) {
@@ -101,10 +103,10 @@ Pte TableEntry(Pfn table) { return Pte::Make(table, kTableFlags); }
 
 Pfn FindTable(const Kernel& k, const Mm& mm, VirtAddr addr, int to_level) {
   Pfn table = mm.pgd;
-  for (int level = k.pgtable_levels; level > to_level; level--) {
+  for (int level = k.paging.levels(); level > to_level; level--) {
     const uint64_t* entries = k.frames.Table(table);
     if (entries == nullptr) return {};
-    Pte entry(entries[IndexAt(addr, level)]);
+    const Pte entry = k.paging.Load(entries, k.paging.IndexAt(addr, level));
     if (!entry.hw_present()) return {};
     if (level == 2 && entry.huge()) return {};
     table = entry.pfn();
@@ -114,16 +116,15 @@ Pfn FindTable(const Kernel& k, const Mm& mm, VirtAddr addr, int to_level) {
 
 Pfn AllocTable(Kernel& k, Mm& mm, VirtAddr addr, int to_level) {
   Pfn table = mm.pgd;
-  for (int level = k.pgtable_levels; level > to_level; level--) {
-    int index = IndexAt(addr, level);
-    const uint64_t* entries = std::as_const(k.frames).Table(table);
-    Pte entry(entries == nullptr ? 0 : entries[index]);
+  for (int level = k.paging.levels(); level > to_level; level--) {
+    const PteRef at{table, k.paging.IndexAt(addr, level)};
+    Pte entry = ReadPte(std::as_const(k), at);
     VM_BUG_ON(level == 2 && entry.huge());
     if (!entry.hw_present()) {
       Pfn fresh = NewTable(k, mm, level - 1, addr);
       if (!fresh.valid()) return {};
       entry = Pte::Make(fresh, kTableFlags);
-      k.frames.MutTable(table)[index] = entry.value();
+      SetPte(k, at, entry);
       mm.pgtables_bytes += kPageSize;
       if (level == 2) mm.nr_ptes++;
       PageTableLock(mm);
@@ -133,29 +134,31 @@ Pfn AllocTable(Kernel& k, Mm& mm, VirtAddr addr, int to_level) {
   return table;
 }
 
+bool TableIsEmpty(const uint64_t* table) {
+  constexpr size_t kWords = kPageSize / sizeof(uint64_t);
+  return table == nullptr ||
+         std::all_of(table, table + kWords, [](uint64_t w) { return w == 0; });
+}
+
 void FreePgtables(Kernel& k, Mm& mm, VirtAddr start, VirtAddr end,
                   VirtAddr floor, VirtAddr ceiling) {
   uint64_t before = mm.pgtables_bytes;
   Range r{start.value(), end.value() - 1, floor.value(), ceiling.value() - 1};
-  FreeBelow(k, mm, mm.pgd, k.pgtable_levels, 0, r);
+  FreeBelow(k, mm, mm.pgd, k.paging.levels(), 0, r);
   // The paging-structure cache may point at what is free now.
   if (mm.pgtables_bytes != before) k.tlb.FlushAsid(mm.asid);
 }
 
 void FreeEmptyTables(Kernel& k, Mm& mm, VirtAddr start, VirtAddr end) {
-  uint64_t at = (start.value() + kPmdSize - 1) & ~(kPmdSize - 1);
-  for (; at < end.value() && end.value() - at >= kPmdSize; at += kPmdSize) {
+  const uint64_t span = k.paging.TableSpan();
+  uint64_t at = (start.value() + span - 1) & ~(span - 1);
+  for (; at < end.value() && end.value() - at >= span; at += span) {
     const Pfn table = FindTable(std::as_const(k), mm, VirtAddr(at), 1);
     if (!table.valid()) continue;
-    const uint64_t* words = std::as_const(k.frames).Table(table);
-    if (words != nullptr &&
-        !std::all_of(words, words + kPtrsPerTable,
-                     [](uint64_t word) { return word == 0; })) {
-      continue;
-    }
+    if (!TableIsEmpty(std::as_const(k.frames).Table(table))) continue;
     SetPte(k,
            {FindTable(std::as_const(k), mm, VirtAddr(at), 2),
-            IndexAt(VirtAddr(at), 2)},
+            k.paging.IndexAt(VirtAddr(at), 2)},
            Pte());
     mm.pgtables_bytes -= kPageSize;
     mm.nr_ptes--;

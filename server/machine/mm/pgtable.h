@@ -34,16 +34,45 @@ void PteFree(Kernel& k, Pfn table);
 Pte TableEntry(Pfn table);
 
 // The table of `level` that translates `addr`; not valid when there is none,
-// or no memory for one. REQUIRES: 1 <= level <= k.pgtable_levels.
+// or no memory for one. REQUIRES: 1 <= level <= k.paging.levels().
 Pfn FindTable(const Kernel& k, const Mm& mm, VirtAddr addr, int level);
 Pfn AllocTable(Kernel& k, Mm& mm, VirtAddr addr, int level);
 
 inline Pte ReadPte(const Kernel& k, PteRef ref) {
   const uint64_t* table = k.frames.Table(ref.table);
-  return Pte(table == nullptr ? 0 : table[ref.index]);
+  return table == nullptr ? Pte() : k.paging.Load(table, ref.index);
 }
 inline void SetPte(Kernel& k, PteRef ref, Pte pte) {
-  k.frames.MutTable(ref.table)[ref.index] = pte.value();
+  k.paging.Store(k.frames.MutTable(ref.table), ref.index, pte);
+}
+
+// An entry of a table of 4-byte entries, as a place: what is assigned to it is
+// in the table at once.
+class NarrowSlot {
+ public:
+  NarrowSlot(uint64_t* table, int index) : table_(table), index_(index) {}
+  NarrowSlot(const NarrowSlot&) = delete;
+  operator uint64_t() const { return LoadNarrowPte(table_, index_).value(); }
+  NarrowSlot& operator=(uint64_t entry) {
+    StoreNarrowPte(table_, index_, Pte(entry));
+    return *this;
+  }
+
+ private:
+  uint64_t* table_;
+  int index_;
+};
+
+// f(entry), where `entry` is a place: a uint64_t& in the table, or a
+// NarrowSlot&.
+template <class F>
+void UpdatePte(Kernel& k, PteRef ref, F f) {
+  uint64_t* table = k.frames.MutTable(ref.table);
+  if (k.paging.narrow()) [[unlikely]] {
+    NarrowSlot slot(table, ref.index);
+    return f(slot);
+  }
+  f(table[ref.index]);
 }
 
 // Is the level-1 table of `addr` the one in k.table_memo?
@@ -53,7 +82,7 @@ inline bool RemembersTable(const Kernel& k, const Mm& mm, VirtAddr addr) {
 }
 
 inline PteRef FindPte(const Kernel& k, const Mm& mm, VirtAddr addr) {
-  const int index = IndexAt(addr, 1);
+  const int index = k.paging.PteIndex(addr);
   if (RemembersTable(k, mm, addr)) return {k.table_memo.table, index};
   return {FindTable(k, mm, addr, 1), index};
 }
@@ -65,9 +94,9 @@ struct Leaf {
   bool huge = false;
 };
 inline Leaf FindLeaf(const Kernel& k, const Mm& mm, VirtAddr addr) {
-  const int index = IndexAt(addr, 1);
+  const int index = k.paging.PteIndex(addr);
   if (RemembersTable(k, mm, addr)) return {{k.table_memo.table, index}};
-  const PteRef pmd{FindTable(k, mm, addr, 2), IndexAt(addr, 2)};
+  const PteRef pmd{FindTable(k, mm, addr, 2), k.paging.IndexAt(addr, 2)};
   if (!pmd.ok()) return {};
   const Pte entry = ReadPte(k, pmd);
   if (entry.huge()) return {pmd, true};
@@ -84,7 +113,10 @@ void FreePgtables(Kernel& k, Mm& mm, VirtAddr start, VirtAddr end,
 // and that hold nothing.
 void FreeEmptyTables(Kernel& k, Mm& mm, VirtAddr start, VirtAddr end);
 
-// Are entries [i, end) none? REQUIRES: i < end.
+// Are all entries of the table none? It is given as its words, or nullptr.
+bool TableIsEmpty(const uint64_t* table);
+
+// Are entries [i, end) of 8 bytes none? REQUIRES: i < end.
 inline bool AllNone(const uint64_t* table, int i, int end) {
   // Each is as the one before it, and the first is none.
   const auto others = static_cast<size_t>(end - i - 1);
@@ -92,7 +124,8 @@ inline bool AllNone(const uint64_t* table, int i, int end) {
          std::memcmp(table + i, table + i + 1, others * sizeof(uint64_t)) == 0;
 }
 
-// The index of the first entry of [i, end) that is not none, or end.
+// The index of the first entry of [i, end), of 8 bytes, that is not none, or
+// end.
 inline int NextUsed(const uint64_t* table, int i, int end) {
   constexpr int kRun = 16;  // none for so long: perhaps to the end
   const int run_end = std::min(end, i + kRun);
@@ -106,8 +139,30 @@ inline int NextUsed(const uint64_t* table, int i, int end) {
 // Whether a huge page is done with, or has become PTEs.
 enum class Huge : uint8_t { kDone, kSplit };
 
+// Calls f(address, entry) for the entries of [first, end) that are not none, of
+// which the first is that of `addr`. To each width its own loop: that of 8
+// bytes is the hot one.
+template <class F>
+inline void ForEachUsed(PagingMode paging, uint64_t* table, int first, int end,
+                        VirtAddr addr, F& f) {
+  auto address = [&](int i) {
+    return addr + static_cast<uint64_t>(i - first) * kPageSize;
+  };
+  if (paging.narrow()) [[unlikely]] {
+    for (int i = first; i < end; i++) {
+      NarrowSlot slot(table, i);
+      if (slot != 0) f(address(i), slot);
+    }
+    return;
+  }
+  for (int i = NextUsed(table, first, end); i < end;
+       i = NextUsed(table, i + 1, end)) {
+    f(address(i), table[i]);
+  }
+}
+
 // Calls f(address, entry) for the entries of [start, end) that are not none;
-// `entry` is a uint64_t& into the table. For a huge page, calls huge(from, to,
+// `entry` is a place, as in UpdatePte(). For a huge page, calls huge(from, to,
 // PteRef) first, where [from, to) is what lies in the range. Skips what has no
 // table.
 template <class F, class OnHuge>
@@ -115,7 +170,7 @@ void ForEachPte(Kernel& k, const Mm& mm, VirtAddr start, VirtAddr end, F f,
                 OnHuge huge) {
   uint64_t a = start.value();
   while (a < end.value()) {
-    uint64_t region_end = (a & ~(kPmdSize - 1)) + kPmdSize;
+    uint64_t region_end = k.paging.RegionEnd(VirtAddr(a)).value();
     if (region_end == 0 || region_end > end.value()) region_end = end.value();
     Leaf leaf = FindLeaf(std::as_const(k), mm, VirtAddr(a));
     PteRef ref = leaf.at;
@@ -127,13 +182,9 @@ void ForEachPte(Kernel& k, const Mm& mm, VirtAddr start, VirtAddr end, F f,
     }
     if (ref.ok() && std::as_const(k.frames).Table(ref.table) != nullptr) {
       uint64_t* table = k.frames.MutTable(ref.table);
-      const int end =
+      const int last =
           ref.index + static_cast<int>((region_end - a) >> kPageShift);
-      for (int i = NextUsed(table, ref.index, end); i < end;
-           i = NextUsed(table, i + 1, end)) {
-        const auto pages = static_cast<uint64_t>(i - ref.index);
-        f(VirtAddr(a + pages * kPageSize), table[i]);
-      }
+      ForEachUsed(k.paging, table, ref.index, last, VirtAddr(a), f);
     }
     a = region_end;
   }
@@ -155,21 +206,23 @@ void ForEachPte(const Kernel& k, const Mm& mm, VirtAddr start, VirtAddr end,
                 F f) {
   uint64_t a = start.value();
   while (a < end.value()) {
-    uint64_t region_end = (a & ~(kPmdSize - 1)) + kPmdSize;
+    uint64_t region_end = k.paging.RegionEnd(VirtAddr(a)).value();
     if (region_end == 0 || region_end > end.value()) region_end = end.value();
     const Leaf leaf = FindLeaf(k, mm, VirtAddr(a));
     if (leaf.huge) {
       const Pte pmd = ReadPte(k, leaf.at);
       for (; a < region_end; a += kPageSize) {
-        f(VirtAddr(a), PteOfHuge(pmd, IndexAt(VirtAddr(a), 1)));
+        f(VirtAddr(a), PteOfHuge(pmd, k.paging.PteIndex(VirtAddr(a))));
       }
       continue;
     }
     const PteRef ref = leaf.at;
     const uint64_t* table = ref.ok() ? k.frames.Table(ref.table) : nullptr;
+    const PagingMode paging = k.paging;
     for (int i = ref.index; table != nullptr && a < region_end;
          a += kPageSize, i++) {
-      if (table[i] != 0) f(VirtAddr(a), Pte(table[i]));
+      const Pte pte = paging.Load(table, i);
+      if (!pte.none()) f(VirtAddr(a), pte);
     }
     a = region_end;
   }
@@ -180,7 +233,7 @@ inline Pte LookAtPte(const Kernel& k, const Mm& mm, VirtAddr addr) {
   const Leaf leaf = FindLeaf(k, mm, addr);
   if (!leaf.at.ok()) return Pte();
   const Pte entry = ReadPte(k, leaf.at);
-  return leaf.huge ? PteOfHuge(entry, IndexAt(addr, 1)) : entry;
+  return leaf.huge ? PteOfHuge(entry, k.paging.PteIndex(addr)) : entry;
 }
 
 // vma->vm_page_prot: the bits of an entry that maps a page of this VMA for

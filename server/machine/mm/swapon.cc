@@ -49,6 +49,11 @@ void SetupClusters(SwapInfo& info) {
   }
 }
 
+// swapfile_maximum_size: what lies beyond an entry's offset is not used.
+uint64_t MostPages(const Kernel& k) {
+  return k.paging.narrow() ? Pte::kNarrowSlots : kMaxSwapPages;
+}
+
 // alloc_swap_info(): a free type; kMaxSwapfiles when there is none.
 uint32_t FreeType(Swap& swap) {
   uint32_t type = 0;
@@ -162,7 +167,7 @@ void SwapOnAtBoot(Kernel& k, uint64_t pages) {
   SwapInfo& info = k.swap.infos[type];
   info.partition = true;
   info.path = "/dev/vda";
-  Enable(k, type, std::min(pages, kMaxSwapPages), PriorityOf(k.swap, 0));
+  Enable(k, type, std::min(pages, MostPages(k)), PriorityOf(k.swap, 0));
 }
 
 ErrnoOr<uint64_t> DoSwapon(Kernel& k, const std::string& path, uint64_t size,
@@ -191,7 +196,7 @@ ErrnoOr<uint64_t> DoSwapon(Kernel& k, const std::string& path, uint64_t size,
     file.f_count = 1;
     k.inodes[inode].opens++;
   }
-  Enable(k, type, std::min(pages, kMaxSwapPages), PriorityOf(k.swap, flags));
+  Enable(k, type, std::min(pages, MostPages(k)), PriorityOf(k.swap, flags));
   return uint64_t{type};
 }
 

@@ -40,7 +40,7 @@ void ForEachEntry(Kernel& k, Pfn pfn, F f) {
     if (!ref.ok()) return;
     const Pte pte = ReadPte(std::as_const(k), ref);
     if (!pte.present() || pte.special() || pte.pfn() != pfn) return;
-    f(vma, addr, k.frames.MutTable(ref.table)[ref.index]);
+    UpdatePte(k, ref, [&](auto& entry) { f(vma, addr, entry); });
   });
 }
 
@@ -51,7 +51,7 @@ bool HasRecency(const Vma& vma) {
 
 // folio_referenced_one(). The TLB is not told, as x86 does not: at worst the
 // page looks older than it is.
-void NoteYoung(const Kernel& k, const Vma& vma, uint64_t& entry,
+void NoteYoung(const Kernel& k, const Vma& vma, auto& entry,
                PageReferences* refs) {
   if (vma.Has(vm::kLocked)) refs->vm_flags |= vm::kLocked;
   if (refs->vm_flags & vm::kLocked) return;
@@ -75,7 +75,8 @@ PageReferences LargeReferenced(Kernel& k, Pfn head) {
       if (!leaf.at.ok() || (leaf.huge && i > 0)) return;
       const Pte pte = ReadPte(std::as_const(k), leaf.at);
       if (!pte.present() || pte.special() || pte.pfn() != pfn) return;
-      NoteYoung(k, vma, k.frames.MutTable(leaf.at.table)[leaf.at.index], &refs);
+      UpdatePte(k, leaf.at,
+                [&](auto& entry) { NoteYoung(k, vma, entry, &refs); });
     });
   }
   return refs;
@@ -87,7 +88,7 @@ class Unmapper {
   Unmapper(Kernel& k, Pfn pfn) : k_(k), pfn_(pfn) {}
 
   // try_to_unmap_one()
-  void operator()(const Vma& vma, VirtAddr addr, uint64_t& entry) {
+  void operator()(const Vma& vma, VirtAddr addr, auto& entry) {
     if (failed_) return;
     if (vma.Has(vm::kLocked)) {
       failed_ = true;  // it was not on the unevictable list yet
@@ -145,7 +146,7 @@ PageReferences FolioReferenced(Kernel& k, Pfn pfn) {
   if (page.Is(page_flag::kLarge)) return LargeReferenced(k, pfn);
   PageReferences refs;
   if (page.mapcount == 0) return refs;
-  ForEachEntry(k, pfn, [&](const Vma& vma, VirtAddr, uint64_t& entry) {
+  ForEachEntry(k, pfn, [&](const Vma& vma, VirtAddr, auto& entry) {
     NoteYoung(k, vma, entry, &refs);
   });
   return refs;
@@ -153,7 +154,7 @@ PageReferences FolioReferenced(Kernel& k, Pfn pfn) {
 
 bool TryToUnmap(Kernel& k, Pfn pfn) {
   Unmapper unmap(k, pfn);
-  ForEachEntry(k, pfn, [&](const Vma& vma, VirtAddr addr, uint64_t& entry) {
+  ForEachEntry(k, pfn, [&](const Vma& vma, VirtAddr addr, auto& entry) {
     unmap(vma, addr, entry);
   });
   return std::as_const(k).page(pfn).mapcount == 0;

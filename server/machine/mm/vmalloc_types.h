@@ -64,12 +64,14 @@ struct KernelMaps {
 
   std::vector<PkmapSlot> pkmap;  // empty before the first kmap
   uint32_t last_pkmap_nr = 0;
+  // The pages in the fixmap's slots of the CPU, the one mapped last at the end.
+  std::vector<Pfn> kmap_local;
 
   template <class Ar, class Self>
   static void Describe(Ar& ar, Self& s) {
     ar(s.pgd, s.boot_tables, s.tables, s.large_tlb, s.vmalloc_up, s.areas,
        s.free_root, s.busy_root, s.lazy, s.nr_lazy, s.nr_vmalloc_pages, s.pkmap,
-       s.last_pkmap_nr);
+       s.last_pkmap_nr, s.kmap_local);
   }
 };
 

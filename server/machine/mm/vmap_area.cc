@@ -10,6 +10,7 @@
 
 #include "server/machine/hw/cost.h"
 #include "server/machine/mm/direct_map.h"
+#include "server/machine/mm/highmem.h"
 #include "server/machine/mm/kernel_tables.h"
 
 namespace faultline {
@@ -223,9 +224,9 @@ VmapRange VmallocRange(const Kernel& k) {
     if (!zone.populated() || zone.type == ZoneType::kHighMem) continue;
     high = std::max(high, VirtOf(k, zone.start + zone.spanned));
   }
-  constexpr uint64_t kVmallocOffset = 8 * kMiB, kEnd = 0xfeffe000;
+  constexpr uint64_t kVmallocOffset = 8 * kMiB, kGap = 2 * kPageSize;
   const uint64_t start = high + kVmallocOffset;
-  return {start, std::max(start, kEnd)};
+  return {start, std::max(start, PkmapBase(k) - kGap)};
 }
 
 VmapRange ModulesRange(const Kernel& k) {

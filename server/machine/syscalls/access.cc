@@ -43,7 +43,7 @@ class UserMemory {
       : k_(k),
         out_(out),
         mm_(k.mms[k.Current().mm]),
-        cr3_(mm_.cr3(k.pgtable_levels)),
+        cr3_(mm_.cr3(k.paging)),
         mmu_(k.mmu()) {
     if (mm_.replacement) [[unlikely]]
       replaced_.emplace(k, mm_, victims);

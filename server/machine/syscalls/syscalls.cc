@@ -259,6 +259,8 @@ class Dispatch {
   Result operator()(const Vfree& c) { return DoVfree(k_, c.addr); }
   Result operator()(const Kmap& c) { return DoKmap(k_, c.pfn); }
   Result operator()(const Kunmap& c) { return DoKunmap(k_, c.pfn); }
+  Result operator()(const KmapLocal& c) { return DoKmapLocal(k_, c.pfn); }
+  Result operator()(const KunmapLocal& c) { return DoKunmapLocal(k_, c.addr); }
   Result operator()(const KernelAccess& c) {
     return DoKernelAccess(k_, c, out_);
   }
@@ -304,6 +306,11 @@ class Dispatch {
     if (value == nullptr || value == &k_.sysctl.stack_guard_gap ||
         value == &k_.sysctl.mem_soft_dirty || value == &k_.sysctl.cap_bound ||
         value == &k_.sysctl.slub_debug) {
+      return Errno::kENOENT;
+    }
+    // hugepage_init(): /sys/kernel/mm/transparent_hugepage is not there.
+    if (k_.paging.narrow() && (value == &k_.sysctl.thp_enabled ||
+                               value == &k_.sysctl.thp_use_zero_page)) {
       return Errno::kENOENT;
     }
     if (value == &k_.sysctl.ksm.smart_scan && !k_.quirks.ksm_smart_scan) {

@@ -16,12 +16,14 @@ void Verifier::CheckKernelMaps() {
   const KernelMaps& maps = k_.kernel_maps;
   CheckVmapAreas();
   if (ok() && maps.pgd.valid()) {
-    WalkKernelTable(maps.pgd, k_.pgtable_levels, 0);
+    WalkKernelTable(maps.pgd, k_.paging.levels(), 0);
   }
   Expect("boot's tables", "the kernel", 0, boot_tables_, maps.boot_tables);
   Expect("tables", "the kernel", 0, kernel_tables_, maps.tables);
   Expect("nr_vmalloc_pages", "the kernel", 0, vmalloc_pages_.size(),
          maps.nr_vmalloc_pages);
+  Expect("kmap_local", "the kernel", 0, kmap_local_ptes_,
+         maps.kmap_local.size());
   std::sort(vmalloc_pages_.begin(), vmalloc_pages_.end());
   for (size_t i = 1; i < vmalloc_pages_.size(); i++) {
     if (vmalloc_pages_[i] == vmalloc_pages_[i - 1]) {
@@ -30,7 +32,7 @@ void Verifier::CheckKernelMaps() {
     }
   }
   for (const LargeTlb::Entry& e : maps.large_tlb.entries()) {
-    const uint64_t addr = e.region << LargeTlb::kRegionShift;
+    const uint64_t addr = e.region * k_.paging.TableSpan();
     if (VirtToPfn(k_, addr) != e.pfn) {
       return Fail("the TLB maps %llx to %u, which the direct map does not",
                   ull{addr}, e.pfn.value());
@@ -53,11 +55,12 @@ void Verifier::WalkKernelTable(Pfn table, int level, uint64_t base) {
   const uint64_t* entries = k_.frames.Table(table);
   if (entries == nullptr) return;
   constexpr uint64_t kSignBit = uint64_t{1} << 47, kSign = ~(kSignBit * 2 - 1);
-  for (int i = 0; i < kPtrsPerTable && ok(); i++) {
-    if (entries[i] == 0) continue;
-    const Pte entry(entries[i]);
-    uint64_t addr = base + (static_cast<uint64_t>(i) << LevelShift(level));
-    if (k_.pgtable_levels == 4 && (addr & kSignBit) != 0) addr |= kSign;
+  for (int i = 0; i < k_.paging.entries() && ok(); i++) {
+    const Pte entry = k_.paging.Load(entries, i);
+    if (entry.none()) continue;
+    uint64_t addr =
+        base + (static_cast<uint64_t>(i) << k_.paging.LevelShift(level));
+    if (k_.paging.levels() == 4 && (addr & kSignBit) != 0) addr |= kSign;
     if (!entry.hw_present()) {
       return Fail("the kernel's entry for %llx is %llx: not present", ull{addr},
                   ull{entry.value()});
@@ -72,19 +75,30 @@ void Verifier::WalkKernelTable(Pfn table, int level, uint64_t base) {
 
 void Verifier::CheckKernelPte(uint64_t addr, Pte pte) {
   if (VirtToPfn(k_, addr).valid()) {
-    const bool whole = !pte.huge() || pte.pfn().value() % kPtrsPerTable == 0;
+    const auto large = static_cast<uint32_t>(k_.paging.entries());
+    const bool whole = !pte.huge() || pte.pfn().value() % large == 0;
     if (VirtToPfn(k_, addr) != pte.pfn() || !whole) {
       Fail("the direct map has frame %u at %llx", pte.pfn().value(), ull{addr});
     }
     return;
   }
   const auto& slots = k_.kernel_maps.pkmap;
-  const uint64_t slot = (addr - kPkmapBase) >> kPageShift;
-  if (addr >= kPkmapBase && slot < slots.size()) {
+  const uint64_t slot = (addr - PkmapBase(k_)) >> kPageShift;
+  if (addr >= PkmapBase(k_) && slot < slots.size()) {
     if (slots[slot].page != pte.pfn() || slots[slot].count == 0) {
       Fail("slot %llu of pkmap maps frame %u, which it does not hold",
            ull{slot}, pte.pfn().value());
     }
+    return;
+  }
+  const auto& local = k_.kernel_maps.kmap_local;
+  const uint64_t idx = (FixKmapAddr(0) - addr) >> kPageShift;
+  if (addr <= FixKmapAddr(0) && idx < local.size()) {
+    if (local[idx] != pte.pfn()) {
+      Fail("slot %llu of the fixmap maps frame %u, which it does not hold",
+           ull{idx}, pte.pfn().value());
+    }
+    kmap_local_ptes_++;
     return;
   }
   const Id<VmapArea> id = FindVmapArea(k_, addr);

@@ -19,7 +19,7 @@ void Verifier::CheckPageTables() {
     rss_ = {};
     tables_ = pte_tables_ = 0;
     vma_ = mm.mmap;
-    WalkTable(mm, mm.pgd, k_.pgtable_levels, 0);
+    WalkTable(mm, mm.pgd, k_.paging.levels(), 0);
     if (!ok()) return;
     const uint64_t id = mm.id.value();
     Expect("pgtables_bytes", "mm", id, (tables_ - 1) * kPageSize,
@@ -62,11 +62,11 @@ void Verifier::WalkTable(const Mm& mm, Pfn table, int level, uint64_t base) {
   const uint64_t* entries = k_.frames.Table(table);
   if (level == 2) CheckDeposit(mm, table, entries);
   if (entries == nullptr) return;
-  for (int i = 0; i < kPtrsPerTable && ok(); i++) {
-    if (entries[i] == 0) continue;
+  for (int i = 0; i < k_.paging.entries() && ok(); i++) {
+    const Pte entry = k_.paging.Load(entries, i);
+    if (entry.none()) continue;
     const uint64_t addr =
-        base + (static_cast<uint64_t>(i) << LevelShift(level));
-    const Pte entry(entries[i]);
+        base + (static_cast<uint64_t>(i) << k_.paging.LevelShift(level));
     if (level == 1) {
       CheckPte(mm, VirtAddr(addr), entry);
     } else if (level == 2 && entry.huge()) {
@@ -175,16 +175,14 @@ void Verifier::CheckFilePte(const Vma& vma, VirtAddr addr, const Page& page,
 // A level-2 table keeps one empty table for each of its huge pages.
 void Verifier::CheckDeposit(const Mm& mm, Pfn table, const uint64_t* entries) {
   uint64_t huge = 0, kept = 0;
-  for (int i = 0; entries != nullptr && i < kPtrsPerTable; i++) {
-    huge += Pte(entries[i]).huge();
+  for (int i = 0; entries != nullptr && i < k_.paging.entries(); i++) {
+    const Pte entry = k_.paging.Load(entries, i);
+    huge += entry.huge();
   }
   for (Pfn at = k_.page(table).next; at.valid() && kept <= huge;
        at = k_.page(at).next, kept++) {
-    const uint64_t* words = k_.frames.Table(at);
-    const bool empty = words == nullptr ||
-                       std::all_of(words, words + kPtrsPerTable,
-                                   [](uint64_t word) { return word == 0; });
-    if (!k_.page(at).Is(page_flag::kTable) || !empty) {
+    if (!k_.page(at).Is(page_flag::kTable) ||
+        !TableIsEmpty(k_.frames.Table(at))) {
       return Fail("mm %u: frame %u is deposited, but is no empty table",
                   mm.id.value(), at.value());
     }

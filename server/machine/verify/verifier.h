@@ -149,7 +149,7 @@ class Verifier {
   uint64_t file_pages_ = 0, shmem_ = 0, dirty_ = 0, writeback_ = 0;
   uint64_t xa_nodes_ = 0;
   uint64_t uncounted_tables_ = 0;  // of the kernel, not in NR_PAGETABLE
-  uint64_t boot_tables_ = 0, kernel_tables_ = 0;
+  uint64_t boot_tables_ = 0, kernel_tables_ = 0, kmap_local_ptes_ = 0;
   std::vector<Pfn> vmalloc_pages_;  // that the kernel's tables map
   std::vector<VmapArea> areas_;     // in use, by address
   std::map<uint32_t, uint64_t> slabs_of_, objects_of_;  // by cache

@@ -23,7 +23,7 @@ class MmuTest : public ::testing::Test {
   }
   uint64_t& Entry(int level) {
     Pfn table(static_cast<uint32_t>(5 - level));
-    return frames_.MutTable(table)[IndexAt(kAddr, level)];
+    return frames_.MutTable(table)[cr3_.paging.IndexAt(kAddr, level)];
   }
   Translation Walk(MmuAccess access) {
     return Mmu(frames_, tlb_, clock_).Walk(cr3_, kAddr, access);
@@ -39,7 +39,7 @@ class MmuTest : public ::testing::Test {
   Frames frames_;
   Tlb tlb_;
   uint64_t clock_ = 0;
-  Cr3 cr3_{Pfn(1), 1, 4};
+  Cr3 cr3_{Pfn(1), 1, PagingMode(4)};
 };
 
 TEST_F(MmuTest, TranslatesThroughFourLevels) {
@@ -156,22 +156,92 @@ TEST_F(MmuTest, ACachedTableSavesTheUpperLevels) {
 
 TEST_F(MmuTest, AnotherAddressSpaceUsesItsOwnTables) {
   Access(MmuAccess::kRead);
-  cr3_ = {Pfn(50), 2, 4};
+  cr3_ = {Pfn(50), 2, PagingMode(4)};
   EXPECT_FALSE(Access(MmuAccess::kRead).valid());
 }
 
 TEST_F(MmuTest, ThreeLevelsWorkAsOnPae) {
   VirtAddr addr(0xbfffe123);
-  frames_.MutTable(Pfn(10))[IndexAt(addr, 3)] =
+  const PagingMode pae(3);
+  frames_.MutTable(Pfn(10))[pae.IndexAt(addr, 3)] =
       Pte::Make(Pfn(11), Pte::kPresent).value();
-  frames_.MutTable(Pfn(11))[IndexAt(addr, 2)] =
+  frames_.MutTable(Pfn(11))[pae.IndexAt(addr, 2)] =
       Pte::Make(Pfn(12), kUserRw).value();
-  frames_.MutTable(Pfn(12))[IndexAt(addr, 1)] =
+  frames_.MutTable(Pfn(12))[pae.IndexAt(addr, 1)] =
       Pte::Make(Pfn(400), kUserRw).value();
-  Cr3 cr3{Pfn(10), 3, 3};
+  Cr3 cr3{Pfn(10), 3, pae};
   Mmu mmu(frames_, tlb_, clock_);
   EXPECT_EQ(mmu.Walk(cr3, addr, MmuAccess::kWrite).pfn, Pfn(400));
-  EXPECT_EQ(IndexAt(addr, 3), 2);
+  EXPECT_EQ(pae.IndexAt(addr, 3), 2);
+}
+
+// Two levels of tables in frames 20 and 21 that map one page to frame 400.
+class TwoLevelMmuTest : public ::testing::Test {
+ protected:
+  TwoLevelMmuTest() {
+    Set(Pfn(20), 2, Pte::Make(Pfn(21), kUserRw));
+    Set(Pfn(21), 1, Pte::Make(Pfn(400), Pte::kPresent | Pte::kUser));
+  }
+  void Set(Pfn table, int level, Pte entry) {
+    cr3_.paging.Store(frames_.MutTable(table),
+                      cr3_.paging.IndexAt(addr_, level), entry);
+  }
+  Pte Get(Pfn table, int level) {
+    return cr3_.paging.Load(frames_.MutTable(table),
+                            cr3_.paging.IndexAt(addr_, level));
+  }
+  Translation Walk(MmuAccess access) { return WalkAt(addr_, access); }
+  Translation WalkAt(VirtAddr addr, MmuAccess access) {
+    return Mmu(frames_, tlb_, clock_).Walk(cr3_, addr, access);
+  }
+
+  const VirtAddr addr_{0xbfffe123};
+  Frames frames_;
+  Tlb tlb_;
+  uint64_t clock_ = 0;
+  const Cr3 cr3_{Pfn(20), 3, PagingMode(2)};
+};
+
+TEST_F(TwoLevelMmuTest, WalksTwoTables) {
+  EXPECT_EQ(Walk(MmuAccess::kRead).pfn, Pfn(400));
+  EXPECT_EQ(clock_, cost::kWalkCached + cost::kWalkLevel);
+  const WalkStep step = WalkPageTable(frames_, cr3_, addr_);
+  EXPECT_EQ(step.level, 1);
+  EXPECT_EQ(step.table, Pfn(21));
+  EXPECT_EQ(step.index, 1022);
+}
+
+TEST_F(TwoLevelMmuTest, SetsTheBitsOfItsEntriesOnly) {
+  const VirtAddr below(addr_.value() - kPageSize);
+  Walk(MmuAccess::kRead);
+  EXPECT_TRUE(Get(Pfn(20), 2).young());
+  EXPECT_TRUE(Get(Pfn(21), 1).young());
+  EXPECT_FALSE(Get(Pfn(21), 1).dirty());
+  EXPECT_FALSE(WalkAt(below, MmuAccess::kRead).ok());
+  EXPECT_EQ(Walk(MmuAccess::kWrite).error_code,
+            kFaultUser | kFaultWrite | kFaultProtection);
+  Set(Pfn(21), 1, Pte::Make(Pfn(400), kUserRw));
+  EXPECT_TRUE(Walk(MmuAccess::kWrite).ok());
+  EXPECT_TRUE(Get(Pfn(21), 1).dirty());
+  EXPECT_TRUE(cr3_.paging.Load(frames_.MutTable(Pfn(21)), 1021).none());
+}
+
+TEST_F(TwoLevelMmuTest, NoEntryForbidsToExecute) {
+  Set(Pfn(21), 1,
+      Pte::Make(Pfn(400), Pte::kPresent | Pte::kUser | Pte::kNoExec));
+  EXPECT_TRUE(Walk(MmuAccess::kFetch).ok());
+  Set(Pfn(21), 1, Pte());
+  EXPECT_EQ(Walk(MmuAccess::kFetch).error_code, kFaultUser);
+}
+
+TEST_F(TwoLevelMmuTest, ATableIsCachedForFourMegabytes) {
+  Walk(MmuAccess::kRead);
+  Walk(MmuAccess::kRead);
+  EXPECT_EQ(tlb_.counters().walk_cache_hits, 1u);
+  WalkAt(VirtAddr(0xbfc00000), MmuAccess::kRead);
+  EXPECT_EQ(tlb_.counters().walk_cache_hits, 2u);
+  WalkAt(VirtAddr(0xbfbff000), MmuAccess::kRead);
+  EXPECT_EQ(tlb_.counters().walk_cache_hits, 2u);
 }
 
 }  // namespace

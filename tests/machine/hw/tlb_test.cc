@@ -113,12 +113,13 @@ TEST(Tlb, FlushAsidFindsWhatWasLoaded) {
   EXPECT_FALSE(Holds(tlb, kOne, 3));
 }
 
-TEST(Tlb, CachedTablesServeTheirTwoMegabytesUntilAnyFlush) {
+TEST(Tlb, CachedTablesServeTheirRegionUntilAnyFlush) {
   Tlb tlb;
   EXPECT_FALSE(tlb.CachedTable(kOne, 0x1000).valid());
   tlb.CacheTable(kOne, 0x1000, Pfn(42));
-  EXPECT_EQ(tlb.CachedTable(kOne, 0x11ff), Pfn(42));
-  EXPECT_FALSE(tlb.CachedTable(kOne, 0x1200).valid());
+  EXPECT_EQ(tlb.CachedTable(kOne, 0x1000), Pfn(42));
+  EXPECT_FALSE(tlb.CachedTable(kOne, 0x1001).valid());
+  EXPECT_FALSE(tlb.CachedTable(kOne, 0x1010).valid()) << "in its place";
   EXPECT_FALSE(tlb.CachedTable(kTwo, 0x1000).valid());
   tlb.FlushPage(kTwo, 0x1000);
   EXPECT_TRUE(tlb.CachedTable(kOne, 0x1000).valid());

@@ -11,6 +11,7 @@
 
 #include "server/machine/mm/direct_map.h"
 #include "server/machine/mm/gfp.h"
+#include "server/machine/mm/highmem.h"
 #include "server/machine/mm/slab_common.h"
 #include "server/machine/mm/vmap_area.h"
 #include "tests/machine/campaign.h"
@@ -123,8 +124,7 @@ class KernelLife : public ::testing::TestWithParam<Setting> {
         return Vfree{SomeAddress() &
                      (Below(3) == 0 ? ~uint64_t{0} : kPageMask)};
       case 11:
-        return Below(2) == 0 ? Operation(Kmap{Below(uint64_t{16} << 10)})
-                             : Operation(Kunmap{Below(uint64_t{16} << 10)});
+        return MapCall(Below(uint64_t{16} << 10));
       case 12:
         return DeviceCall();
       default:
@@ -133,6 +133,21 @@ class KernelLife : public ::testing::TestWithParam<Setting> {
                             .count = 1 + Below(40),
                             .stride = uint64_t{1} << Below(13),
                             .value = static_cast<uint8_t>(prng_.Next())};
+    }
+  }
+  // Of any frame; what is unmapped is mostly what was mapped last.
+  Operation MapCall(uint64_t pfn) {
+    const auto local = static_cast<int>(k().kernel_maps.kmap_local.size());
+    switch (Below(4)) {
+      case 0:
+        return Kmap{pfn};
+      case 1:
+        return Kunmap{pfn};
+      case 2:
+        return KmapLocal{pfn};
+      default:
+        return KunmapLocal{Below(4) == 0 ? SomeAddress()
+                                         : FixKmapAddr(local - 1)};
     }
   }
   Operation DeviceCall() {
@@ -157,7 +172,8 @@ class KernelLife : public ::testing::TestWithParam<Setting> {
     const bool gives = std::holds_alternative<Kmalloc>(command.op) ||
                        std::holds_alternative<KmemCacheAlloc>(command.op) ||
                        std::holds_alternative<Vmalloc>(command.op) ||
-                       std::holds_alternative<Kmap>(command.op);
+                       std::holds_alternative<Kmap>(command.op) ||
+                       std::holds_alternative<KmapLocal>(command.op);
     const Outcome out = machine_.Apply(command, EventLevel::kFaults);
     done_[command.op.index()] += out.error == Errno::kOk && !out.no_process;
     if (!gives || out.error != Errno::kOk) return;
@@ -182,7 +198,8 @@ TEST_P(KernelLife, NeverBreaksTheMachine) {
   for (const Operation& op : std::vector<Operation>{
            Kmalloc{}, Kfree{}, KmemCacheCreate{}, KmemCacheAlloc{},
            KmemCacheFree{}, KmemCacheShrink{}, Vmalloc{}, Vfree{}, Kmap{},
-           KernelAccess{}, InsertModule{}, RemoveModule{}, Mknod{}}) {
+           KmapLocal{}, KunmapLocal{}, KernelAccess{}, InsertModule{},
+           RemoveModule{}, Mknod{}}) {
     EXPECT_GT(done_[op.index()], 0u) << OperationName(op);
   }
   const Machine copy = Machine::Load(machine_.Save());
@@ -200,7 +217,9 @@ INSTANTIATE_TEST_SUITE_P(
                               Personality::kLinux61, ThpMode::kAlways,
                               slab_flag::kPoison},
                       Setting{"I386", Profile::kI386Pae, Personality::kLinux618,
-                              ThpMode::kNever, slab_flag::kRedZone}),
+                              ThpMode::kNever, slab_flag::kRedZone},
+                      Setting{"TwoLevels", Profile::kI386,
+                              Personality::kLinux618, ThpMode::kNever, 0}),
     [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace

@@ -31,6 +31,7 @@ struct Setting {
   Personality personality;
   ThpMode thp;
   uint64_t token;
+  Profile profile = Profile::kX86_64;
 };
 
 class MemoryCampaign : public ::testing::TestWithParam<Setting> {
@@ -56,6 +57,7 @@ class MemoryCampaign : public ::testing::TestWithParam<Setting> {
     config.swap_bytes = 8 * kMiB;
     config.personality = GetParam().personality;
     config.thp = GetParam().thp;
+    config.profile = GetParam().profile;
     return config;
   }
   static int Steps() {
@@ -245,7 +247,7 @@ TEST_P(MemoryCampaign, StaysConsistentAndGivesEverythingBack) {
   const auto& events = machine_.kernel().vmstat.events;
   EXPECT_GT(events[kPswpOut] + events[kSwpOutZero], 500u);
   EXPECT_GT(events[kPgScanKswapd] + events[kPgScanDirect], 1000u);
-  EXPECT_GT(events[kPgMajFault], 50u);
+  EXPECT_GT(events[kPgMajFault], 25u);
   user_.GiveAll();
   const Kernel k = Emptied(machine_);
   EXPECT_EQ(FreeRunsDrained(k), runs);
@@ -272,7 +274,9 @@ INSTANTIATE_TEST_SUITE_P(
         Setting{"Usual", Personality::kLinux618, ThpMode::kNever, 0},
         Setting{"HugePages", Personality::kLinux618, ThpMode::kAlways, 0},
         Setting{"Linux61", Personality::kLinux61, ThpMode::kNever, 0},
-        Setting{"Token", Personality::kLinux618, ThpMode::kNever, 1}),
+        Setting{"Token", Personality::kLinux618, ThpMode::kNever, 1},
+        Setting{"TwoLevels", Personality::kLinux618, ThpMode::kNever, 0,
+                Profile::kI386}),
     [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace

@@ -212,6 +212,8 @@ INSTANTIATE_TEST_SUITE_P(
                 256 * kMiB},
         Setting{"I386", Profile::kI386Pae, Personality::kLinux618, 64 * kMiB},
         Setting{"HighMem", Profile::kI386Pae, Personality::kLinux61,
+                1000 * kMiB},
+        Setting{"TwoLevels", Profile::kI386, Personality::kLinux618,
                 1000 * kMiB}),
     [](const auto& info) { return std::string(info.param.name); });
 

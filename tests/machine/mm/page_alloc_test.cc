@@ -413,7 +413,7 @@ TEST(Boot, ImpossibleMachinesAreRefused) {
       {"not whole pages", Profile::kX86_64, kGiB + 1},
       {"too much", Profile::kX86_64, 16384 * kGiB},
       {"i386 beyond PAE", Profile::kI386Pae, 65 * kGiB},
-      {"i386 without PAE", Profile::kI386, kGiB},
+      {"i386 without PAE beyond 4 GiB", Profile::kI386, 5 * kGiB},
   };
   for (const Row& row : rows) {
     EXPECT_THROW(Boot(row.profile, row.ram), ConfigError) << row.name;

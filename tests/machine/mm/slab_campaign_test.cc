@@ -94,7 +94,8 @@ INSTANTIATE_TEST_SUITE_P(
         Setting{"Debug", Profile::kX86_64, Personality::kLinux618,
                 slab_flag::kDebug},
         Setting{"Linux61", Profile::kX86_64, Personality::kLinux61, 0},
-        Setting{"I386", Profile::kI386Pae, Personality::kLinux618, 0}),
+        Setting{"I386", Profile::kI386Pae, Personality::kLinux618, 0},
+        Setting{"TwoLevels", Profile::kI386, Personality::kLinux618, 0}),
     [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace

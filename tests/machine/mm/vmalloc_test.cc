@@ -256,14 +256,21 @@ TEST_F(VmallocTest, AreasAreSaved) {
   EXPECT_EQ(copy.machine().Fingerprint(), s_.machine().Fingerprint());
 }
 
-class HighMemTest : public ::testing::Test {
+class HighMemTest : public ::testing::TestWithParam<Profile> {
  protected:
   HighMemTest() : s_(Config()) {}
   static MachineConfig Config() {
     MachineConfig config;
-    config.profile = Profile::kI386Pae;
+    config.profile = GetParam();
     config.ram_bytes = uint64_t{1} << 30;
     return config;
+  }
+  // How many slots pkmap has, and where it is.
+  static uint32_t Slots() {
+    return GetParam() == Profile::kI386Pae ? 512 : 1024;
+  }
+  static uint64_t Base() {
+    return GetParam() == Profile::kI386Pae ? 0xff000000 : 0xfec00000;
   }
   uint64_t HighPage() {
     struct AllocPages alloc;
@@ -275,14 +282,31 @@ class HighMemTest : public ::testing::Test {
     EXPECT_EQ(ResultOf(out), "OK");
     return static_cast<uint64_t>(out.value);
   }
+  uint64_t MapLocal(uint64_t pfn) {
+    const Outcome out = s_.Do(KmapLocal{pfn}, 0);
+    EXPECT_EQ(ResultOf(out), "OK");
+    return static_cast<uint64_t>(out.value);
+  }
+  std::string UnmapLocal(uint64_t addr) {
+    return ResultOf(s_.Do(KunmapLocal{addr}, 0));
+  }
+  std::string Read(uint64_t addr) {
+    return ResultOf(
+        s_.Do(KernelAccess{.kind = AccessKind::kRead, .addr = addr}, 0));
+  }
+  void Write(uint64_t addr, uint8_t value) {
+    const KernelAccess store{
+        .kind = AccessKind::kWrite, .addr = addr, .value = value};
+    EXPECT_EQ(ResultOf(s_.Do(store, 0)), "OK");
+  }
   Sim s_;
 };
 
-TEST_F(HighMemTest, KmapGivesAPageOfHighMemoryAnAddress) {
+TEST_P(HighMemTest, KmapGivesAPageOfHighMemoryAnAddress) {
   const uint64_t pfn = HighPage();
   EXPECT_EQ(s_.Do(PageAddress{pfn}, 0).value, 0);
   const uint64_t addr = Map(pfn);
-  EXPECT_EQ(addr, kPkmapBase + kPageSize) << "slot 1 is the first";
+  EXPECT_EQ(addr, Base() + kPageSize) << "slot 1 is the first";
   EXPECT_EQ(Map(pfn), addr) << "again: one user more";
   EXPECT_EQ(static_cast<uint64_t>(s_.Do(PageAddress{pfn}, 0).value), addr);
   EXPECT_EQ(ResultOf(s_.Do(
@@ -298,7 +322,7 @@ TEST_F(HighMemTest, KmapGivesAPageOfHighMemoryAnAddress) {
       << "its slot is not needed yet";
 }
 
-TEST_F(HighMemTest, LowMemoryHasItsAddressAnyway) {
+TEST_P(HighMemTest, LowMemoryHasItsAddressAnyway) {
   struct AllocPages alloc;
   alloc.gfp = gfp::kKernel;
   const auto pfn = static_cast<uint64_t>(s_.Do(alloc, 0).value);
@@ -306,33 +330,33 @@ TEST_F(HighMemTest, LowMemoryHasItsAddressAnyway) {
   EXPECT_EQ(ResultOf(s_.Do(Kunmap{pfn}, 0)), "OK");
 }
 
-// 512 slots; at the wrap those without a user are flushed from the TLB at once.
-TEST_F(HighMemTest, SlotsAreReusedAfterAFlush) {
+// At the wrap those without a user are flushed from the TLB at once.
+TEST_P(HighMemTest, SlotsAreReusedAfterAFlush) {
   const uint64_t first = HighPage();
   const uint64_t addr = Map(first);
   EXPECT_EQ(ResultOf(s_.Apply(Kunmap{first}, 0)), "OK");
-  for (uint32_t i = 2; i < kLastPkmapPae; i++) {
+  for (uint32_t i = 2; i < Slots(); i++) {
     const uint64_t pfn = HighPage();
-    EXPECT_EQ(Map(pfn), kPkmapBase + uint64_t{i} * kPageSize);
+    EXPECT_EQ(Map(pfn), Base() + uint64_t{i} * kPageSize);
     if (i % 2 == 0) {
       EXPECT_EQ(ResultOf(s_.Apply(Kunmap{pfn}, 0)), "OK");
     }
   }
   EXPECT_EQ(s_.machine().Verify(), "");
   const uint64_t flushes = s_.kernel().tlb.counters().flushes;
-  EXPECT_EQ(Map(HighPage()), kPkmapBase) << "slot 0 comes at the wrap";
+  EXPECT_EQ(Map(HighPage()), Base()) << "slot 0 comes at the wrap";
   EXPECT_EQ(s_.kernel().tlb.counters().flushes, flushes + 1);
   EXPECT_EQ(s_.Do(PageAddress{first}, 0).value, 0);
   EXPECT_EQ(Map(HighPage()), addr);
 }
 
-TEST_F(HighMemTest, WithoutAFreeSlotOneWouldSleep) {
-  for (uint32_t i = 0; i < kLastPkmapPae; i++) Map(HighPage());
+TEST_P(HighMemTest, WithoutAFreeSlotOneWouldSleep) {
+  for (uint32_t i = 0; i < Slots(); i++) Map(HighPage());
   EXPECT_EQ(ResultOf(s_.Do(Kmap{HighPage()}, 0)), "EAGAIN");
   EXPECT_EQ(ResultOf(s_.Do(Kmap{uint64_t{1} << 40}, 0)), "EINVAL");
 }
 
-TEST_F(HighMemTest, VmallocUsesHighMemory) {
+TEST_P(HighMemTest, VmallocUsesHighMemory) {
   const auto addr =
       static_cast<uint64_t>(s_.Do(Vmalloc{kPageSize, 0}, 0).value);
   const VmapRange range = VmallocRange(s_.kernel());
@@ -341,6 +365,76 @@ TEST_F(HighMemTest, VmallocUsesHighMemory) {
   EXPECT_GE(KernelAddrToPfn(s_.kernel(), addr).value(), 0x38000u);
   const Outcome out = s_.Do(Vmalloc{200 * kMiB, 0}, 0);
   EXPECT_EQ(ResultOf(out), "ENOMEM") << "the area is smaller";
+  EXPECT_EQ(range.end, Base() - 2 * kPageSize);
+}
+
+// The slots of the CPU: the first is at __fix_to_virt(FIX_KMAP_BEGIN), the next
+// below it, and the last one taken is the first that is given back.
+TEST_P(HighMemTest, KmapLocalTakesTheSlotsOfTheCpuInTurn) {
+  const uint64_t a = HighPage(), b = HighPage();
+  EXPECT_EQ(MapLocal(a), 0xfffbb000);
+  EXPECT_EQ(MapLocal(b), 0xfffba000);
+  EXPECT_EQ(MapLocal(a), 0xfffb9000) << "again: another slot";
+  EXPECT_EQ(s_.Do(PageAddress{a}, 0).value, 0) << "that is kmap's alone";
+  Write(0xfffba007, 77);
+  EXPECT_EQ(s_.kernel().frames[Pfn(static_cast<uint32_t>(b))].Read(7), 77);
+  EXPECT_EQ(UnmapLocal(0xfffb9000), "OK");
+  EXPECT_EQ(UnmapLocal(0xfffba123), "OK") << "any address in the page";
+  EXPECT_EQ(Read(0xfffba007), "EFAULT") << "nor does the TLB know it";
+  EXPECT_EQ(MapLocal(a), 0xfffba000);
+  EXPECT_EQ(Read(0xfffba000), "OK");
+}
+
+TEST_P(HighMemTest, KmapLocalEndsInReverseOrder) {
+  const uint64_t outer = MapLocal(HighPage()), inner = MapLocal(HighPage());
+  const Outcome out = s_.Do(KunmapLocal{outer}, 0);
+  EXPECT_EQ(ResultOf(out), "EINVAL");
+  EXPECT_EQ(Log(out),
+            "WARNING: CPU: 0 PID: 0 at mm/highmem.c kunmap_local_indexed\n");
+  EXPECT_EQ(Read(outer), "OK") << "it is still mapped";
+  EXPECT_EQ(UnmapLocal(inner), "OK");
+  EXPECT_EQ(UnmapLocal(inner), "EINVAL") << "twice";
+  EXPECT_EQ(UnmapLocal(outer), "OK");
+  EXPECT_EQ(UnmapLocal(outer), "EINVAL") << "nothing is mapped";
+}
+
+TEST_P(HighMemTest, KmapLocalHasFifteenSlots) {
+  for (int i = 0; i < 15; i++) MapLocal(HighPage());
+  const Outcome out = s_.Do(KmapLocal{HighPage()}, 0);
+  EXPECT_EQ(ResultOf(out), "EINVAL");
+  EXPECT_EQ(Log(out), "kernel BUG at mm/highmem.c!\n");
+  EXPECT_EQ(ResultOf(s_.Do(KmapLocal{uint64_t{1} << 40}, 0)), "EINVAL");
+  Sim copy(Machine::Load(s_.machine().Save()));
+  EXPECT_EQ(copy.machine().Fingerprint(), s_.machine().Fingerprint());
+  EXPECT_EQ(UnmapLocal(0xfffbb000 - 14 * kPageSize), "OK");
+  MapLocal(HighPage());
+}
+
+TEST_P(HighMemTest, KmapLocalOfLowMemoryTakesNoSlot) {
+  struct AllocPages alloc;
+  alloc.gfp = gfp::kKernel;
+  const auto pfn = static_cast<uint64_t>(s_.Do(alloc, 0).value);
+  const uint64_t addr = 0xc0000000 + pfn * kPageSize;
+  for (int i = 0; i < 20; i++) EXPECT_EQ(MapLocal(pfn), addr);
+  for (int i = 0; i < 20; i++) EXPECT_EQ(UnmapLocal(addr), "OK");
+  EXPECT_EQ(MapLocal(HighPage()), 0xfffbb000);
+  EXPECT_EQ(UnmapLocal(0x8048000), "EINVAL") << "an address of user space";
+  EXPECT_EQ(UnmapLocal(0xfffbc000), "OK") << "none of the slots";
+  EXPECT_EQ(UnmapLocal(0xfffbb000), "OK");
+}
+
+INSTANTIATE_TEST_SUITE_P(Profiles, HighMemTest,
+                         ::testing::Values(Profile::kI386Pae, Profile::kI386),
+                         [](const auto& info) {
+                           return std::string(
+                               info.param == Profile::kI386 ? "NoPae" : "Pae");
+                         });
+
+// 64 bits see all of memory.
+TEST_F(VmallocTest, KmapLocalIsTheDirectMap) {
+  EXPECT_EQ(static_cast<uint64_t>(s_.Do(KmapLocal{1000}, 0).value),
+            0xffff888000000000 + 1000 * kPageSize);
+  EXPECT_EQ(ResultOf(s_.Do(KunmapLocal{0xffff888000000000}, 0)), "OK");
 }
 
 }  // namespace

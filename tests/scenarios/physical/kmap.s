@@ -21,3 +21,20 @@ expect err EINVAL
 l: alloc_pages KERNEL 0
 kmap $l
 expect ret < 0xf8000000
+# For a moment there are the CPU's own slots in the fixmap (kmap_atomic is the
+# older name). They are given back in reverse order.
+a: kmap_local $p
+expect ret 0xfffbb000
+b: kmap_local $p
+expect ret 0xfffba000
+kread $b
+expect ret 7
+kunmap_local $a
+expect err EINVAL
+expect event.console 1
+kunmap_local $b
+expect ret 0
+kunmap_atomic $a
+expect ret 0
+kread $a
+expect err EFAULT
