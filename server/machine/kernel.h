@@ -22,6 +22,7 @@
 #include "server/machine/hw/tlb.h"
 #include "server/machine/malloc/malloc_types.h"
 #include "server/machine/mm/backing_dev_types.h"
+#include "server/machine/mm/kcompactd_types.h"
 #include "server/machine/mm/ksm_types.h"
 #include "server/machine/mm/lru_types.h"
 #include "server/machine/mm/mm_types.h"
@@ -64,6 +65,7 @@ struct Kernel {
   CowArray<PageBlock, 10> page_blocks;  // by pfn >> kPageBlockOrder
   Lruvec lruvec;
   Kswapd kswapd;
+  Kcompactd kcompactd;
   Swap swap;
   Vmstat vmstat;
   Pfn zero_page;
@@ -150,7 +152,7 @@ struct Kernel {
        s.anon_chains, s.folios, s.inodes, s.open_files, s.files, s.tasks,
        s.pids, s.names, s.last_pid, s.last_ino, s.last_asid, s.active_mm,
        s.heaps, s.ksm, s.slub, s.kernel_maps, s.devices, s.disk, s.xa_nodes,
-       s.bdi, s.drop_caches_quiet, s.replacements, s.mempolicies);
+       s.bdi, s.drop_caches_quiet, s.replacements, s.mempolicies, s.kcompactd);
   }
 
   template <class Body>

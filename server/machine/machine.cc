@@ -6,6 +6,7 @@
 #include "server/machine/hw/cost.h"
 #include "server/machine/mm/bio.h"
 #include "server/machine/mm/gfp.h"
+#include "server/machine/mm/kcompactd.h"
 #include "server/machine/mm/mlock.h"
 #include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/swapfile.h"
@@ -209,6 +210,7 @@ Outcome Machine::Apply(const Command& command, EventLevel level) {
   if (EntersKernel(command.op)) k_.clock_ns += cost::kSyscall;
   DoSyscall(k_, command.op, &out);
   if (FlusherWoken(k_)) RunFlusher(k_);
+  if (KcompactdWoken(k_)) RunKcompactd(k_);
   MlockDrain(k_);
   if (KillOomVictims(k_, command.pid) && out.signal.signal == 0) {
     out.signal = kOomKilled;

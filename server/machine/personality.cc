@@ -90,6 +90,7 @@ uint64_t* FindSysctl(SysctlTable& t, std::string_view name) {
       {"vm.oom_kill_allocating_task", &t.oom_kill_allocating_task},
       {"vm.panic_on_oom", &t.panic_on_oom},
       {"vm.oom_dump_tasks", &t.oom_dump_tasks},
+      {"vm.compaction_proactiveness", &t.compaction_proactiveness},
   };
   for (const Row& row : rows) {
     if (row.name == name) return row.value;
@@ -103,6 +104,7 @@ namespace {
 bool IsRatio(const SysctlTable& table, const uint64_t* sysctl) {
   return sysctl == &table.dirty.ratio ||
          sysctl == &table.dirty.background_ratio ||
+         sysctl == &table.compaction_proactiveness ||
          sysctl == &table.bdi.min_ratio || sysctl == &table.bdi.max_ratio;
 }
 

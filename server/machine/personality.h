@@ -125,6 +125,7 @@ struct SysctlTable {
   uint64_t oom_kill_allocating_task = 0;
   uint64_t panic_on_oom = 0;
   uint64_t oom_dump_tasks = 1;
+  uint64_t compaction_proactiveness = 20;
 
   template <class Ar, class Self>
   static void Describe(Ar& ar, Self& s) {
@@ -136,7 +137,7 @@ struct SysctlTable {
        s.thp_use_zero_page, s.randomize_va_space, s.mem_soft_dirty, s.ksm,
        s.dirty, s.bdi, s.cap_bound, s.slub_debug, s.swappiness, s.page_cluster,
        s.swap_token, s.oom_kill_allocating_task, s.panic_on_oom,
-       s.oom_dump_tasks);
+       s.oom_dump_tasks, s.compaction_proactiveness);
   }
 };
 

@@ -1,13 +1,16 @@
 // Models mm/compaction.c (v6.18): compact_zone(), isolate_migratepages_block(),
 // isolate_freepages_block(), __compact_finished(), compaction_suitable(),
-// defer_compaction(). Departure: D32 (each run begins at the zone's ends; the
-// scanners' cached positions and skip bits are not kept).
+// defer_compaction(), fragmentation_score_zone(). Departure: D32 (each run
+// begins at the zone's ends; the scanners' cached positions and skip bits are
+// not kept).
 #include "server/machine/mm/compaction.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
 #include "server/machine/mm/buddy.h"
+#include "server/machine/mm/extfrag.h"
 #include "server/machine/mm/fallback.h"
 #include "server/machine/mm/migrate.h"
 #include "server/machine/mm/page_alloc.h"
@@ -15,22 +18,19 @@
 namespace faultline {
 namespace {
 
-constexpr int kViaCompactMemory = -1;   // is_via_compact_memory()
 constexpr int kClusterMax = 32;         // COMPACT_CLUSTER_MAX
 constexpr uint32_t kMaxDeferShift = 6;  // COMPACT_MAX_DEFER_SHIFT
 
-enum class CompactResult { kSkipped, kSuccess, kComplete };
-
-class CompactZone {
+class Compactor {
  public:
-  CompactZone(Kernel& k, Zone& zone, int order, MigrateType type)
+  Compactor(Kernel& k, Zone& zone, const CompactControl& cc)
       : k_(k),
         zone_(zone),
-        order_(order),
-        type_(type),
+        cc_(cc),
         free_block_(BlockOf(zone.start + zone.spanned) + kPageBlockPages) {}
 
   CompactResult Run() {
+    if (cc_.proactive && Finished()) return CompactResult::kSuccess;
     uint32_t block = BlockOf(zone_.start);
     CompactResult result = CompactResult::kComplete;
     for (; block < free_block_; block += kPageBlockPages) {
@@ -134,10 +134,13 @@ class CompactZone {
 
   // __compact_finished(): is there such a block, or one to be claimed?
   bool Finished() const {
-    if (order_ == kViaCompactMemory) return false;
-    for (int o = order_; o <= kMaxPageOrder; o++) {
-      if (!FreeListEmpty(zone_, o, type_)) return true;
-      if (o >= kPageBlockOrder / 2 && FindFallback(zone_, o, type_)) {
+    if (cc_.proactive) {
+      return FragmentationScore(k_, zone_) <= FragmentationLow(k_);
+    }
+    if (cc_.order == kViaCompactMemory) return false;
+    for (int o = cc_.order; o <= kMaxPageOrder; o++) {
+      if (!FreeListEmpty(zone_, o, cc_.type)) return true;
+      if (o >= kPageBlockOrder / 2 && FindFallback(zone_, o, cc_.type)) {
         return true;
       }
     }
@@ -146,22 +149,29 @@ class CompactZone {
 
   Kernel& k_;
   Zone& zone_;
-  const int order_;
-  const MigrateType type_;
+  const CompactControl cc_;
   uint32_t free_block_;  // the free scanner has seen this block and those above
   std::vector<Pfn> free_pages_;
 };
 
-// compaction_suitable(): without some free pages there is nowhere to move to.
-bool Suitable(const Zone& zone, int order, int highest) {
+}  // namespace
+
+CompactResult CompactZone(Kernel& k, Zone& zone, const CompactControl& cc) {
+  return Compactor(k, zone, cc).Run();
+}
+
+bool CompactionSuitable(const Zone& zone, int order, int highest) {
   const uint64_t gap = uint64_t{2} << order;  // compact_gap()
   const uint64_t mark =
       (order > kCostlyOrder ? zone.wmark.low : zone.wmark.min) + gap;
-  return ZoneWatermarkOk(zone, 0, mark, highest, 0);
+  if (!ZoneWatermarkOk(zone, 0, mark, highest, 0)) return false;
+  if (order <= kCostlyOrder) return true;
+  constexpr int kExtfragThreshold = 500;  // sysctl_extfrag_threshold
+  const int index = FragmentationIndex(zone, order);
+  return index < 0 || index > kExtfragThreshold;
 }
 
-// compaction_deferred(): after failures fewer and fewer are tried.
-bool Deferred(Zone& zone, int order) {
+bool CompactionDeferred(Zone& zone, int order) {
   if (order < zone.compact_order_failed) return false;
   const uint32_t limit = uint32_t{1} << zone.compact_defer_shift;
   if (++zone.compact_considered < limit) return true;
@@ -169,15 +179,30 @@ bool Deferred(Zone& zone, int order) {
   return false;
 }
 
-// defer_compaction()
-void Defer(Zone& zone, int order) {
+void DeferCompaction(Zone& zone, int order) {
   zone.compact_considered = 0;
   zone.compact_defer_shift =
       std::min(zone.compact_defer_shift + 1, kMaxDeferShift);
   zone.compact_order_failed = std::min(zone.compact_order_failed, order);
 }
 
-}  // namespace
+uint64_t FragmentationScore(const Kernel& k, const Zone& zone) {
+  return ExtfragForOrder(zone, k.paging.narrow() ? 10 : 9);
+}
+
+uint64_t FragmentationLow(const Kernel& k) {
+  const uint64_t low = 100 - k.sysctl.compaction_proactiveness;
+  // Until 6.15 it was never below 5.
+  const bool capped = k.config.personality == Personality::kLinux61;
+  return capped ? std::max<uint64_t>(low, 5) : low;
+}
+
+uint64_t FragmentationHigh(const Kernel& k) {
+  const uint64_t low = FragmentationLow(k);
+  const bool capped = k.config.personality == Personality::kLinux61;
+  const uint64_t leeway = capped ? 10 : std::min<uint64_t>(10, low / 2);
+  return std::min<uint64_t>(low + leeway, 100);
+}
 
 void CompactionDeferReset(Zone& zone, int order) {
   zone.compact_considered = 0;
@@ -189,17 +214,17 @@ bool TryToCompactPages(Kernel& k, int order, MigrateType type, int highest) {
   bool any = false;
   for (int i = highest; i >= 0; i--) {
     Zone& zone = k.zones[i];
-    if (!zone.populated() || Deferred(zone, order)) continue;
+    if (!zone.populated() || CompactionDeferred(zone, order)) continue;
     const uint64_t min = zone.wmark.min;
     if (ZoneWatermarkOk(zone, order, min, highest, 0)) {
       any = true;
       continue;
     }
-    if (!Suitable(zone, order, highest)) continue;
-    if (CompactZone(k, zone, order, type).Run() == CompactResult::kSuccess) {
+    if (!CompactionSuitable(zone, order, highest)) continue;
+    if (CompactZone(k, zone, {order, type}) == CompactResult::kSuccess) {
       return true;
     }
-    Defer(zone, order);
+    DeferCompaction(zone, order);
   }
   return any;
 }
@@ -207,7 +232,7 @@ bool TryToCompactPages(Kernel& k, int order, MigrateType type, int highest) {
 void CompactMemory(Kernel& k) {
   for (Zone& zone : k.zones) {
     if (!zone.populated()) continue;
-    CompactZone(k, zone, kViaCompactMemory, MigrateType::kMovable).Run();
+    CompactZone(k, zone, {});
   }
 }
 

@@ -1,5 +1,5 @@
 // Models mm/vmstat.c (v6.18): fill_contig_page_info(), __fragmentation_index(),
-// unusable_free_index().
+// unusable_free_index(), extfrag_for_order().
 #include "server/machine/mm/extfrag.h"
 
 namespace faultline {
@@ -39,6 +39,12 @@ int UnusableFreeIndex(const Zone& zone, int order) {
   if (info.free_pages == 0) return 1000;
   const uint64_t unusable = info.free_pages - (info.suitable << order);
   return static_cast<int>(unusable * 1000 / info.free_pages);
+}
+
+uint64_t ExtfragForOrder(const Zone& zone, int order) {
+  const ContigPageInfo info = Fill(zone, order);
+  if (info.free_pages == 0) return 0;
+  return (info.free_pages - (info.suitable << order)) * 100 / info.free_pages;
 }
 
 }  // namespace faultline

@@ -13,6 +13,9 @@ int FragmentationIndex(const Zone& zone, int order);
 // smaller blocks.
 int UnusableFreeIndex(const Zone& zone, int order);
 
+// extfrag_for_order(): the same in hundredths; 0 when nothing is free.
+uint64_t ExtfragForOrder(const Zone& zone, int order);
+
 }  // namespace faultline
 
 #endif  // FAULTLINE_SERVER_MACHINE_MM_EXTFRAG_H_

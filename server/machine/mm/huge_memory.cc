@@ -161,8 +161,8 @@ bool CanChangeWritable(const Kernel& k, const Vma& vma, Pte pmd) {
 }  // namespace
 
 bool ThpAllowable(const Kernel& k, const Vma& vma, ThpFor whom) {
-  // No file system and no shmem of the machine has huge pages (D7, D10), nor has
-  // a machine of two-level tables (has_transparent_hugepage()).
+  // No file system and no shmem of the machine has huge pages (D7, D10), nor
+  // has a machine of two-level tables (has_transparent_hugepage()).
   if (k.paging.narrow()) return false;
   const bool shmem =
       vma.ops == VmOps::kShmem && whom == ThpFor::kForcedCollapse;

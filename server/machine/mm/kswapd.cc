@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "server/machine/mm/gfp.h"
+#include "server/machine/mm/kcompactd.h"
 #include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/vmscan.h"
 
@@ -137,6 +138,12 @@ void NoteHighWatermarks(Kernel& k) {
   }
 }
 
+// There may be enough memory, and no block of the order: one that cannot wait
+// for its own compaction leaves that to kcompactd.
+void WakeupKcompactdFor(Kernel& k, uint32_t gfp, int order, int highest) {
+  if (!(gfp & gfp::kDirectReclaim)) WakeupKcompactd(k, order, highest);
+}
+
 }  // namespace
 
 void WakeupKswapd(Kernel& k, uint32_t gfp, int order, int highest) {
@@ -146,9 +153,12 @@ void WakeupKswapd(Kernel& k, uint32_t gfp, int order, int highest) {
   if (k.kswapd.failures >= kMaxReclaimRetries) {
     // It has given up; a boost would keep memory for nothing (departure D53).
     for (Zone& zone : k.zones) zone.watermark_boost = 0;
+    WakeupKcompactdFor(k, gfp, order, highest);
     return;
   }
-  if (Balanced(k, order, highest) && !Boosted(k, highest)) return;
+  if (Balanced(k, order, highest) && !Boosted(k, highest)) {
+    return WakeupKcompactdFor(k, gfp, order, highest);
+  }
   k.kswapd.woken = true;
   if (was_woken) return;
   k.Emit(EventLevel::kFaults,
@@ -176,6 +186,7 @@ void RunKswapd(Kernel& k) {
                        k.vmstat.events[kWorkingsetActivateFile]};
   NoteHighWatermarks(k);
   k.kswapd.slept_ns = k.clock_ns;
+  WakeupKcompactd(k, order, highest);  // kswapd_try_to_sleep()
   k.Emit(EventLevel::kFaults, MmVmscanKswapdSleep{0});
 }
 

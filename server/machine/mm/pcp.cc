@@ -175,7 +175,11 @@ void FreeToPcp(Kernel& k, Zone& zone, Pfn pfn, int order, MigrateType type) {
 }
 
 void DrainAllPages(Kernel& k) {
-  for (Zone& zone : k.zones) FreeBulk(k, zone, zone.pcp.count, 0);
+  for (Zone& zone : k.zones) DrainAllPages(k, zone);
+}
+
+void DrainAllPages(Kernel& k, Zone& zone) {
+  FreeBulk(k, zone, zone.pcp.count, 0);
 }
 
 void DecayPcpHigh(Kernel& k) {

@@ -26,6 +26,7 @@ void FreeToPcp(Kernel& k, Zone& zone, Pfn pfn, int order, MigrateType type);
 
 // drain_all_pages(): every block goes back to the free lists.
 void DrainAllPages(Kernel& k);
+void DrainAllPages(Kernel& k, Zone& zone);  // of one zone
 // decay_pcp_high(), which vmstat's worker does each second.
 void DecayPcpHigh(Kernel& k);
 

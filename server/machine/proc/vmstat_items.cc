@@ -115,9 +115,11 @@ void AddMigrationEvents(const Kernel& k, Items& items) {
       .Add("compact_stall", events[kCompactStall])
       .Add("compact_fail", events[kCompactFail])
       .Add("compact_success", events[kCompactSuccess])
-      .Zeros({"compact_daemon_wake", "compact_daemon_migrate_scanned",
-              "compact_daemon_free_scanned", "htlb_buddy_alloc_success",
-              "htlb_buddy_alloc_fail"})
+      .Add("compact_daemon_wake", events[kCompactDaemonWake])
+      .Add("compact_daemon_migrate_scanned",
+           events[kCompactDaemonMigrateScanned])
+      .Add("compact_daemon_free_scanned", events[kCompactDaemonFreeScanned])
+      .Zeros({"htlb_buddy_alloc_success", "htlb_buddy_alloc_fail"})
       .Add("unevictable_pgs_culled", events[kUnevictablePgsCulled])
       .Add("unevictable_pgs_scanned", 0)
       .Add("unevictable_pgs_rescued", events[kUnevictablePgsRescued])

@@ -16,6 +16,7 @@
 #include "server/machine/mm/fremap.h"
 #include "server/machine/mm/gfp.h"
 #include "server/machine/mm/highmem.h"
+#include "server/machine/mm/kcompactd.h"
 #include "server/machine/mm/ksm.h"
 #include "server/machine/mm/kswapd.h"
 #include "server/machine/mm/madvise.h"
@@ -329,6 +330,7 @@ class Dispatch {
     if (value == &k_.sysctl.watermark_scale_factor) SetupPerZoneWmarks(k_);
     NoteDirtyKnob(k_, value);
     if (value == &k_.sysctl.thp_enabled) SetRecommendedMinFreeKbytes(k_);
+    if (value == &k_.sysctl.compaction_proactiveness) NoteProactiveness(k_);
     return Errno::kOk;
   }
   Result operator()(const ClearRefs& c) {

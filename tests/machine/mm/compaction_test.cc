@@ -1,4 +1,6 @@
 // Compaction: pages move, and nobody who uses them notices.
+#include "server/machine/mm/compaction.h"
+
 #include <gtest/gtest.h>
 
 #include <string>
@@ -17,6 +19,8 @@ class Compaction : public ::testing::Test {
   static MachineConfig Config() {
     MachineConfig config;
     config.ram_bytes = uint64_t{64} << 20;
+    // A boost would keep blocks from those that TakeBlocks() is to take.
+    config.sysctls = {{"vm.watermark_boost_factor", 0}};
     return config;
   }
 
@@ -32,6 +36,17 @@ class Compaction : public ::testing::Test {
     }
     // Those that per-CPU lists hold go back as well.
     for (int i = 0; i < 70; i++) s_.Apply(Tick{1'000'000'000}, 0);
+  }
+
+  // Takes whatever is contiguous. Who may not reclaim wakes nobody either.
+  void TakeBlocks() {
+    struct AllocPages alloc;
+    alloc.gfp = gfp::kNoWarn;
+    for (uint32_t order = 10; order > 0; order--) {
+      alloc.order = order;
+      while (s_.Apply(alloc, 0).error == Errno::kOk) {
+      }
+    }
   }
 
   // Blocks of 2 MiB and more.
@@ -106,14 +121,8 @@ TEST_F(Compaction, MovesPagesOfFilesInTheCacheAndInMappings) {
 
 TEST_F(Compaction, AnAllocationThatFindsNoBlockMakesOne) {
   Fragment();
-  // Whatever is contiguous goes; without direct reclaim nothing is compacted.
+  TakeBlocks();
   struct AllocPages alloc;
-  alloc.gfp = gfp::kNowait;
-  for (uint32_t order = 10; order > 0; order--) {
-    alloc.order = order;
-    while (s_.Apply(alloc, 0).error == Errno::kOk) {
-    }
-  }
   EXPECT_EQ(Events(kCompactStall), 0u);
   alloc.gfp = gfp::kKernel | gfp::kNoWarn;
   alloc.order = 3;
@@ -124,6 +133,65 @@ TEST_F(Compaction, AnAllocationThatFindsNoBlockMakesOne) {
   EXPECT_GT(Events(kCompactFreeScanned), 0u);
   EXPECT_GT(Events(kPgMigrateSuccess), 0u);
   ExpectContents(1);
+}
+
+// kcompactd: for who cannot wait, after the command.
+TEST_F(Compaction, TheDaemonMakesABlockForTheNextOne) {
+  Fragment();
+  s_.SetSysctl("vm.compaction_proactiveness", 0);
+  TakeBlocks();
+  struct AllocPages alloc;
+  alloc.gfp = gfp::kNowait | gfp::kNoWarn;
+  alloc.order = 3;
+  EXPECT_EQ(ResultOf(s_.Do(alloc, 0)), "ENOMEM");
+  EXPECT_EQ(Events(kCompactDaemonWake), 1u);
+  EXPECT_GT(Events(kCompactDaemonMigrateScanned), 0u);
+  EXPECT_GT(Events(kCompactDaemonFreeScanned), 0u);
+  EXPECT_EQ(Events(kCompactDaemonMigrateScanned),
+            Events(kCompactMigrateScanned));
+  EXPECT_EQ(Events(kCompactStall), 0u) << "nobody waited";
+  EXPECT_EQ(ResultOf(s_.Do(alloc, 0)), "OK");
+  EXPECT_EQ(Events(kCompactDaemonWake), 1u);
+  ExpectContents(1);
+}
+
+uint64_t ScoreOf(const Kernel& k) {
+  return FragmentationScore(k, k.zone(ZoneType::kDma32));
+}
+
+TEST_F(Compaction, TheDaemonLooksEachHalfSecond) {
+  Fragment();
+  TakeBlocks();
+  const uint64_t before = ScoreOf(s_.kernel());
+  EXPECT_EQ(before, 100u);
+  const uint64_t free = s_.free_pages();
+  s_.Do(Tick{500'000'000}, 0);
+  EXPECT_LE(ScoreOf(s_.kernel()), 80u) << "100 less the proactiveness of 20";
+  EXPECT_EQ(s_.free_pages(), free);
+  EXPECT_EQ(Events(kCompactDaemonWake), 0u) << "nobody woke it";
+  EXPECT_GT(Events(kCompactDaemonMigrateScanned), 0u);
+  const uint64_t moved = Events(kPgMigrateSuccess);
+  s_.Do(Tick{10'000'000'000}, 0);
+  EXPECT_EQ(Events(kPgMigrateSuccess), moved) << "it is not above 90";
+  ExpectContents(1);
+}
+
+TEST_F(Compaction, AProactivenessOfZeroSwitchesThatOff) {
+  s_.SetSysctl("vm.compaction_proactiveness", 0);
+  Fragment();
+  TakeBlocks();
+  s_.Do(Tick{3'600'000'000'000}, 0);
+  EXPECT_EQ(Events(kCompactMigrateScanned), 0u);
+  EXPECT_EQ(ResultOf(s_.Do(Sysctl{"vm.compaction_proactiveness", 101}, 0)),
+            "EINVAL");
+  s_.SetSysctl("vm.compaction_proactiveness", 20);
+  EXPECT_GT(Events(kCompactDaemonMigrateScanned), 0u) << "it looks at once";
+}
+
+TEST_F(Compaction, WhatIsNotFragmentedIsLeftAlone) {
+  s_.Run("map 0-4096 rw; write 0-4096 v9");
+  s_.Do(Tick{3'600'000'000'000}, 0);
+  EXPECT_EQ(Events(kCompactMigrateScanned), 0u);
 }
 
 TEST_F(Compaction, OnlyOneMeansCompact) {
