@@ -9,8 +9,8 @@ write 0x10200000 1
 expect event.page_table_alloc 0
 write 0x10400000 1
 expect event.page_table_alloc 1
-# Four tables: these two, and those of the program and of the stack.
-expect status.VmPTE 16
+# Three tables: these two, and that of the stack.
+expect status.VmPTE 12
 # They are freed when nothing is left in what they translate.
 munmap 0x10000000 2m
 expect event.page_table_free 0
