@@ -1,6 +1,6 @@
 // Models mm/page-writeback.c (v6.18): folio_mark_dirty(), write_cache_pages(),
 // tag_pages_for_writeback(), folio_clear_dirty_for_io(), domain_dirty_limits(),
-// balance_dirty_pages(); mm/rmap.c: folio_mkclean().
+// global_dirtyable_memory(), balance_dirty_pages(); mm/rmap.c: folio_mkclean().
 // Departure: D49 (the disk's rate is known, not measured).
 #include "server/machine/mm/page_writeback.h"
 
@@ -176,25 +176,29 @@ void FilemapFdatawrite(Kernel& k, Id<Inode> id, uint64_t first, uint64_t last,
   if (sync_all) WaitOnWriteback(k, id, first, last);
 }
 
+namespace {
+
+// highmem_dirtyable_memory(): what files can have of high memory, which does
+// not count, since what is needed to write a page lies in the low.
+uint64_t HighmemDirtyableMemory(const Kernel& k, uint64_t total) {
+  const Zone& high = k.zone(ZoneType::kHighMem);
+  if (!high.populated()) return 0;
+  const auto& lru = k.lruvec.zone_size[static_cast<int>(ZoneType::kHighMem)];
+  const uint64_t mark = high.wmark.high + high.watermark_boost;
+  const uint64_t pages = high.nr_free_pages -
+                         std::min(high.nr_free_pages, mark) +
+                         lru[kInactiveFile] + lru[kActiveFile];
+  return std::min(pages, total);
+}
+
+}  // namespace
+
 uint64_t GlobalDirtyableMemory(const Kernel& k) {
-  const auto stat = [&](NodeStat item) {
-    return static_cast<uint64_t>(std::max<int64_t>(k.vmstat.node[item], 0));
-  };
   uint64_t pages = 0;
   for (const Zone& zone : k.zones) pages += zone.nr_free_pages;
   pages -= std::min(pages, TotalreservePages(k));
-  // What the file lists hold.
-  const uint64_t cached = stat(kNrFilePages) - stat(kNrShmem);
-  pages += cached;
-  const Zone& high = k.zone(ZoneType::kHighMem);
-  if (high.populated()) {
-    // highmem_dirtyable_memory(): pages of files come from there first.
-    uint64_t dirtyable =
-        high.nr_free_pages - std::min(high.nr_free_pages, high.wmark.high);
-    dirtyable += std::min(cached, high.managed.value() - high.nr_free_pages);
-    pages -= std::min(pages, dirtyable);
-  }
-  return pages + 1;
+  pages += k.lruvec.Size(kInactiveFile) + k.lruvec.Size(kActiveFile);
+  return pages - HighmemDirtyableMemory(k, pages) + 1;
 }
 
 uint64_t TotalreservePages(const Kernel& k) {

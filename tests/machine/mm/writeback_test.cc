@@ -324,6 +324,41 @@ TEST_F(WritebackTest, ThresholdsFollowTheKnobs) {
   EXPECT_EQ(sim_.Do(Sysctl{"vm.dirty_bytes", 4096}, 0).error, Errno::kEINVAL);
 }
 
+// Pages of files count where reclaim can have them: those of ramfs are on no
+// such list.
+TEST_F(WritebackTest, DirtyableIsWhatIsFreeAndWhatTheFileListsHold) {
+  constexpr uint64_t kPages = 500;
+  // What the per-CPU lists have taken is free all the same.
+  const auto dirtyable = [&] {
+    uint64_t pages = GlobalDirtyableMemory(k());
+    for (const Zone& zone : k().zones) {
+      pages += static_cast<uint64_t>(zone.pcp.count);
+    }
+    return pages;
+  };
+  const uint64_t before = dirtyable();
+  sim_.Do(Read{NewFile("/r", kPages, 0, FsType::kRamfs), 0, kPages << 12});
+  EXPECT_EQ(dirtyable(), before - kPages);
+  sim_.Do(Read{NewFile("/e", kPages), 0, kPages << 12});
+  EXPECT_EQ(dirtyable(), before - kPages);
+}
+
+// What files have of high memory, and could have, does not count.
+TEST(HighMemory, IsNotDirtyable) {
+  MachineConfig config;
+  config.profile = Profile::kI386Pae;
+  config.ram_bytes = uint64_t{2} << 30;
+  Sim s(config);
+  constexpr uint64_t kPages = 2000;
+  const uint64_t before = GlobalDirtyableMemory(s.kernel());
+  const uint64_t low = s.kernel().zone(ZoneType::kNormal).managed.value() +
+                       s.kernel().zone(ZoneType::kDma).managed.value();
+  EXPECT_LT(before, low);
+  const int32_t fd = s.File("/f", kPages, kOpenBoth, FsType::kExt4, false);
+  s.Do(Read{fd, 0, kPages * kPageSize});
+  EXPECT_EQ(GlobalDirtyableMemory(s.kernel()), before);
+}
+
 TEST_F(WritebackTest, TheDiskCountsItsRequests) {
   sim_.Do(Read{fd_, 0, 16 * kPageSize});
   Put(fd_, 0, 16);
