@@ -213,7 +213,8 @@ bool DoFaultAround(Kernel& k, VmFault& f) {
     Pfn pfn = FilemapLookup(k, inode, index);
     if (!pfn.valid()) continue;
     if (!FilemapMayMapAround(std::as_const(k), inode, pfn)) continue;
-    hits++;
+    // What was evicted a while ago will be again: no reason to read ahead.
+    if (!std::as_const(k).page(pfn).Is(page_flag::kWorkingset)) hits++;
     // filemap_map_pages(): the first page makes the table, unless the file ends
     // with it (can_map_large).
     const bool makes_table = inode.shmem() || index + 1 < limit ||
