@@ -1,7 +1,12 @@
 #include "tests/native/affinity.h"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <string>
 
 namespace faultline::native {
 
@@ -25,6 +30,27 @@ void DrainFolioBatches() {
   void* page = mmap(nullptr, kBytes, PROT_READ | PROT_WRITE,
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
   if (page != MAP_FAILED) munmap(page, kBytes);
+}
+
+// generic_fadvise(): when POSIX_FADV_DONTNEED finds a page that it cannot drop,
+// here because it is mapped, it calls lru_add_drain_all() and tries again. Of
+// files on tmpfs it does not.
+void DrainAllFolioBatches() {
+  constexpr size_t kBytes = 4096;
+  static const int file = [] {
+    const char* dir = std::getenv("TMPDIR");
+    std::string path =
+        std::string(dir == nullptr ? "/tmp" : dir) + "/faultline-drain-XXXXXX";
+    const int fd = mkstemp(path.data());
+    if (fd < 0) return fd;
+    unlink(path.c_str());
+    if (ftruncate(fd, kBytes) == 0) {
+      mmap(nullptr, kBytes, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
+    }
+    return fd;
+  }();
+  DrainFolioBatches();
+  if (file >= 0) posix_fadvise(file, 0, kBytes, POSIX_FADV_DONTNEED);
 }
 
 }  // namespace faultline::native

@@ -14,6 +14,10 @@ void PinToFirstCpu();
 // page in one of them is copied at a write where it would be reused (departure
 // D28 of the machine).
 void DrainFolioBatches();
+// The same of all CPUs. The one that the end of a write to swap interrupts puts
+// the page in a batch of its own (folio_rotate_reclaimable()), and until that
+// is full reclaim cannot free the page.
+void DrainAllFolioBatches();
 
 }  // namespace faultline::native
 
