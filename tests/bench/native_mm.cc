@@ -374,6 +374,8 @@ const std::vector<NativeMeasurement>& NativeMeasurements() {
        WantedOf::kOurs},
       {"reclaim_of_1000000", "ns/page", AnonymousWriteFault, 2000,
        WantedOf::kOurs},
+      {"reclaim_of_10000000", "ns/page", AnonymousWriteFault, 2000,
+       WantedOf::kOurs},
       {"boot_64gib", "ns/boot", Fork256MiB, 1e6, WantedOf::kOurs},
       {"idle_64gib_bytes", "B", BytesPerPage, 128 * 1024, WantedOf::kOurs},
   };

@@ -313,6 +313,7 @@ double ReadHit(Bench& bench) {
 }
 
 constexpr uint64_t kSwapBytes = uint64_t{8} << 30;
+constexpr uint64_t kReclaimBytes = uint64_t{64} << 30;
 
 // 64 MiB to swap and back, eight pages at a read. Per page.
 double SwapOutIn(Bench&) {
@@ -328,12 +329,11 @@ double SwapOutIn(Bench&) {
   return (NowNs() - start) / Pages(kFaultBytes);
 }
 
-// Reclaim of so many anonymous pages that were used once: all of them are
-// looked at twice and written to swap. Per page.
-double Reclaim(uint64_t pages) {
+// A machine with so many pages that were used once.
+Kernel WithUsedPages(uint64_t pages) {
   MachineConfig config;
-  config.ram_bytes = kSwapBytes;
-  config.swap_bytes = kSwapBytes;
+  config.ram_bytes = kReclaimBytes;
+  config.swap_bytes = kReclaimBytes;
   Machine machine(config);
   const auto apply = [&](Operation op) {
     return machine.Apply({kParent, std::move(op)}, EventLevel::kNone).value;
@@ -348,7 +348,13 @@ double Reclaim(uint64_t pages) {
                .count = pages,
                .stride = kPageBytes,
                .value = 1});
-  Kernel k = machine.kernel();
+  return machine.kernel();
+}
+
+// Reclaim of so many anonymous pages that were used once: all of them are
+// looked at twice and written to swap. Per page.
+double Reclaim(uint64_t pages) {
+  Kernel k = WithUsedPages(pages);
   ScanControl sc;
   sc.gfp = gfp::kKernel;
   sc.kswapd = true;
@@ -424,6 +430,7 @@ const std::map<std::string, Measure>& Measures() {
       {"swap_out_in", SwapOutIn},
       {"reclaim_of_10000", [](Bench&) { return Reclaim(10'000); }},
       {"reclaim_of_1000000", [](Bench&) { return Reclaim(1'000'000); }},
+      {"reclaim_of_10000000", [](Bench&) { return Reclaim(10'000'000); }},
       {"boot_64gib", BootLarge},
       {"idle_64gib_bytes", IdleLargeBytes},
   };
