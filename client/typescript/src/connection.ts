@@ -154,7 +154,15 @@ export class Connection {
       {},
     );
     call.on("error", ignore);
+    const opened = new Promise<void>((resolve, reject) => {
+      call.once("metadata", () => resolve());
+      call.once("error", (error: unknown) =>
+        reject(isGrpc(error) ? fromGrpc(error, this.address) : error),
+      );
+    });
+    opened.catch(ignore); // who does not wait for it reads the error later
     return {
+      opened,
       send: (request) => void call.write(request),
       finish: () => void call.end(),
       responses: this.#read<O>(call, signal),
@@ -183,6 +191,8 @@ export class Connection {
 
 /** A stream in both directions. */
 export interface Duplex<I extends DescMessage, O extends DescMessage> {
+  /** The server has begun to answer: its initial metadata are here. */
+  readonly opened: Promise<void>;
   /** Sends a request; does nothing when the stream has ended. */
   send(request: Request<I>): void;
   /** There will be no other request. */

@@ -61,4 +61,5 @@ export { Look, type PartSettings, type ProcessSettings } from "./look.js";
 export { Mapping } from "./mapping.js";
 export type { Batch, BatchAnswer, RunSettings } from "./run.js";
 export { type DeleteSettings, type Naming, Session } from "./session.js";
+export { type Choose, Victims } from "./victims.js";
 export type { Change, EventKind, WatchSettings } from "./watch.js";

@@ -54,6 +54,7 @@ import { Outcome } from "./outcome.js";
 import { PAGE_SIZE_MAX, pages } from "./paging.js";
 import { LONG_TIMEOUT_MS } from "./retry.js";
 import { type Batch, type BatchAnswer, Run, type RunSettings } from "./run.js";
+import { type Choose, Victims } from "./victims.js";
 import { type Change, watch, type WatchSettings } from "./watch.js";
 
 /** The name of a new session, snapshot or participant. */
@@ -294,6 +295,21 @@ export class Session extends Look {
       rpc,
     );
     return new Session(this.connection, session!.name, session!.revision);
+  }
+
+  /**
+   * Makes a function the replacement policy of a process that has
+   * ReplacementPolicy.CLIENT: it is told what is in memory and names the page
+   * that leaves, until the Victims are stopped. AlreadyExistsError: another
+   * client is.
+   */
+  chooseVictims(choose: Choose, settings: { pid?: number } = {}) {
+    return Victims.begin(
+      this.connection,
+      this.name,
+      settings.pid ?? 1,
+      choose,
+    );
   }
 
   /**

@@ -16,6 +16,7 @@ export * from "./gen/faultline/v1/mm_struct_pb.js";
 export * from "./gen/faultline/v1/outcome_pb.js";
 export * from "./gen/faultline/v1/participant_pb.js";
 export * from "./gen/faultline/v1/reclaim_pb.js";
+export * from "./gen/faultline/v1/replacement_pb.js";
 export * from "./gen/faultline/v1/session_pb.js";
 export * from "./gen/faultline/v1/snapshot_pb.js";
 export * from "./gen/faultline/v1/watch_pb.js";
