@@ -145,6 +145,9 @@ int Main(int argc, char** argv, const Hooks& hooks) {
   AddExport(app, context);
   AddMm(app, context);
   AddCache(app, context);
+  AddSlabs(app, context);
+  AddLru(app, context);
+  AddSwaps(app, context);
   AddPolicies(app, context);
   AddReplay(app, context);
   AddVerify(app, context);

@@ -136,6 +136,38 @@ absl::StatusOr<v1::GetPageCacheResponse> Look::PageCacheOf(
                   });
 }
 
+absl::StatusOr<v1::ListSlabsResponse> Look::Slabs() const {
+  return AskParts(
+      &v1::InspectService::StubInterface::ListSlabs, v1::ListSlabsRequest(),
+      [](const v1::ListSlabsResponse& part, v1::ListSlabsResponse* whole) {
+        whole->set_revision(part.revision());
+        whole->mutable_caches()->MergeFrom(part.caches());
+      });
+}
+
+absl::StatusOr<v1::GetLruResponse> Look::Lru(absl::string_view list) const {
+  v1::GetLruRequest request;
+  request.set_lru(std::string(list));
+  return AskParts(
+      &v1::InspectService::StubInterface::GetLru, request,
+      [](const v1::GetLruResponse& part, v1::GetLruResponse* whole) {
+        v1::GetLruResponse all = part;
+        all.clear_next_page_token();
+        all.mutable_pages()->Swap(whole->mutable_pages());
+        all.mutable_pages()->MergeFrom(part.pages());
+        whole->Swap(&all);
+      });
+}
+
+absl::StatusOr<v1::ListSwapsResponse> Look::Swaps() const {
+  v1::ListSwapsRequest request;
+  v1::ListSwapsResponse response;
+  absl::Status status =
+      Ask(&v1::InspectService::StubInterface::ListSwaps, request, &response);
+  if (!status.ok()) return status;
+  return response;
+}
+
 absl::StatusOr<v1::ReadProcResponse> Look::ReadPart(
     const v1::ReadProcRequest& request) const {
   v1::ReadProcResponse response;

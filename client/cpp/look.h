@@ -53,6 +53,14 @@ class Look {
   absl::StatusOr<v1::GetPageCacheResponse> PageCache(
       absl::string_view path) const;
   absl::StatusOr<v1::GetPageCacheResponse> PageCache(uint64_t inode) const;
+  // The caches of the slab allocator, all of them, read at one revision.
+  absl::StatusOr<v1::ListSlabsResponse> Slabs() const;
+  // The LRU lists, with every page of the one that is named
+  // ("inactive_file" …; "": of none), read at one revision. INVALID_ARGUMENT:
+  // there is no such list.
+  absl::StatusOr<v1::GetLruResponse> Lru(absl::string_view list = "") const;
+  // The swap areas.
+  absl::StatusOr<v1::ListSwapsResponse> Swaps() const;
 
  private:
   // Asks an rpc of InspectService, at the revision of this look.
