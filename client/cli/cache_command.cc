@@ -45,6 +45,7 @@ void PrintMapping(const v1::AddressSpace& mapping) {
   row("page_tree", absl::StrCat("height ", mapping.height(), ", ",
                                 mapping.nodes(), " nodes"));
   row("nrpages", absl::StrCat(mapping.nrpages()));
+  row("nrexceptional", absl::StrCat(mapping.nrexceptional()));
   row("tagged dirty", absl::StrCat(mapping.tagged_dirty()));
   row("tagged writeback", absl::StrCat(mapping.tagged_writeback()));
   row("tagged towrite", absl::StrCat(mapping.tagged_towrite()));

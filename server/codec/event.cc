@@ -54,7 +54,9 @@ namespace {
   X(MmVmscanLruShrinkActive, mm_vmscan_lru_shrink_active)            \
   X(SwapWrite, swap_write)                                           \
   X(SwapRead, swap_read)                                             \
-  X(MarkVictim, mark_victim)
+  X(MarkVictim, mark_victim)                                         \
+  X(MmShrinkSlabStart, mm_shrink_slab_start)                         \
+  X(MmShrinkSlabEnd, mm_shrink_slab_end)
 
 // --- The field lists, in the order of event.h.
 
@@ -214,6 +216,24 @@ FL_FIELDS(MarkVictim) {
   FL_FIELD(uid);
   FL_FIELD(pgtables);
   FL_FIELD(oom_score_adj);
+}
+FL_FIELDS(MmShrinkSlabStart) {
+  FL_FIELD(shrink);
+  FL_FIELD(nid);
+  FL_FIELD(nr_objects_to_shrink);
+  FL_FIELD(gfp_flags);
+  FL_FIELD(cache_items);
+  FL_FIELD(delta);
+  FL_FIELD(total_scan);
+  FL_FIELD(priority);
+}
+FL_FIELDS(MmShrinkSlabEnd) {
+  FL_FIELD(shrink);
+  FL_FIELD(nid);
+  FL_FIELD(unused_scan);
+  FL_FIELD(new_scan);
+  FL_FIELD(total_scan);
+  FL_FIELD(retval);
 }
 FL_FIELDS(MmPageFree) {
   FL_FIELD(pfn);

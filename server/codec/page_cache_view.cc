@@ -84,6 +84,13 @@ uint64_t CountMarked(const Kernel& k, const XArray& xa, XaMark mark) {
   return n;
 }
 
+uint64_t CountValues(const Kernel& k, const XArray& xa) {
+  uint64_t n = 0;
+  auto at = XaFindValue(k.xa_nodes, xa, 0, UINT64_MAX);
+  for (; at; at = XaFindValue(k.xa_nodes, xa, *at + 1, UINT64_MAX)) n++;
+  return n;
+}
+
 uint64_t CountNodes(const Kernel& k, Id<XaNode> id) {
   if (!id) return 0;
   const XaNode& node = k.xa_nodes[id];
@@ -151,6 +158,7 @@ void AddressSpaceToProto(const Kernel& k, Id<Inode> id,
   proto->set_height(static_cast<uint32_t>(XaHeight(k.xa_nodes, xa)));
   proto->set_nodes(CountNodes(k, xa.root));
   proto->set_nrpages(inode.nrpages);
+  proto->set_nrexceptional(CountValues(k, xa));
   proto->set_tagged_dirty(CountMarked(k, xa, XaMark::kDirty));
   proto->set_tagged_writeback(CountMarked(k, xa, XaMark::kWriteback));
   proto->set_tagged_towrite(CountMarked(k, xa, XaMark::kTowrite));

@@ -28,6 +28,7 @@
 #include "server/machine/mm/mm_types.h"
 #include "server/machine/mm/mmzone.h"
 #include "server/machine/mm/replacement_types.h"
+#include "server/machine/mm/shrinker_types.h"
 #include "server/machine/mm/slub_types.h"
 #include "server/machine/mm/swap_types.h"
 #include "server/machine/mm/vma_node.h"
@@ -66,6 +67,7 @@ struct Kernel {
   Lruvec lruvec;
   Kswapd kswapd;
   Kcompactd kcompactd;
+  Shrinkers shrinkers;
   Swap swap;
   Vmstat vmstat;
   Pfn zero_page;
@@ -115,13 +117,7 @@ struct Kernel {
   Id<Task> current;
   std::vector<Pfn> mlock_batch;  // mlock_fbatch: mlocked, on the old list yet
   std::vector<Pfn> mlock_moves;  // all that were in it
-  // folio_lock() of pages that are being read ahead and not submitted yet: they
-  // are not reclaimed.
-  struct {
-    Id<Inode> inode;
-    uint64_t first = 0, last = 0;
-  } read_lock;
-  bool in_reclaim = false;  // PF_MEMALLOC: who frees memory needs none
+  bool in_reclaim = false;       // PF_MEMALLOC: who frees memory needs none
   Id<Mm> borrowed_mm;  // another's, that the command is within (kthread_use_mm)
   std::vector<Pid> oom_victims;  // TIF_MEMDIE, and not dead yet
   Trace trace;
@@ -152,7 +148,8 @@ struct Kernel {
        s.anon_chains, s.folios, s.inodes, s.open_files, s.files, s.tasks,
        s.pids, s.names, s.last_pid, s.last_ino, s.last_asid, s.active_mm,
        s.heaps, s.ksm, s.slub, s.kernel_maps, s.devices, s.disk, s.xa_nodes,
-       s.bdi, s.drop_caches_quiet, s.replacements, s.mempolicies, s.kcompactd);
+       s.bdi, s.drop_caches_quiet, s.replacements, s.mempolicies, s.kcompactd,
+       s.shrinkers);
   }
 
   template <class Body>

@@ -297,7 +297,7 @@ std::vector<Machine::SubsystemFingerprint> Machine::Fingerprints() const {
       {"tlb", hash(k_.tlb)},
       {"mem_map", hash(k_.mem_map)},
       {"zones", hash(k_.zones, k_.page_blocks)},
-      {"reclaim", hash(k_.lruvec, k_.kswapd)},
+      {"reclaim", hash(k_.lruvec, k_.kswapd, k_.shrinkers)},
       {"swap", hash(k_.swap)},
       {"vmstat", hash(k_.vmstat, k_.vm_committed)},
       {"slab", hash(k_.slub)},

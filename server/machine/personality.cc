@@ -36,6 +36,7 @@ Quirks QuirksOf(Personality personality) {
     q.swap_zeromap = false;
     q.newer_mempolicies = false;
     q.split_rss_counting = true;
+    q.split_queue_has_all = false;
     q.vvar_vclock_pages = 0;
   }
   return q;
@@ -91,6 +92,7 @@ uint64_t* FindSysctl(SysctlTable& t, std::string_view name) {
       {"vm.panic_on_oom", &t.panic_on_oom},
       {"vm.oom_dump_tasks", &t.oom_dump_tasks},
       {"vm.compaction_proactiveness", &t.compaction_proactiveness},
+      {"vm.vfs_cache_pressure", &t.vfs_cache_pressure},
   };
   for (const Row& row : rows) {
     if (row.name == name) return row.value;
@@ -136,6 +138,7 @@ bool SysctlAccepts(const SysctlTable& table, const uint64_t* sysctl,
   if (sysctl == &table.page_cluster) return value <= kPageClusterMax;
   if (sysctl == &table.panic_on_oom) return value <= kPanicMax;
   if (sysctl == &table.swap_token) return value <= 1;
+  if (sysctl == &table.vfs_cache_pressure) return value <= INT32_MAX;
   constexpr uint64_t kKsmUnmerge = 2, kSharingMin = 2;
   if (sysctl == &table.ksm.run) return value <= kKsmUnmerge;
   if (sysctl == &table.ksm.use_zero_pages || sysctl == &table.ksm.smart_scan) {

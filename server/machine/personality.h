@@ -44,6 +44,7 @@ struct Quirks {
   bool swap_zeromap = true;              // 6.12: zeros are not written
   bool newer_mempolicies = true;         // 6.9, 6.10: see mm/mempolicy.cc
   bool split_rss_counting = false;       // 6.2: see mm/rss_stat.h
+  bool split_queue_has_all = true;       // 6.12: thp_underused()
   uint32_t vvar_vclock_pages = 2;        // 6.13: a mapping of its own
 
   template <class Ar, class Self>
@@ -58,7 +59,8 @@ struct Quirks {
        s.ksm_checksum_first, s.ksm_smart_scan, s.ksm_zero_pages_counted,
        s.ksm_merge_any, s.ksm_break_unshares, s.mremap_realigns,
        s.ext4_large_folios, s.tmpfs_direct_io, s.swap_zeromap,
-       s.newer_mempolicies, s.split_rss_counting, s.vvar_vclock_pages);
+       s.newer_mempolicies, s.split_rss_counting, s.split_queue_has_all,
+       s.vvar_vclock_pages);
   }
 };
 Quirks QuirksOf(Personality personality);
@@ -126,6 +128,7 @@ struct SysctlTable {
   uint64_t panic_on_oom = 0;
   uint64_t oom_dump_tasks = 1;
   uint64_t compaction_proactiveness = 20;
+  uint64_t vfs_cache_pressure = 100;
 
   template <class Ar, class Self>
   static void Describe(Ar& ar, Self& s) {
@@ -137,7 +140,7 @@ struct SysctlTable {
        s.thp_use_zero_page, s.randomize_va_space, s.mem_soft_dirty, s.ksm,
        s.dirty, s.bdi, s.cap_bound, s.slub_debug, s.swappiness, s.page_cluster,
        s.swap_token, s.oom_kill_allocating_task, s.panic_on_oom,
-       s.oom_dump_tasks, s.compaction_proactiveness);
+       s.oom_dump_tasks, s.compaction_proactiveness, s.vfs_cache_pressure);
   }
 };
 

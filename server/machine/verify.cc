@@ -19,7 +19,8 @@ std::string Verifier::Run() {
         &Verifier::CheckFrames,      &Verifier::CheckSlabStatistics,
         &Verifier::CheckDevices,     &Verifier::CheckZones,
         &Verifier::CheckStatistics,  &Verifier::CheckTlb,
-        &Verifier::CheckKsm,         &Verifier::CheckLru}) {
+        &Verifier::CheckShrinkers,   &Verifier::CheckKsm,
+        &Verifier::CheckLru}) {
     (this->*check)();
     if (!problem_.empty()) return problem_;
   }

@@ -8,6 +8,7 @@
 #include "server/machine/fs/read_write.h"
 #include "server/machine/mm/page_writeback.h"
 #include "server/machine/mm/readahead.h"
+#include "server/machine/mm/shrink_slab.h"
 #include "server/machine/mm/truncate.h"
 
 namespace faultline {
@@ -84,15 +85,19 @@ Errno DoFadvise(Kernel& k, const Fadvise& call) {
 }
 
 Errno DoDropCaches(Kernel& k, const DropCaches& call) {
-  constexpr uint32_t kPagecache = 1, kMax = 4;
+  constexpr uint32_t kPagecache = 1, kSlab = 2, kMax = 4;
   if (call.mode < 1 || call.mode > kMax) return Errno::kEINVAL;
   if (call.mode & kPagecache) {
     std::vector<Id<Inode>> cached;
     k.inodes.ForEach([&](Id<Inode> id, const Inode& inode) {
-      if (inode.nrpages > 0) cached.push_back(id);
+      if (!inode.i_pages.empty()) cached.push_back(id);
     });
     for (Id<Inode> id : cached) InvalidateMappingPages(k, id, 0, UINT64_MAX);
     k.vmstat.events[kDropPagecache]++;
+  }
+  if (call.mode & kSlab) {
+    DropSlab(k);
+    k.vmstat.events[kDropSlab]++;
   }
   if (!k.drop_caches_quiet) {
     const std::string comm = k.current ? k.Current().comm : "init";

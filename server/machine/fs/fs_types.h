@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "server/machine/base/pool.h"
+#include "server/machine/base/pool_list.h"
 #include "server/machine/base/units.h"
 #include "server/machine/command.h"
 #include "server/machine/hw/frames.h"
@@ -57,11 +57,10 @@ struct Inode {
   CowArray<PageBytes, 4> device;  // kBytes
 
   // address_space (i_data)
-  XArray i_pages;  // the cache, by page offset
+  // The cache, by page offset; with what is there in a page's stead (of tmpfs
+  // the slot it was swapped to, else the shadow of one that was evicted).
+  XArray i_pages;
   uint64_t nrpages = 0;
-  // What the cache has in a page's stead: of tmpfs the slot it was swapped to,
-  // else the shadow of a page that was evicted (mm/workingset.h). 0: nothing.
-  CowArray<uint32_t, 6> i_values;
   uint64_t nrswapped = 0;        // shmem_inode_info::swapped
   Id<Vma> i_mmap;                // VMAs that map it
   uint32_t i_mmap_writable = 0;  // shared writable mappings
@@ -75,6 +74,15 @@ struct Inode {
   WbList wb_list = WbList::kNone;
   uint64_t dirtied_when = 0;
 
+  // Of a file on a disk: is its name in the dcache, and itself in memory
+  // (mm/super_cache.h)?
+  bool dentry = true;
+  bool in_core = true;
+  bool dentry_referenced = false;  // DCACHE_REFERENCED
+  bool referenced = false;         // I_REFERENCED
+  ListNode<Inode> d_lru;
+  ListNode<Inode> i_lru;
+
   bool char_device() const { return (mode & kModeType) == kModeChar; }
   bool block_device() const { return (mode & kModeType) == kModeBlock; }
   bool special_file() const { return char_device() || block_device(); }
@@ -86,9 +94,10 @@ struct Inode {
   static void Describe(Ar& ar, Self& s) {
     ar(s.ino, s.dev_major, s.dev_minor, s.fs, s.mode, s.size, s.path, s.linked,
        s.opens, s.commit_charge, s.seals, s.rdev_major, s.rdev_minor, s.content,
-       s.seed, s.device_valid, s.device, s.i_pages, s.nrpages, s.i_values,
-       s.nrswapped, s.i_mmap, s.i_mmap_writable, s.truncate_count,
-       s.writeback_index, s.policies, s.i_state, s.wb_list, s.dirtied_when);
+       s.seed, s.device_valid, s.device, s.i_pages, s.nrpages, s.nrswapped,
+       s.i_mmap, s.i_mmap_writable, s.truncate_count, s.writeback_index,
+       s.policies, s.i_state, s.wb_list, s.dirtied_when, s.dentry, s.in_core,
+       s.dentry_referenced, s.referenced, s.d_lru, s.i_lru);
   }
 };
 

@@ -9,6 +9,7 @@
 #include "server/machine/mm/filemap.h"
 #include "server/machine/mm/page_writeback.h"
 #include "server/machine/mm/readahead.h"
+#include "server/machine/mm/super_cache.h"
 #include "server/machine/mm/truncate.h"
 
 namespace faultline {
@@ -73,8 +74,9 @@ Errno DoCreateFile(Kernel& k, const CreateFile& call) {
   if (call.content == FileContent::kBytes) StoreBytes(inode, call.data);
   k.names[call.path] = id;
   // A hole has no pages; everything else is cached unless told otherwise.
-  if (!call.cached || call.content == FileContent::kHole) return Errno::kOk;
-  for (uint64_t i = 0; i < PagesOf(PageAlign(call.size)).value(); i++) {
+  const bool cached = call.cached && call.content != FileContent::kHole;
+  const uint64_t pages = cached ? PagesOf(PageAlign(call.size)).value() : 0;
+  for (uint64_t i = 0; i < pages; i++) {
     Pfn pfn = AddToPageCache(k, id, i);
     if (!pfn.valid()) {
       k.names.erase(call.path);
@@ -84,6 +86,7 @@ Errno DoCreateFile(Kernel& k, const CreateFile& call) {
     // A file that lives in memory was written there.
     if (call.fs != FsType::kExt4) MarkPageDirty(k, pfn);
   }
+  Dput(k, id);  // who made it has closed it
   return Errno::kOk;
 }
 
@@ -119,6 +122,7 @@ ErrnoOr<uint64_t> DoOpen(Kernel& k, const Open& call) {
   const uint64_t fd = FL_TRY_VALUE(UnusedFd(k, call.at));
   Inode& inode = k.inodes[it->second];
   const bool path_only = call.flags & kOPath;
+  LookupInode(k, it->second);
   if (inode.special_file() && !path_only) {
     FL_TRY(OpenDevice(k, inode, call.flags & kOAccmode));
   } else if ((call.flags & kODirect) && !path_only && !CanODirect(k, inode)) {

@@ -19,6 +19,7 @@
 #include "server/machine/mm/readahead.h"
 #include "server/machine/mm/rmap.h"
 #include "server/machine/mm/shmem.h"
+#include "server/machine/mm/super_cache.h"
 #include "server/machine/mm/swap.h"
 #include "server/machine/mm/truncate.h"
 #include "server/machine/mm/workingset.h"
@@ -117,12 +118,9 @@ Pfn PageToWrite(Kernel& k, Id<Inode> id, uint64_t from, uint64_t to) {
 
 // filemap_add_folio(): a new page goes on its LRU list, an active one when its
 // shadow says so.
-void LruAddCached(Kernel& k, Inode& inode, Pfn pfn, uint64_t index) {
+void LruAddCached(Kernel& k, const Inode& inode, Pfn pfn, uint32_t shadow) {
   if (inode.fs == FsType::kRamfs) k.page(pfn).flags |= page_flag::kUnevictable;
-  if (const uint32_t shadow = std::as_const(inode).i_values[index]) {
-    inode.i_values[index] = 0;
-    WorkingsetRefault(k, pfn, shadow);
-  }
+  if (shadow != 0) WorkingsetRefault(k, pfn, shadow);
   LruAdd(k, pfn);
 }
 
@@ -159,7 +157,7 @@ bool FilemapMayMapAround(const Kernel& k, const Inode& inode, Pfn pfn) {
 
 Pfn AddToPageCache(Kernel& k, Id<Inode> id, uint64_t index) {
   Inode& inode = k.inodes[id];
-  if (ShmemIsSwapped(inode, index)) return ShmemSwapin(k, id, index);
+  if (ShmemIsSwapped(k, inode, index)) return ShmemSwapin(k, id, index);
   if (!ShmemAcctBlock(k, inode)) return {};
   Pfn pfn = AllocPages(k, gfp::kHighUserMovable, 0);
   if (!pfn.valid()) {
@@ -175,16 +173,18 @@ Pfn AddToPageCache(Kernel& k, Id<Inode> id, uint64_t index) {
     page.flags |= page_flag::kSwapBacked;
     k.vmstat.node[kNrShmem]++;
   }
-  XaStore(k.xa_nodes, inode.i_pages, index, pfn);
+  inode.i_pages.host = inode.shmem() ? 0 : id.value();
+  const uint32_t shadow = XaStore(k.xa_nodes, inode.i_pages, index, pfn);
   inode.nrpages++;
   k.vmstat.node[kNrFilePages]++;
-  LruAddCached(k, inode, pfn, index);
+  LruAddCached(k, inode, pfn, shadow);
   k.Emit(EventLevel::kAll,
          MmFilemapAddToPageCache{inode.ino, index, pfn.value()});
   return pfn;
 }
 
-void DeleteFromPageCache(Kernel& k, Id<Inode> id, uint64_t index) {
+void DeleteFromPageCache(Kernel& k, Id<Inode> id, uint64_t index,
+                         uint32_t value) {
   Inode& inode = k.inodes[id];
   const Pfn pfn = FilemapLookup(k, inode, index);
   if (!pfn.valid()) return;
@@ -194,7 +194,11 @@ void DeleteFromPageCache(Kernel& k, Id<Inode> id, uint64_t index) {
   VM_BUG_ON(page.Is(page_flag::kWriteback));
   page.flags &= ~page_flag::kReadahead;
   page.mapping = 0;
-  XaErase(k.xa_nodes, inode.i_pages, index);
+  if (value != 0) {
+    XaStoreValue(k.xa_nodes, inode.i_pages, index, value);
+  } else {
+    XaErase(k.xa_nodes, inode.i_pages, index);
+  }
   inode.nrpages--;
   k.vmstat.node[kNrFilePages]--;
   if (inode.shmem()) k.vmstat.node[kNrShmem]--;
@@ -202,6 +206,7 @@ void DeleteFromPageCache(Kernel& k, Id<Inode> id, uint64_t index) {
   k.Emit(EventLevel::kAll,
          MmFilemapDeleteFromPageCache{inode.ino, index, pfn.value()});
   PutPage(k, pfn);
+  InodeAddLru(k, id);
 }
 
 bool RemoveMapping(Kernel& k, Pfn pfn, int32_t held) {
@@ -213,9 +218,7 @@ bool RemoveMapping(Kernel& k, Pfn pfn, int32_t held) {
   const uint64_t index = page.index;
   if (BeingRead(std::as_const(k), id, index)) return false;
   const uint32_t shadow = WorkingsetEviction(k, page);
-  DeleteFromPageCache(k, id, index);
-  Inode& inode = k.inodes[id];
-  if (!inode.shmem()) inode.i_values[index] = shadow;
+  DeleteFromPageCache(k, id, index, k.inodes[id].shmem() ? 0 : shadow);
   return true;
 }
 
@@ -310,7 +313,12 @@ void PutFile(Kernel& k, Id<File> id) {
   k.open_files.Delete(id);
   Inode& inode = k.inodes[inode_id];
   if (inode.special_file() && !path_only) DeviceRelease(k, inode);
-  if (--inode.opens == 0 && !inode.linked) EvictInode(k, inode_id);
+  if (--inode.opens > 0) return;
+  if (inode.linked) {
+    Dput(k, inode_id);
+  } else {
+    EvictInode(k, inode_id);
+  }
 }
 
 }  // namespace faultline

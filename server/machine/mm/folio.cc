@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "server/machine/mm/deferred_split.h"
 #include "server/machine/mm/gfp.h"
 #include "server/machine/mm/lru.h"
 #include "server/machine/mm/page_alloc.h"
@@ -54,7 +55,7 @@ void PutLarge(Kernel& k, Pfn head, int32_t n) {
   VM_BUG_ON(page.refcount !=
             LargeFolioOf(std::as_const(k), head).large_mapcount);
   if (page.refcount > 0) return;
-  k.folios.Delete(LargeFolioId(std::as_const(k), head));
+  DeleteLargeFolio(k, LargeFolioId(std::as_const(k), head));
   FreePages(k, head, kHugePmdOrder);
 }
 
@@ -101,7 +102,7 @@ Pfn AllocLargeFolio(Kernel& k, bool eager) {
 }
 
 void FreeUnusedFolio(Kernel& k, Pfn head) {
-  k.folios.Delete(LargeFolioId(std::as_const(k), head));
+  DeleteLargeFolio(k, LargeFolioId(std::as_const(k), head));
   PutPage(k, head);
 }
 
@@ -188,8 +189,8 @@ void NotePartiallyMapped(Kernel& k, Pfn pfn) {
       mapped == static_cast<int64_t>(kHugePmdNr)) {
     return;
   }
-  folio.partially_mapped = true;
-  k.vmstat.events[kThpDeferredSplitPage]++;
+  const Pfn head = FolioHead(std::as_const(k).page(pfn), pfn);
+  DeferredSplitFolio(k, LargeFolioId(std::as_const(k), head), true);
 }
 
 bool CanReuseLarge(const Kernel& k, Pfn pfn) {

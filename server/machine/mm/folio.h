@@ -71,7 +71,8 @@ void RemoveLargeRmapPmd(Kernel& k, const Mm& mm, Pfn head);
 void RemoveLargeRmapPte(Kernel& k, const Mm& mm, Pfn pfn);
 // Gives back a folio that nothing maps yet.
 void FreeUnusedFolio(Kernel& k, Pfn head);
-// deferred_split_folio(): counts a folio that lost a part of its mappings.
+// A folio that lost a part of its mappings is to be split when need be:
+// mm/deferred_split.h.
 void NotePartiallyMapped(Kernel& k, Pfn pfn);
 
 // __wp_can_reuse_large_anon_folio()

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "server/machine/hw/cost.h"
+#include "server/machine/mm/deferred_split.h"
 #include "server/machine/mm/gfp.h"
 #include "server/machine/mm/lru.h"
 #include "server/machine/mm/memory.h"
@@ -84,6 +85,7 @@ uint32_t MapHugeZero(Kernel& k, Fault& f) {
     k.vmstat.events[kThpFaultFallback]++;
     return kFaultFallback;
   }
+  f.mm.huge_zero = true;
   DepositTable(k, f.pmd.table, table);
   f.mm.pgtables_bytes += kPageSize;
   f.mm.nr_ptes++;
@@ -207,6 +209,7 @@ uint32_t HugePmdFault(Kernel& k, Vma& vma, VirtAddr addr, bool write,
 void MapAnonFolioPmd(Kernel& k, Vma& vma, VirtAddr addr, PteRef pmd, Pfn head) {
   k.clock_ns += cost::kPageClear * kHugePmdNr;
   AddNewLargeRmap(k, k.mms[vma.mm], vma, head, addr);
+  DeferredSplitFolio(k, LargeFolioId(std::as_const(k), head), false);
   uint64_t flags = VmPageProt(k, vma) | Pte::kPageSizeBit | DirtyBits(k);
   if (vma.Has(vm::kWrite)) flags |= Pte::kWrite;
   SetPmd(k, pmd, Pte::Make(head, flags));
@@ -282,7 +285,9 @@ CopiedHuge CopyHugePmd(Kernel& k, Mm& to, VirtAddr addr, PteRef pmd) {
     PteFree(k, table);
     return CopiedHuge::kWasSplit;
   }
-  if (!IsHugeZero(k, old)) {
+  if (IsHugeZero(k, old)) {
+    to.huge_zero = true;
+  } else {
     DupLargeRmapPmd(k, to, old.pfn());
     AddMmCounter(k, to, kRssAnon, kHugePmdNr);
   }

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/machine/mm/deferred_split.h"
 #include "server/machine/mm/huge_memory.h"
 #include "server/machine/mm/lru.h"
 #include "server/machine/mm/page_alloc.h"
@@ -99,7 +100,7 @@ void MakeSmall(Kernel& k, Pfn head) {
   const bool listed = std::as_const(k).page(head).Is(page_flag::kLru);
   if (listed) LruDel(k, head);
   const Page folio = std::as_const(k).page(head);
-  k.folios.Delete(LargeFolioId(std::as_const(k), head));
+  DeleteLargeFolio(k, LargeFolioId(std::as_const(k), head));
   for (uint64_t i = 0; i < kHugePmdNr; i++) {
     Page& page = k.page(head + PageCount(i));
     Page small{};

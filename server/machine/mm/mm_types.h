@@ -228,6 +228,7 @@ struct Mm {
   std::array<RssCounter, 4> rss{};
   uint64_t def_flags = 0;
   bool thp_disabled = false;  // PR_SET_THP_DISABLE
+  bool huge_zero = false;     // MMF_HUGE_ZERO_FOLIO: it keeps that one
   // KSM: the slot is MMF_VM_MERGEABLE; MMF_VM_MERGE_ANY; what ksm_stat shows.
   Id<KsmMmSlot> ksm_slot;
   bool ksm_merge_any = false;
@@ -267,9 +268,10 @@ struct Mm {
        s.start_brk, s.brk, s.start_stack, s.arg_start, s.arg_end, s.env_start,
        s.env_end, s.exe_file, s.heap, s.total_vm, s.data_vm, s.exec_vm,
        s.stack_vm, s.locked_vm, s.hiwater_rss, s.hiwater_vm, s.rss, s.def_flags,
-       s.dumpable, s.mdwe, s.thp_disabled, s.ksm_slot, s.ksm_merge_any,
-       s.ksm_rmap_items, s.ksm_merging_pages, s.ksm_zero_pages, s.on_mmlist,
-       s.faultstamp, s.token_priority, s.last_interval, s.replacement);
+       s.dumpable, s.mdwe, s.thp_disabled, s.huge_zero, s.ksm_slot,
+       s.ksm_merge_any, s.ksm_rmap_items, s.ksm_merging_pages, s.ksm_zero_pages,
+       s.on_mmlist, s.faultstamp, s.token_priority, s.last_interval,
+       s.replacement);
   }
 };
 

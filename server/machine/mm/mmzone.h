@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "server/machine/base/pool.h"
+#include "server/machine/base/pool_list.h"
 #include "server/machine/base/units.h"
 
 namespace faultline {
@@ -140,11 +140,12 @@ struct LargeFolio {
   std::array<Owner, 2> owners{};  // _mm_id[]
   bool maybe_shared = false;      // FOLIO_MM_IDS_SHARED_BIT
   bool partially_mapped = false;  // PG_partially_mapped
+  ListNode<LargeFolio> deferred;  // _deferred_list: to be split when need be
 
   template <class Ar, class Self>
   static void Describe(Ar& ar, Self& s) {
     ar(s.head, s.entire_mapcount, s.large_mapcount, s.nr_pages_mapped, s.owners,
-       s.maybe_shared, s.partially_mapped);
+       s.maybe_shared, s.partially_mapped, s.deferred);
   }
 };
 

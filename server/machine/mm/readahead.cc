@@ -74,7 +74,6 @@ class ReadBatch {
     Submit();
     FinishPlug(k_);
     for (Pfn pfn : held_) PutPage(k_, pfn);
-    k_.read_lock = {};
   }
   // False: it is there already, or there is no memory.
   bool Add(uint64_t index) {
@@ -83,8 +82,6 @@ class ReadBatch {
     if (!pfn.valid()) return false;
     k_.page(pfn).refcount++;
     held_.push_back(pfn);
-    if (k_.read_lock.inode != id_) k_.read_lock = {id_, index, index};
-    k_.read_lock.last = index;
     if (count_ > 0 && index == first_ + count_) {
       count_++;
     } else {

@@ -85,7 +85,7 @@ ErrnoOr<std::string> ShmemFileRead(Kernel& k, Id<Inode> id, FileRa* ra,
     n = std::min(kPageSize - within, length - done);
     // SGP_READ: what fallocate() left reads as zeros, as holes do.
     const uint64_t index = at >> kPageShift;
-    const Pfn pfn = ShmemIsSwapped(inode, index)
+    const Pfn pfn = ShmemIsSwapped(std::as_const(k), inode, index)
                         ? ShmemSwapin(k, id, index)
                         : FilemapLookup(k, inode, index);
     if (!pfn.valid() || !k.page(pfn).Is(page_flag::kUptodate)) continue;
@@ -109,7 +109,8 @@ Errno NoPage(Kernel& k, Id<Inode> id) {
 
 bool ShmemAllocate(Kernel& k, Id<Inode> id, uint64_t index) {
   Pfn pfn = FilemapLookup(k, k.inodes[id], index);
-  const bool fresh = !pfn.valid() && !ShmemIsSwapped(k.inodes[id], index);
+  const bool fresh =
+      !pfn.valid() && !ShmemIsSwapped(std::as_const(k), k.inodes[id], index);
   if (!pfn.valid()) pfn = AddToPageCache(k, id, index);
   if (!pfn.valid()) return false;
   // What was allocated before may not be taken back by this call's failure.
@@ -131,21 +132,20 @@ bool ShmemWriteout(Kernel& k, Pfn pfn) {
   const Page& page = std::as_const(k).page(pfn);
   const Id<Inode> id(page.mapping);
   const uint64_t index = page.index;
-  DeleteFromPageCache(k, id, index);
+  DeleteFromPageCache(k, id, index, slot.value());
   Inode& inode = k.inodes[id];
   if (inode.charges_pages()) k.vm_committed++;  // its block is still the file's
-  inode.i_values[index] = slot.value();
   inode.nrswapped++;
   return true;
 }
 
 Pfn ShmemSwapin(Kernel& k, Id<Inode> id, uint64_t index) {
-  const SwpEntry slot(std::as_const(k).inodes[id].i_values[index]);
+  const SwpEntry slot(
+      XaLoadValue(std::as_const(k).xa_nodes, k.inodes[id].i_pages, index));
   const SwapinResult in = Swapin(k, slot);
   if (!in.pfn.valid()) return in.pfn;
   if (in.read) k.vmstat.events[kPgMajFault]++;
   Inode& inode = k.inodes[id];
-  inode.i_values[index] = 0;
   inode.nrswapped--;
   SwapFree(k, slot);
   FreeSwapOf(k, in.pfn);        // sets it dirty
@@ -161,20 +161,29 @@ Pfn ShmemSwapin(Kernel& k, Id<Inode> id, uint64_t index) {
   return in.pfn;
 }
 
+namespace {
+
+// shmem_unuse_inode()
+bool UnuseInode(Kernel& k, Id<Inode> id, uint32_t type) {
+  const XaNodes& nodes = std::as_const(k).xa_nodes;
+  const XArray& xa = k.inodes[id].i_pages;
+  for (auto at = XaFindValue(nodes, xa, 0, UINT64_MAX); at;
+       at = XaFindValue(nodes, xa, *at + 1, UINT64_MAX)) {
+    if (SwpEntry(XaLoadValue(nodes, xa, *at)).type() != type) continue;
+    if (!ShmemSwapin(k, id, *at).valid()) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
 bool ShmemUnuse(Kernel& k, uint32_t type) {
-  std::vector<std::pair<Id<Inode>, uint64_t>> swapped;
+  std::vector<Id<Inode>> swapped;
   std::as_const(k).inodes.ForEach([&](Id<Inode> id, const Inode& inode) {
-    if (inode.nrswapped == 0) return;
-    inode.i_values.ForEach([&](size_t index, uint32_t value) {
-      if (value != 0 && SwpEntry(value).type() == type) {
-        swapped.push_back({id, index});
-      }
-    });
+    if (inode.nrswapped > 0) swapped.push_back(id);
   });
-  for (const auto& [id, index] : swapped) {
-    const uint32_t value = std::as_const(k).inodes[id].i_values[index];
-    if (value == 0 || SwpEntry(value).type() != type) continue;
-    if (!ShmemSwapin(k, id, index).valid()) return false;
+  for (const Id<Inode> id : swapped) {
+    if (!UnuseInode(k, id, type)) return false;
   }
   return true;
 }

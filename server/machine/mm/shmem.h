@@ -44,8 +44,10 @@ Errno NoPage(Kernel& k, Id<Inode> id);
 bool ShmemAllocate(Kernel& k, Id<Inode> id, uint64_t index);
 
 // Is the page in swap? Its slot is in the cache's place then.
-inline bool ShmemIsSwapped(const Inode& inode, uint64_t index) {
-  return inode.nrswapped > 0 && inode.i_values[index] != 0;
+inline bool ShmemIsSwapped(const Kernel& k, const Inode& inode,
+                           uint64_t index) {
+  return inode.nrswapped > 0 &&
+         XaLoadValue(k.xa_nodes, inode.i_pages, index) != 0;
 }
 // shmem_writeout(): an unmapped page leaves the cache for swap. It is in the
 // swap cache then, and written. False: there is no slot.

@@ -119,15 +119,10 @@ class Shrinker {
     return Remove(pfn) ? Fate::kFreed : Fate::kKeep;
   }
 
-  // folio_trylock(): the disk is to deliver it, or it is not submitted yet.
+  // folio_trylock(): the disk is to deliver it.
   bool Locked(const Page& p) const {
     if (p.Is(page_flag::kAnon) || p.mapping == 0) return false;
-    const Id<Inode> id(p.mapping);
-    const auto& lock = k_.read_lock;
-    if (lock.inode == id && p.index >= lock.first && p.index <= lock.last) {
-      return true;
-    }
-    return BeingRead(std::as_const(k_), id, p.index);
+    return BeingRead(std::as_const(k_), Id<Inode>(p.mapping), p.index);
   }
 
   void CountDirty(Pfn pfn) {

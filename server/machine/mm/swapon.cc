@@ -9,6 +9,7 @@
 #include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/shmem.h"
+#include "server/machine/mm/super_cache.h"
 #include "server/machine/mm/swap_fault.h"
 #include "server/machine/mm/swap_state.h"
 #include "server/machine/mm/swapfile.h"
@@ -194,6 +195,7 @@ ErrnoOr<uint64_t> DoSwapon(Kernel& k, const std::string& path, uint64_t size,
     file.inode = inode;
     file.writable = true;
     file.f_count = 1;
+    LookupInode(k, inode);
     k.inodes[inode].opens++;
   }
   Enable(k, type, std::min(pages, MostPages(k)), PriorityOf(k.swap, flags));

@@ -14,26 +14,30 @@
 #include "server/machine/mm/page_writeback.h"
 #include "server/machine/mm/readahead.h"
 #include "server/machine/mm/shmem.h"
+#include "server/machine/mm/super_cache.h"
 #include "server/machine/mm/swapfile.h"
 #include "server/machine/mm/writeback.h"
 
 namespace faultline {
 namespace {
 
-// What is in the cache's place for pages [first, last] goes: shadows, and what
-// was swapped out (shmem_free_swap()).
-void ForgetValues(Kernel& k, Inode& inode, uint64_t first, uint64_t last) {
-  std::vector<uint64_t> found;
-  std::as_const(inode).i_values.ForEach([&](size_t index, uint32_t value) {
-    if (value != 0 && index >= first && index <= last) found.push_back(index);
-  });
-  for (const uint64_t index : found) {
-    const uint32_t value = std::exchange(inode.i_values[index], 0);
+// What is in the stead of pages [first, last] goes: shadows
+// (clear_shadow_entries()), and what was swapped out (shmem_free_swap()). How
+// many there were.
+uint64_t ForgetValues(Kernel& k, Inode& inode, uint64_t first, uint64_t last) {
+  uint64_t values = 0;
+  const XaNodes& nodes = std::as_const(k).xa_nodes;
+  for (auto at = XaFindValue(nodes, inode.i_pages, first, last); at;
+       at = XaFindValue(nodes, inode.i_pages, *at, last)) {
+    const uint32_t value = XaLoadValue(nodes, inode.i_pages, *at);
+    XaErase(k.xa_nodes, inode.i_pages, *at);
+    values++;
     if (!inode.shmem()) continue;
     FreeSwapAndCache(k, SwpEntry(value));
     inode.nrswapped--;
     ShmemUnacctBlock(k, inode);
   }
+  return values;
 }
 
 // truncate_inode_pages_range(): pages [first, last], which nobody maps.
@@ -52,8 +56,8 @@ void TruncatePages(Kernel& k, Id<Inode> id, uint64_t first, uint64_t last) {
 void ZeroPart(Kernel& k, Id<Inode> id, uint64_t from, uint64_t to) {
   if (from >= to) return;
   const uint64_t index = from >> kPageShift;
-  const bool stored =
-      from < k.inodes[id].device_valid || ShmemIsSwapped(k.inodes[id], index);
+  const bool stored = from < k.inodes[id].device_valid ||
+                      ShmemIsSwapped(std::as_const(k), k.inodes[id], index);
   const Pfn pfn = stored ? FilemapGetOrRead(k, id, index)
                          : FilemapLookup(k, k.inodes[id], index);
   if (!pfn.valid()) return;
@@ -95,8 +99,9 @@ Errno FileTruncate(Kernel& k, Id<Inode> id, uint64_t size) {
   inode.device_valid = std::min(inode.device_valid, size);
   if (const uint64_t tail = size & ~kPageMask; tail != 0) {
     const uint64_t at = size >> kPageShift;
-    const Pfn pfn = ShmemIsSwapped(inode, at) ? ShmemSwapin(k, id, at)
-                                              : FilemapLookup(k, inode, at);
+    const Pfn pfn = ShmemIsSwapped(std::as_const(k), inode, at)
+                        ? ShmemSwapin(k, id, at)
+                        : FilemapLookup(k, inode, at);
     if (pfn.valid()) {
       k.frames[pfn].Zero(static_cast<uint32_t>(tail),
                          static_cast<uint32_t>(kPageSize - tail));
@@ -152,6 +157,7 @@ uint64_t InvalidateMappingPages(Kernel& k, Id<Inode> id, uint64_t first,
     }
     from = end;
   }
+  if (!inode.shmem()) dropped += ForgetValues(k, inode, first, last);
   return dropped;
 }
 
@@ -165,6 +171,7 @@ void EvictInode(Kernel& k, Id<Inode> id) {
   VM_BUG_ON(k.inodes[id].i_mmap);
   TruncatePages(k, id, 0, UINT64_MAX);
   ForgetDirtyInode(k, id);
+  ForgetUnused(k, id);
   k.vm_committed -= k.inodes[id].commit_charge;
   k.inodes.Delete(id);
 }

@@ -18,7 +18,8 @@ void PunchHole(Kernel& k, Id<Inode> id, uint64_t first, uint64_t last);
 void PunchHoleBytes(Kernel& k, Id<Inode> id, uint64_t offset, uint64_t length);
 
 // invalidate_mapping_pages(): pages [first, last] that are clean and that
-// nobody maps leave the cache; a folio as a whole. Returns how many did.
+// nobody maps leave the cache, a folio as a whole; and shadows. Returns how
+// many did.
 uint64_t InvalidateMappingPages(Kernel& k, Id<Inode> id, uint64_t first,
                                 uint64_t last);
 // invalidate_inode_pages2_range(): all of them do, mapped or not. REQUIRES:

@@ -310,7 +310,9 @@ void ShrinkNode(Kernel& k, ScanControl& sc) {
     const uint64_t turn = sc.nr_reclaimed;
     PrepareScanControl(std::as_const(k), sc);
     ShrinkLruvec(k, sc);
-    sc.nr_reclaimed += ShrinkSlab(k, sc.gfp, sc.priority);
+    ShrinkControl slab{.gfp = sc.gfp, .kswapd = sc.kswapd};
+    ShrinkSlab(k, slab, sc.priority);
+    sc.nr_reclaimed += slab.pages_reclaimed;  // flush_reclaim_state()
     freed = sc.nr_reclaimed - turn;
   } while (ShouldContinue(std::as_const(k), freed, sc));
   if (sc.nr_reclaimed > before) {

@@ -19,6 +19,7 @@ enum VmEvent : int {
   kPgPgIn,   // sectors
   kPgPgOut,  // sectors
   kDropPagecache,
+  kDropSlab,
   kOomKill,
   kThpFaultAlloc,
   kThpFaultFallback,
@@ -75,6 +76,9 @@ enum VmEvent : int {
   kPgStealAnon,
   kPgStealFile,
   kPgRotated,
+  kPgInodeSteal,
+  kSlabsScanned,
+  kKswapdInodeSteal,
   kKswapdLowWmarkHitQuickly,
   kKswapdHighWmarkHitQuickly,
   kPageOutRun,
@@ -91,6 +95,7 @@ enum VmEvent : int {
   kWorkingsetActivateFile,
   kWorkingsetRestoreAnon,
   kWorkingsetRestoreFile,
+  kWorkingsetNodeReclaim,
   kNrVmscanWrite,
   kNrVmscanImmediate,
   kVmEventCount,

@@ -1,8 +1,12 @@
 // Models mm/workingset.c (v6.18): workingset_eviction(), workingset_refault(),
-// workingset_test_recent(); mm/swap.c: lru_note_cost_unlock_irq().
+// workingset_test_recent(), count_shadow_nodes(), shadow_lru_isolate();
+// mm/swap.c: lru_note_cost_unlock_irq().
 #include "server/machine/mm/workingset.h"
 
+#include <utility>
+
 #include "server/machine/mm/lru.h"
+#include "server/machine/mm/super_cache.h"
 
 namespace faultline {
 namespace {
@@ -51,6 +55,33 @@ void WorkingsetRefault(Kernel& k, Pfn pfn, uint32_t shadow) {
   page.flags |= page_flag::kWorkingset;
   LruNoteCost(k, file, 1, 0);
   events[kWorkingsetRestoreAnon + (file ? 1 : 0)]++;
+}
+
+uint64_t CountShadowNodes(const Kernel& k) {
+  const uint64_t nodes = k.xa_nodes.shadow_nodes.count;
+  if (nodes == 0) return 0;
+  uint64_t pages = 0;
+  for (int lru = 0; lru < kNrLru; lru++) {
+    pages += k.lruvec.Size(static_cast<Lru>(lru));
+  }
+  for (const NodeStat slabs : {kNrSlabReclaimable, kNrSlabUnreclaimable}) {
+    pages += static_cast<uint64_t>(k.vmstat.node[slabs]);
+  }
+  const uint64_t max_nodes = pages >> (kXaChunkShift - 3);
+  return nodes <= max_nodes ? 0 : nodes - max_nodes;
+}
+
+ShrinkResult ScanShadowNodes(Kernel& k, ShrinkControl& sc) {
+  uint64_t freed = 0;
+  while (freed < sc.nr_to_scan && k.xa_nodes.shadow_nodes.head) {
+    const Id<XaNode> node = k.xa_nodes.shadow_nodes.head;
+    const Id<Inode> host(std::as_const(k).xa_nodes[node].host);
+    XaDeleteNode(k.xa_nodes, k.inodes[host].i_pages, node);
+    k.vmstat.events[kWorkingsetNodeReclaim]++;
+    InodeAddLru(k, host);
+    freed++;
+  }
+  return freed;
 }
 
 void LruNoteCost(Kernel& k, bool file, uint64_t ios, uint64_t rotated) {

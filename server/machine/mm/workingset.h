@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "server/machine/kernel.h"
+#include "server/machine/mm/shrink_slab.h"
 
 namespace faultline {
 
@@ -20,6 +21,12 @@ void WorkingsetRefault(Kernel& k, Pfn pfn, uint32_t shadow);
 inline void WorkingsetActivation(Kernel& k, uint64_t pages) {
   k.lruvec.nonresident_age += pages;
 }
+
+// The shrinker of nodes that hold nothing but shadows: count_shadow_nodes(),
+// scan_shadow_nodes(). An eighth of the pages there are may be such nodes, so
+// that shadows reach back over all of memory even where each node has few.
+uint64_t CountShadowNodes(const Kernel& k);
+ShrinkResult ScanShadowNodes(Kernel& k, ShrinkControl& sc);
 
 // lru_note_cost(): what it took to reclaim pages of this kind.
 void LruNoteCost(Kernel& k, bool file, uint64_t ios, uint64_t rotated);

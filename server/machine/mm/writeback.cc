@@ -11,6 +11,7 @@
 #include "server/machine/hw/cost.h"
 #include "server/machine/mm/bio.h"
 #include "server/machine/mm/filemap.h"
+#include "server/machine/mm/super_cache.h"
 
 namespace faultline {
 namespace {
@@ -70,14 +71,15 @@ void QueueIo(Kernel& k, uint64_t before) {
 }
 
 // The block of the inode table that holds the inode.
-void WriteInodeBlock(Kernel& k, Id<Inode> id, bool wait) {
+enum class ThenWait : uint8_t { kNo, kYes };
+void TransferInodeBlock(Kernel& k, Id<Inode> id, BlockOp op, ThenWait wait) {
   constexpr uint64_t kInodesPerBlock = 16;
   const uint64_t block = id.value() / kInodesPerBlock;
-  k.vmstat.events[kPgPgOut] += kSectorsPerPage;
-  k.disk.Submit(BlockOp::kWrite, block * kSectorsPerPage,
-                {kMetadataOwner, block, 1}, k.clock_ns, kSectorsPerPage);
+  k.vmstat.events[op == BlockOp::kRead ? kPgPgIn : kPgPgOut] += kSectorsPerPage;
+  k.disk.Submit(op, block * kSectorsPerPage, {kMetadataOwner, block, 1},
+                k.clock_ns, kSectorsPerPage);
   FinishPlug(k);
-  while (wait && k.disk.Pending(BlockOp::kWrite, kMetadataOwner, block)) {
+  while (wait == ThenWait::kYes && k.disk.Pending(op, kMetadataOwner, block)) {
     SleepUntil(k, k.disk.busy_until());
   }
 }
@@ -99,7 +101,8 @@ void WriteInode(Kernel& k, Id<Inode> id, WritebackControl& wbc) {
                            inode.writeback_index, static_cast<uint64_t>(asked),
                            static_cast<uint64_t>(asked - wbc.nr_to_write)});
   if (dirty & inode_state::kDirtyInode) {
-    WriteInodeBlock(k, id, wbc.sync_all);
+    TransferInodeBlock(k, id, BlockOp::kWrite,
+                       wbc.sync_all ? ThenWait::kYes : ThenWait::kNo);
   }
 }
 
@@ -112,6 +115,7 @@ void RequeueInode(Kernel& k, Id<Inode> id, const WritebackControl& wbc) {
   }
   if (inode.i_state & inode_state::kDirty) return RedirtyTail(k, id);
   MoveTo(k, id, WbList::kNone);
+  InodeAddLru(k, id);  // inode_sync_complete()
 }
 
 // struct wb_writeback_work.
@@ -193,6 +197,10 @@ void ForgetDirtyInode(Kernel& k, Id<Inode> id) {
   k.inodes[id].i_state = 0;
 }
 
+void ReadInodeBlock(Kernel& k, Id<Inode> id) {
+  TransferInodeBlock(k, id, BlockOp::kRead, ThenWait::kYes);
+}
+
 void WakeFlusher(Kernel& k, WbReason why) {
   if (!HasDirtyIo(k)) return;
   (why == WbReason::kBackground ? k.bdi.start_background : k.bdi.start_all) =
@@ -245,6 +253,7 @@ bool WriteSingleInode(Kernel& k, Id<Inode> id, WritebackControl& wbc) {
   WriteInode(k, id, wbc);
   if ((k.inodes[id].i_state & inode_state::kDirty) == 0) {
     MoveTo(k, id, WbList::kNone);
+    InodeAddLru(k, id);
   }
   return true;
 }

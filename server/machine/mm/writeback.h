@@ -15,6 +15,8 @@ namespace faultline {
 void MarkInodeDirty(Kernel& k, Id<Inode> id, uint32_t what);
 // inode_io_list_del(): of an inode that goes away.
 void ForgetDirtyInode(Kernel& k, Id<Inode> id);
+// ext4_iget(): waits for the block of the inode table that it is in.
+void ReadInodeBlock(Kernel& k, Id<Inode> id);
 
 // wb_start_background_writeback(), and with kVmscan wakeup_flusher_threads().
 void WakeFlusher(Kernel& k, WbReason why);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "server/machine/mm/huge_memory.h"
+#include "server/machine/mm/shmem.h"
 #include "server/machine/mm/swapfile.h"
 #include "server/machine/proc/proc_files.h"
 
@@ -78,7 +79,7 @@ void GatherShmemSwap(const Kernel& k, const Mm& mm, const Vma& vma,
   if (inode.nrswapped == 0) return;
   const bool copies = !vma.Has(vm::kShared) && vma.Has(vm::kWrite);
   for (VirtAddr a = vma.start; a < vma.end; a = a + kPageSize) {
-    if (inode.i_values[vma.PageIndex(a)] == 0) continue;
+    if (!ShmemIsSwapped(k, inode, vma.PageIndex(a))) continue;
     if (copies && !LookAtPte(k, mm, a).none()) continue;
     s.swap += kPageSize;
   }

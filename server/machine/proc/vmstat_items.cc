@@ -90,13 +90,15 @@ void AddReclaimEvents(const Kernel& k, Items& items) {
       .Add("pgsteal_file", events[kPgStealFile])
       .Add("zone_reclaim_success", 0, In::k64Bit618)
       .Add("zone_reclaim_failed", 0, In::k64Bit)
-      .Zeros({"pginodesteal", "slabs_scanned", "kswapd_inodesteal"})
+      .Add("pginodesteal", events[kPgInodeSteal])
+      .Add("slabs_scanned", events[kSlabsScanned])
+      .Add("kswapd_inodesteal", events[kKswapdInodeSteal])
       .Add("kswapd_low_wmark_hit_quickly", events[kKswapdLowWmarkHitQuickly])
       .Add("kswapd_high_wmark_hit_quickly", 0)
       .Add("pageoutrun", events[kPageOutRun])
       .Add("pgrotated", events[kPgRotated])
       .Add("drop_pagecache", events[kDropPagecache])
-      .Add("drop_slab", 0);
+      .Add("drop_slab", events[kDropSlab]);
 }
 
 void AddMigrationEvents(const Kernel& k, Items& items) {
@@ -217,14 +219,15 @@ std::vector<VmstatItem> NodeStatItems(const Kernel& k, const LruCounts& lru) {
       .Add("nr_unevictable", lru.lru[kUnevictable])
       .Add("nr_slab_reclaimable", Stat(k, kNrSlabReclaimable))
       .Add("nr_slab_unreclaimable", Stat(k, kNrSlabUnreclaimable))
-      .Zeros({"nr_isolated_anon", "nr_isolated_file", "workingset_nodes"})
+      .Zeros({"nr_isolated_anon", "nr_isolated_file"})
+      .Add("workingset_nodes", k.xa_nodes.shadow_nodes.count)
       .Add("workingset_refault_anon", events[kWorkingsetRefaultAnon])
       .Add("workingset_refault_file", events[kWorkingsetRefaultFile])
       .Add("workingset_activate_anon", events[kWorkingsetActivateAnon])
       .Add("workingset_activate_file", events[kWorkingsetActivateFile])
       .Add("workingset_restore_anon", events[kWorkingsetRestoreAnon])
       .Add("workingset_restore_file", events[kWorkingsetRestoreFile])
-      .Add("workingset_nodereclaim", 0)
+      .Add("workingset_nodereclaim", events[kWorkingsetNodeReclaim])
       .Add("nr_anon_pages", Stat(k, kNrAnonMapped))
       .Add("nr_mapped", Stat(k, kNrFileMapped))
       .Add("nr_file_pages", Stat(k, kNrFilePages))

@@ -11,6 +11,7 @@
 #include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/readahead.h"
+#include "server/machine/mm/super_cache.h"
 #include "server/machine/mm/util.h"
 #include "server/machine/mm/vma.h"
 #include "server/machine/mm/vma_tree.h"
@@ -77,6 +78,7 @@ Id<File> OpenImage(Kernel& k, Id<Inode> inode) {
   Id<File> id = k.open_files.New();
   k.open_files[id].inode = inode;
   k.open_files[id].f_count = 1;
+  LookupInode(k, inode);
   k.inodes[inode].opens++;
   return id;
 }

@@ -318,7 +318,7 @@ using EventBody = std::variant<
     BlockRqComplete, MmVmscanWakeupKswapd, MmVmscanKswapdWake,
     MmVmscanKswapdSleep, MmVmscanDirectReclaimBegin, MmVmscanDirectReclaimEnd,
     MmVmscanLruIsolate, MmVmscanLruShrinkInactive, MmVmscanLruShrinkActive,
-    SwapWrite, SwapRead, MarkVictim>;
+    SwapWrite, SwapRead, MarkVictim, MmShrinkSlabStart, MmShrinkSlabEnd>;
 
 struct Event {
   uint32_t pid = 0;

@@ -53,6 +53,14 @@ std::string SayEvent(const MmVmscanLruShrinkActive& e) {
   return "Of " + Pages(e.nr_taken) + " of the active " + ListsOf(e.file) +
          " list " + Num(e.nr_deactivated) + " became inactive.";
 }
+std::string SayEvent(const MmShrinkSlabStart& e) {
+  return "The shrinker " + e.shrink + " has " + Num(e.cache_items) +
+         " objects and is to look at " + Num(e.total_scan) + ".";
+}
+std::string SayEvent(const MmShrinkSlabEnd& e) {
+  return "The shrinker " + e.shrink + " freed " + Num(e.retval) + " objects; " +
+         Num(e.new_scan) + " are put off.";
+}
 std::string SayEvent(const SwapWrite& e) {
   if (e.zeros) {
     return "The page in " + Frame(e.pfn) + " holds zeros: that was noted for " +

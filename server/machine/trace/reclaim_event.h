@@ -77,6 +77,28 @@ struct MmVmscanLruShrinkActive {
   uint32_t priority = 0;
   bool file = false;
 };
+// vmscan:mm_shrink_slab_start. shrink: the function that looks at objects.
+struct MmShrinkSlabStart {
+  static constexpr const char* kName = "mm_shrink_slab_start";
+  std::string shrink;
+  uint32_t nid = 0;
+  uint64_t nr_objects_to_shrink = 0;  // what was put off before
+  uint32_t gfp_flags = 0;
+  uint64_t cache_items = 0;
+  uint64_t delta = 0;
+  uint64_t total_scan = 0;
+  uint32_t priority = 0;
+};
+// vmscan:mm_shrink_slab_end
+struct MmShrinkSlabEnd {
+  static constexpr const char* kName = "mm_shrink_slab_end";
+  std::string shrink;
+  uint32_t nid = 0;
+  uint64_t unused_scan = 0;  // put off before
+  uint64_t new_scan = 0;     // put off now
+  uint64_t total_scan = 0;   // of this time, and not scanned
+  uint64_t retval = 0;       // objects that were freed
+};
 // A page was written to its slot of a swap area. No tracepoint.
 struct SwapWrite {
   static constexpr const char* kName = "swap_write";
@@ -115,6 +137,8 @@ std::string SayEvent(const MmVmscanDirectReclaimEnd& e);
 std::string SayEvent(const MmVmscanLruIsolate& e);
 std::string SayEvent(const MmVmscanLruShrinkInactive& e);
 std::string SayEvent(const MmVmscanLruShrinkActive& e);
+std::string SayEvent(const MmShrinkSlabStart& e);
+std::string SayEvent(const MmShrinkSlabEnd& e);
 std::string SayEvent(const SwapWrite& e);
 std::string SayEvent(const SwapRead& e);
 std::string SayEvent(const MarkVictim& e);

@@ -50,8 +50,15 @@ uint64_t Verifier::CountMappings(Id<Inode> id, const Inode& inode) {
 void Verifier::CheckPageCache(Id<Inode> id, const Inode& inode) {
   uint64_t cached = 0;
   const auto bit = [](XaMark mark) { return 1 << static_cast<int>(mark); };
-  WalkXArray(inode.i_pages, [&](uint64_t index, Pfn pfn, uint8_t marks) {
+  uint64_t swapped = 0;
+  WalkXArray(inode.i_pages, [&](const XaEntry& entry) {
+    const auto [index, pfn, value, marks] = entry;
     if (!ok()) return;
+    if (!pfn.valid()) {  // a shadow, or where a page of tmpfs is
+      swapped += inode.shmem();
+      if (inode.shmem()) swap_counts_[value]++;
+      return;
+    }
     cached++;
     CheckCachedPage(id, inode, index, pfn);
     // What is tagged is what the page says; ramfs and tmpfs tag nothing.
@@ -69,6 +76,7 @@ void Verifier::CheckPageCache(Id<Inode> id, const Inode& inode) {
     writeback_ += writeback;
   });
   Expect("nrpages", "inode", id.value(), cached, inode.nrpages);
+  Expect("swapped pages", "inode", id.value(), swapped, inode.nrswapped);
   file_pages_ += cached;
   if (inode.shmem()) shmem_ += cached;
 }

@@ -9,16 +9,6 @@
 namespace faultline::verify {
 
 void Verifier::CheckSwap() {
-  // Files of tmpfs refer to slots too.
-  k_.inodes.ForEach([&](Id<Inode> id, const Inode& inode) {
-    uint64_t swapped = 0;
-    inode.i_values.ForEach([&](size_t, uint32_t value) {
-      if (value == 0 || !inode.shmem()) return;
-      swapped++;
-      swap_counts_[value]++;
-    });
-    Expect("swapped pages", "inode", id.value(), swapped, inode.nrswapped);
-  });
   uint64_t free = 0, total = 0, avail = 0;
   for (uint32_t type = 0; type < k_.swap.infos.size() && ok(); type++) {
     const SwapInfo& info = k_.swap.infos[type];

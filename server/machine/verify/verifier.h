@@ -64,11 +64,20 @@ class Verifier {
   void CheckCacheFolio(const Inode& inode, uint64_t index, const Page& page);
 
   // writeback.cc: trees of cached pages, dirty inodes, the disk's queue.
-  using Visit = std::function<void(uint64_t index, Pfn pfn, uint8_t marks)>;
-  // Calls visit(…) for each page; the node's own marks come back.
-  uint8_t WalkXaNode(Id<XaNode> id, Id<XaNode> parent, uint32_t offset,
-                     uint64_t base, const Visit& visit);
+  // A page, or (an invalid Pfn) the value in its stead.
+  struct XaEntry {
+    uint64_t index = 0;
+    Pfn page;
+    uint32_t value = 0;
+    uint8_t marks = 0;
+  };
+  using Visit = std::function<void(const XaEntry& entry)>;
+  // Calls visit(…) for each entry; the node's own marks come back.
+  uint8_t WalkXaNode(const XArray& xa, Id<XaNode> id, Id<XaNode> parent,
+                     uint32_t offset, uint64_t base, const Visit& visit);
   void WalkXArray(const XArray& xa, const Visit& visit);
+  // Is it on the list of shadow nodes when it is to be?
+  void CheckShadowNode(Id<XaNode> id, const XArray& xa);
   void CheckWriteback();
 
   // page_tables.cc: every table and every PTE of every address space.
@@ -117,6 +126,12 @@ class Verifier {
   // lru.cc: the lists, and that each page is on the one it belongs to.
   void CheckLru();
   void CheckLruPage(Pfn pfn, const Page& page);
+
+  // shrinkers.cc: the lists of what shrinkers may drop.
+  void CheckShrinkers();
+  template <class T, class PoolOfT, class F>
+  void CheckList(const char* what, const PoolOfT& pool, const ListHead<T>& head,
+                 ListNode<T> T::*node, F belongs);
 
   // swap.cc: slots, who refers to them, and the swap cache.
   void CheckSwap();

@@ -48,8 +48,22 @@ class WritesInHand {
 
 }  // namespace
 
-uint8_t Verifier::WalkXaNode(Id<XaNode> id, Id<XaNode> parent, uint32_t offset,
-                             uint64_t base, const Visit& visit) {
+void Verifier::CheckShadowNode(Id<XaNode> id, const XArray& xa) {
+  const XaNode& node = k_.xa_nodes[id];
+  Expect("host", "xa_node", id.value(), xa.host, node.host);
+  const bool only_values = node.count == node.nr_values();
+  if (node.shadow.listed != (xa.host != 0 && only_values)) {
+    Fail("xa_node %u has %d values in %u slots: is it to be on the list?",
+         id.value(), node.nr_values(), node.count);
+  }
+  if (node.values != 0 && node.shift != 0) {
+    Fail("xa_node %u is no leaf and has values", id.value());
+  }
+}
+
+uint8_t Verifier::WalkXaNode(const XArray& xa, Id<XaNode> id, Id<XaNode> parent,
+                             uint32_t offset, uint64_t base,
+                             const Visit& visit) {
   if (!ok()) return 0;
   if (!k_.xa_nodes.Has(id)) {
     Fail("xa_node %u does not exist", id.value());
@@ -69,6 +83,10 @@ uint8_t Verifier::WalkXaNode(Id<XaNode> id, Id<XaNode> parent, uint32_t offset,
       marks |= static_cast<uint8_t>((node.marks[m] >> slot & 1) << m);
     }
     all |= marks;
+    const bool value = node.HasValue(slot);
+    if ((node.slots[slot] == 0 && value) || (value && marks != 0)) {
+      Fail("xa_node %u: slot %u is no value, or is marked", id.value(), slot);
+    }
     if (node.slots[slot] == 0) {
       if (marks != 0) Fail("xa_node %u: an empty slot is marked", id.value());
       continue;
@@ -76,7 +94,8 @@ uint8_t Verifier::WalkXaNode(Id<XaNode> id, Id<XaNode> parent, uint32_t offset,
     count++;
     const uint64_t index = base + (uint64_t{slot} << node.shift);
     if (node.shift == 0) {
-      visit(index, Pfn(node.slots[slot] - 1), marks);
+      visit({index, value ? Pfn() : Pfn(node.slots[slot] - 1),
+             value ? node.slots[slot] : 0, marks});
       continue;
     }
     const Id<XaNode> child(node.slots[slot]);
@@ -84,27 +103,30 @@ uint8_t Verifier::WalkXaNode(Id<XaNode> id, Id<XaNode> parent, uint32_t offset,
         k_.xa_nodes[child].shift + kXaChunkShift != node.shift) {
       Fail("xa_node %u is not one level below its parent", child.value());
     }
-    if (WalkXaNode(child, id, slot, index, visit) != marks) {
+    if (WalkXaNode(xa, child, id, slot, index, visit) != marks) {
       Fail("xa_node %u: slot %u has other marks than what is below", id.value(),
            slot);
     }
   }
   Expect("count", "xa_node", id.value(), count, node.count);
+  CheckShadowNode(id, xa);
   if (count == 0) Fail("xa_node %u is empty", id.value());
   return all;
 }
 
 void Verifier::WalkXArray(const XArray& xa, const Visit& visit) {
   if (!xa.root) {
-    if (xa.head.valid()) {
-      visit(0, xa.head, xa.marks);
+    if (!xa.empty()) {
+      visit({0, xa.head, xa.value, xa.marks});
     } else if (xa.marks != 0) {
       Fail("an empty xarray has marks");
     }
     return;
   }
-  if (xa.head.valid()) Fail("an xarray has a root and a head");
-  const uint8_t marks = WalkXaNode(xa.root, {}, 0, 0, visit);
+  if (xa.head.valid() || xa.value != 0) {
+    Fail("an xarray has a root and a head");
+  }
+  const uint8_t marks = WalkXaNode(xa, xa.root, {}, 0, 0, visit);
   if (marks != xa.marks) Fail("an xarray has other marks than its root");
   const XaNode& root = k_.xa_nodes[xa.root];
   if (root.count == 1 && root.slots[0] != 0) {
@@ -142,9 +164,10 @@ void Verifier::CheckWriteback() {
         (!on_list || (inode.i_state & inode_state::kDirtyPages) == 0)) {
       Fail("inode %u has dirty pages that nobody will write", id.value());
     }
-    WalkXArray(inode.i_pages, [&](uint64_t index, Pfn, uint8_t marks) {
-      if ((marks >> static_cast<int>(XaMark::kWriteback) & 1) == 0) return;
-      pending += writes.Has(id.value(), index);
+    WalkXArray(inode.i_pages, [&](const XaEntry& entry) {
+      if ((entry.marks >> static_cast<int>(XaMark::kWriteback) & 1) == 0)
+        return;
+      pending += writes.Has(id.value(), entry.index);
     });
   });
   Expect("pages on the disk's queue", "the disk", 0, writeback_, pending);

@@ -74,28 +74,88 @@ TEST_F(XArrayTest, AReplacedPageKeepsItsMarks) {
   EXPECT_TRUE(XaGetMark(nodes_, xa_, 70, XaMark::kWriteback));
 }
 
+TEST_F(XArrayTest, AValueStandsInAPagesStead) {
+  Store(0, 7);
+  XaSetMark(nodes_, xa_, 0, kDirty);
+  XaStoreValue(nodes_, xa_, 0, 0xffffffff);
+  EXPECT_FALSE(Load(0).valid());
+  EXPECT_FALSE(xa_.Marked(kDirty));
+  EXPECT_FALSE(xa_.empty());
+  EXPECT_EQ(XaLoadValue(nodes_, xa_, 0), 0xffffffffu);
+  XaStoreValue(nodes_, xa_, 100, 5);
+  Store(99, 8);
+  EXPECT_EQ(XaFind(nodes_, xa_, 0, UINT64_MAX), 99u);
+  EXPECT_EQ(XaFindValue(nodes_, xa_, 1, UINT64_MAX), 100u);
+  EXPECT_EQ(XaStore(nodes_, xa_, 100, Pfn(9)), 5u);
+  EXPECT_EQ(XaLoadValue(nodes_, xa_, 100), 0u);
+  Erase(99);
+  Erase(100);
+  EXPECT_EQ(Height(), 0);
+  EXPECT_EQ(XaLoadValue(nodes_, xa_, 0), 0xffffffffu);
+  Erase(0);
+  EXPECT_TRUE(xa_.empty());
+}
+
+TEST_F(XArrayTest, NodesOfNothingButValuesAreListed) {
+  xa_.host = 3;
+  const auto listed = [&] { return nodes_.shadow_nodes.count; };
+  XaStoreValue(nodes_, xa_, 0, 5);  // no node
+  EXPECT_EQ(listed(), 0u);
+  Store(200, 7);
+  EXPECT_EQ(listed(), 1u) << "that of index 0";
+  XaStoreValue(nodes_, xa_, 200, 6);
+  XaStoreValue(nodes_, xa_, 201, 6);
+  EXPECT_EQ(listed(), 2u);
+  Store(201, 8);
+  EXPECT_EQ(listed(), 1u);
+  Erase(201);
+  ASSERT_EQ(listed(), 2u);
+  const Id<XaNode> first = nodes_.shadow_nodes.head;
+  EXPECT_EQ(nodes_[first].host, 3u);
+  XaDeleteNode(nodes_, xa_, first);
+  EXPECT_EQ(XaLoadValue(nodes_, xa_, 0), 0u);
+  EXPECT_EQ(XaLoadValue(nodes_, xa_, 200), 6u);
+  XaDeleteNode(nodes_, xa_, nodes_.shadow_nodes.head);
+  EXPECT_TRUE(xa_.empty());
+  EXPECT_EQ(nodes_.count(), 0u);
+}
+
 struct Model {
   uint32_t pfn = 0;
+  uint32_t value = 0;  // not 0: in the page's stead
   std::array<bool, kXaMarks> marks{};
 };
 
 // A tree under random changes is what a map is.
 TEST_F(XArrayTest, AgreesWithAMap) {
   Prng prng(42);
+  xa_.host = 1;
   std::map<uint64_t, Model> model;
+  const auto is_page = [](const auto& entry) {
+    return entry.second.value == 0;
+  };
   for (int i = 0; i < 40000; i++) {
     const int bits = static_cast<int>(prng.Next() % 22);
     const uint64_t index = prng.Next() & ((uint64_t{1} << bits) - 1);
     const int m = static_cast<int>(prng.Next() % kXaMarks);
     const XaMark mark = static_cast<XaMark>(m);
-    const bool there = model.count(index) != 0;
-    switch (prng.Next() % 8) {
+    const auto found_there = model.find(index);
+    const bool there = found_there != model.end() && is_page(*found_there);
+    switch (prng.Next() % 9) {
       case 0:
       case 1:
       case 2: {
         const auto pfn = static_cast<uint32_t>(prng.Next() % 100000);
-        Store(index, pfn);
+        const uint32_t old = XaStore(nodes_, xa_, index, Pfn(pfn));
+        ASSERT_EQ(old, model[index].value);
         model[index].pfn = pfn;
+        model[index].value = 0;
+        break;
+      }
+      case 7: {
+        const auto value = static_cast<uint32_t>(prng.Next() | 1);
+        XaStoreValue(nodes_, xa_, index, value);
+        model[index] = {.value = value};
         break;
       }
       case 3:
@@ -122,15 +182,20 @@ TEST_F(XArrayTest, AgreesWithAMap) {
         break;
       }
     }
-    const auto next = model.lower_bound(index);
-    const auto found = XaFind(nodes_, xa_, index, UINT64_MAX);
-    ASSERT_EQ(found.has_value(), next != model.end());
-    if (found) {
-      ASSERT_EQ(*found, next->first);
+    for (const bool page : {true, false}) {
+      auto next = model.lower_bound(index);
+      while (next != model.end() && is_page(*next) != page) ++next;
+      const auto found = page ? XaFind(nodes_, xa_, index, UINT64_MAX)
+                              : XaFindValue(nodes_, xa_, index, UINT64_MAX);
+      ASSERT_EQ(found.has_value(), next != model.end());
+      if (found) {
+        ASSERT_EQ(*found, next->first);
+      }
     }
   }
   for (const auto& [index, want] : model) {
-    EXPECT_EQ(Load(index), Pfn(want.pfn));
+    EXPECT_EQ(Load(index), want.value == 0 ? Pfn(want.pfn) : Pfn());
+    EXPECT_EQ(XaLoadValue(nodes_, xa_, index), want.value);
     for (int m = 0; m < kXaMarks; m++) {
       EXPECT_EQ(XaGetMark(nodes_, xa_, index, static_cast<XaMark>(m)),
                 want.marks[m]);
@@ -142,6 +207,7 @@ TEST_F(XArrayTest, AgreesWithAMap) {
   }
   EXPECT_TRUE(xa_.empty());
   EXPECT_EQ(nodes_.count(), 0u);
+  EXPECT_EQ(nodes_.shadow_nodes.count, 0u);
 }
 
 }  // namespace

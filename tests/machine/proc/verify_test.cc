@@ -221,6 +221,20 @@ const Damage kDamages[] = {
      }},
     {"XaMarksOfTheHead", "an xarray has other marks than its root",
      [](Kernel& k) { InodeOf(k, kSharedFile).i_pages.marks = 0; }},
+    {"XaNodeHost", "host of xa_node .: expected 1, found 9",
+     [](Kernel& k) {
+       k.xa_nodes[InodeOf(k, kSharedFile).i_pages.root].host = 9;
+     }},
+    {"XaNodeOfValuesOffTheList",
+     "0 values in 16 slots: is it to be on the list",
+     [](Kernel& k) {
+       k.xa_nodes[InodeOf(k, kSharedFile).i_pages.root].shadow.listed = true;
+     }},
+    {"NameOfNoList",
+     "the list of unused names holds 1, which does not belong there",
+     [](Kernel& k) { InodeOf(k, kSharedFile).d_lru = {}; }},
+    {"InodeDroppedInUse", "inode 1 is in use, but was dropped",
+     [](Kernel& k) { InodeOf(k, kSharedFile).in_core = false; }},
     {"StrayXaNode", "xa_nodes of the machine",
      [](Kernel& k) { k.xa_nodes.New(); }},
     {"Reclaimable", "WB_RECLAIMABLE of the disk 0: expected 1, found 2",

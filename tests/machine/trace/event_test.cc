@@ -84,7 +84,7 @@ TEST(Events, LevelsAreFaultsForWhatAStudentAsksFirst) {
     (level == EventLevel::kFaults ? faults : all)++;
   });
   EXPECT_EQ(faults, 18);
-  EXPECT_EQ(all, 27);
+  EXPECT_EQ(all, 29);
   EXPECT_EQ(LevelOf(PageFaultUser{}), EventLevel::kFaults);
   EXPECT_EQ(LevelOf(MmPageAlloc{}), EventLevel::kAll);
 }
