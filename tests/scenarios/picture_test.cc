@@ -76,6 +76,7 @@ TEST(Pictures, AreAllThere) {
                 "tests/scenarios/physical/migrate-types",
                 "tests/scenarios/physical/oom",
                 "tests/scenarios/physical/readahead",
+                "tests/scenarios/physical/shrinkers",
                 "tests/scenarios/physical/slab-bugs",
                 "tests/scenarios/physical/slabs",
                 "tests/scenarios/physical/swap-areas",

@@ -6,7 +6,7 @@
 # memory would leave ever more nodes of nothing but shadows; an eighth of the
 # pages on the LRU lists may be such nodes, and of what is beyond, half goes at
 # a time.
-boot ram=16m
+boot ram=16m thp=madvise
 file 1 80000p dc
 fadvise 1 0 0 RANDOM
 big: mmap 0 80000p r-- SHARED 1
@@ -28,28 +28,12 @@ expect vmstat.drop_slab 1
 expect event.mm_shrink_slab_start >= 1
 expect event.mm_shrink_slab_end >= 1
 
-# On x86-64 an inode stays as long as the page cache has pages of it. Where there
-# is high memory it does not wait for that: inodes lie in low memory, and the
-# pages of a file mostly in high, so it takes them along.
-boot profile=i386 ram=1g
-file 1 100p d
-close 1
-drop_caches 2
-expect vmstat.pginodesteal 100
-
-boot ram=64m
-file 1 100p d
-close 1
-drop_caches 2
-expect vmstat.pginodesteal 0
-
 # A huge page of which a part was unmapped keeps all its memory: splitting it is
 # put off until memory is short.
-boot ram=256m thp=madvise
-huge: mmap 0x10000000 1024p rw PRIVATE|ANON|FIXED
-madvise 0x10000000 1024p HUGEPAGE
-writer 0x10000000 1024
-expect vmstat.thp_fault_alloc 2
+huge: mmap 0x10000000 512p rw PRIVATE|ANON|FIXED
+madvise 0x10000000 512p HUGEPAGE
+writer 0x10000000 512
+expect vmstat.thp_fault_alloc 1
 munmap 0x10000000 100p
 expect vmstat.thp_deferred_split_page 1
 expect vmstat.thp_split_page 0
