@@ -42,7 +42,7 @@ TEST_F(ReclaimCommandTest, SlabsHasALineForEachCache) {
   EXPECT_EQ(done.code, kExitOk) << done.err;
   // One slab of 32 objects, all of which count as active: the CPU has it.
   EXPECT_THAT(done.out, ContainsRegex("\nkmalloc-128 +32 +32 +128 +0 +32 "));
-  const Finished before = Do({"slabs", "lab@4"});
+  const Finished before = Do({"slabs", "lab@3"});
   EXPECT_THAT(before.out, ContainsRegex("\nkmalloc-128 +0 +0 +128 +0 +32 "));
 }
 
