@@ -77,7 +77,9 @@ class Pool {
     T value{};
   };
   static inline const T kNone{};
-  CowArray<Slot, kChunkBits> slots_;
+  // An idle machine has few objects of each kind.
+  static constexpr int kMidBits = 5;
+  CowArray<Slot, kChunkBits, kMidBits> slots_;
   CowArray<uint32_t, 8> free_;
   uint32_t last_ = 0;
   uint32_t count_ = 0;

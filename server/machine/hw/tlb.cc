@@ -23,9 +23,7 @@ void Tlb::FlushPage(Asid asid, uint64_t vpn) {
   for (TlbEntry& e : sets_[vpn % kSets]) {
     if (e.vpn == vpn && e.asid == asid) e.valid = false;
   }
-  for (Region& r : regions_) {
-    if (r.asid == asid) r = {};
-  }
+  FlushRegions(asid);
 }
 
 bool Tlb::FlushSet(Set& set, Asid asid) {
@@ -37,6 +35,16 @@ bool Tlb::FlushSet(Set& set, Asid asid) {
   return others;
 }
 
+void Tlb::FlushRegions(Asid asid) {
+  if (!regions_used_) return;
+  bool others = false;
+  for (Region& r : regions_) {
+    if (r.asid == asid) r = {};
+    others |= r.table.valid();
+  }
+  regions_used_ = others;
+}
+
 void Tlb::FlushAsid(Asid asid) {
   counters_.flushes++;
   if (used_.any()) {
@@ -44,9 +52,7 @@ void Tlb::FlushAsid(Asid asid) {
       if (used_[i]) used_[i] = FlushSet(sets_[i], asid);
     }
   }
-  for (Region& r : regions_) {
-    if (r.asid == asid) r = {};
-  }
+  FlushRegions(asid);
 }
 
 }  // namespace faultline

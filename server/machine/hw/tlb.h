@@ -79,6 +79,7 @@ class Tlb {
   }
   void CacheTable(Asid asid, uint64_t region, Pfn table) {
     regions_[region % kRegions] = {region, table, asid};
+    regions_used_ = true;
   }
 
   const Counters& counters() const { return counters_; }
@@ -87,7 +88,10 @@ class Tlb {
   template <class Ar, class Self>
   static void Describe(Ar& ar, Self& s) {
     ar(s.sets_, s.next_way_, s.regions_, s.counters_);
-    if constexpr (Ar::kReading) s.used_.set();
+    if constexpr (Ar::kReading) {
+      s.used_.set();
+      s.regions_used_ = true;
+    }
   }
 
  private:
@@ -104,13 +108,16 @@ class Tlb {
   using Set = std::array<TlbEntry, kWays>;
   // Flushes the address space from a set; true if others have entries there.
   static bool FlushSet(Set& set, Asid asid);
+  void FlushRegions(Asid asid);
   std::array<Set, kSets> sets_;
   std::array<uint8_t, kSets> next_way_{};
   std::array<Region, kRegions> regions_;
   Counters counters_;
-  // Sets that may hold a valid entry, and so are to be looked at by a flush:
-  // as the next, an accelerator without effect on any result.
+  // Sets that may hold a valid entry, and whether a region may, and so are to
+  // be looked at by a flush: as the next, accelerators without effect on any
+  // result.
   std::bitset<kSets> used_;
+  bool regions_used_ = false;
   // The way that a page was found in last.
   std::array<uint8_t, kWayMemo> way_memo_{};
 };
