@@ -12,17 +12,14 @@
 namespace faultline {
 namespace {
 
-void EventsToProto(const Outcome& outcome, v1::Outcome* proto) {
-  const size_t size = outcome.events.size();
-  const size_t kept = size <= limits::kEventsPerOutcomeMax
-                          ? size
-                          : limits::kEventsPerOutcomeMax - 1;
-  proto->mutable_events()->Reserve(static_cast<int>(kept));
-  for (size_t i = 0; i < kept; ++i) {
-    EventToProto(outcome.events[i], proto->add_events());
+void EventsToProto(const std::vector<Event>& events, v1::Outcome* proto) {
+  if (events.size() > limits::kEventsPerOutcomeMax) {
+    std::vector<Event> fewer = events;
+    TrimEvents(&fewer, limits::kEventsPerOutcomeMax);
+    return EventsToProto(fewer, proto);
   }
-  if (kept == size) return;
-  EventToProto(Event{0, EventsLost{size - kept}}, proto->add_events());
+  proto->mutable_events()->Reserve(static_cast<int>(events.size()));
+  for (const Event& event : events) EventToProto(event, proto->add_events());
 }
 
 template <class Column>
@@ -64,6 +61,26 @@ std::vector<ReplacementFrame> FramesFromProto(const v1::VictimWanted& proto) {
 
 }  // namespace
 
+void TrimEvents(std::vector<Event>* events, size_t keep) {
+  if (events->size() <= keep) return;
+  uint64_t lost = 0;  // already
+  if (const auto* more = std::get_if<EventsLost>(&events->back().body)) {
+    lost = more->count;
+    events->pop_back();
+  }
+  // The report of the OOM killer, and who was killed.
+  constexpr size_t kLast = 64;
+  const size_t last = std::min(kLast, (keep - 1) / 2);
+  const size_t first = keep - 1 - last;
+  const size_t end = events->size() - last;
+  lost += end - first;
+  using Difference = std::vector<Event>::difference_type;
+  events->erase(events->begin() + static_cast<Difference>(first),
+                events->begin() + static_cast<Difference>(end));
+  events->push_back(Event{0, EventsLost{lost}});
+  events->shrink_to_fit();
+}
+
 void OutcomeToProto(const Outcome& outcome, v1::Outcome* proto) {
   proto->set_value(outcome.value);
   proto->set_error(static_cast<v1::Errno>(outcome.error));
@@ -88,7 +105,7 @@ void OutcomeToProto(const Outcome& outcome, v1::Outcome* proto) {
   if (!outcome.victim_wanted.frames.empty()) {
     VictimWantedToProto(outcome.victim_wanted, proto->mutable_victim_wanted());
   }
-  EventsToProto(outcome, proto);
+  EventsToProto(outcome.events, proto);
   proto->set_digest(outcome.Digest());
 }
 

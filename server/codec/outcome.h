@@ -2,6 +2,9 @@
 #ifndef FAULTLINE_SERVER_CODEC_OUTCOME_H_
 #define FAULTLINE_SERVER_CODEC_OUTCOME_H_
 
+#include <cstddef>
+#include <vector>
+
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "faultline/v1/machine.pb.h"
@@ -10,8 +13,12 @@
 
 namespace faultline {
 
-// With its digest. Events beyond limits::kEventsPerOutcomeMax are left out; an
-// EventsLost says how many.
+// Leaves `keep` events of more: the first, the last ones, which say how the
+// command ended, and an EventsLost at the end that says how many there were
+// besides. REQUIRES: keep > 0.
+void TrimEvents(std::vector<Event>* events, size_t keep);
+
+// With its digest, and events trimmed to limits::kEventsPerOutcomeMax.
 void OutcomeToProto(const Outcome& outcome, v1::Outcome* proto);
 
 // InvalidArgument when an event is of an unknown kind. The digest is not kept:

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "server/codec/errors.h"
+#include "server/codec/outcome.h"
 #include "server/codec/status_macros.h"
 #include "server/limits.h"
 #include "server/session/record.h"
@@ -53,17 +54,9 @@ absl::Status CheckDataBytes(const std::vector<Command>& commands) {
 }
 
 // Keeps at most `room` events and one that says how many are lost.
-void TrimEvents(std::vector<Event>& events, size_t& room) {
+void KeepRoom(std::vector<Event>& events, size_t& room) {
   const size_t keep = std::min(room, limits::kEventsPerOutcomeMax - 1);
-  if (events.size() > keep) {
-    uint64_t lost = events.size() - keep;
-    if (const auto* more = std::get_if<EventsLost>(&events.back().body)) {
-      lost += more->count - 1;
-    }
-    events.resize(keep);
-    events.push_back(Event{0, EventsLost{lost}});
-    events.shrink_to_fit();
-  }
+  if (events.size() > keep) TrimEvents(&events, keep + 1);
   room -= std::min(room, events.size());
 }
 
@@ -228,7 +221,7 @@ void Session::Execute(Run run, std::vector<std::string> commands) {
       break;
     }
     entries[i].digest = DigestBytes(executed.outcome.Digest());
-    TrimEvents(executed.outcome.events, events_room);
+    KeepRoom(executed.outcome.events, events_room);
     record->result.outcomes.push_back(std::move(executed.outcome));
   }
   record->result.revision = live_->revision;

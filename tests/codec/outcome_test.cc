@@ -89,15 +89,18 @@ TEST(Outcome, LeavesAColumnOfFaultsOutWhereAllAreZero) {
   EXPECT_EQ(OutcomeFromProto(proto)->Digest(), outcome.Digest());
 }
 
-TEST(Outcome, SaysHowManyEventsItLeavesOut) {
+TEST(Outcome, SaysHowManyEventsItLeavesOutAndHowItEnded) {
   Outcome outcome;
-  outcome.events.assign(limits::kEventsPerOutcomeMax + 5,
+  outcome.events.assign(limits::kEventsPerOutcomeMax + 4,
                         {1, PageFaultUser{0x1000, 6}});
+  outcome.events.push_back({1, Console{"Out of memory"}});
   v1::Outcome proto;
   OutcomeToProto(outcome, &proto);
   ASSERT_EQ(proto.events_size(),
             static_cast<int>(limits::kEventsPerOutcomeMax));
   EXPECT_EQ(proto.events().rbegin()->events_lost().count(), 6U);
+  EXPECT_EQ(std::next(proto.events().rbegin())->console().msg(),
+            "Out of memory");
 }
 
 TEST(Outcome, OfTheGreatestSizeFitsAResponse) {

@@ -13,8 +13,9 @@ namespace faultline {
 
 class Trace {
  public:
-  // Events of one command beyond this many are counted, not kept.
-  static constexpr size_t kEventsMax = 65536;
+  // Of more events of one command than this the first are kept and the last
+  // ones, which say how it ended; those between are counted.
+  static constexpr size_t kEventsMax = 65536, kLast = 64;
 
   bool Wants(EventLevel level) const { return level_ >= level; }
 
@@ -30,7 +31,8 @@ class Trace {
   void Begin(EventLevel level) {
     level_ = level;
     events_.clear();
-    lost_ = 0;
+    last_.clear();
+    seen_ = 0;
   }
   // Hands out what was recorded.
   std::vector<Event> End();
@@ -40,7 +42,8 @@ class Trace {
 
   EventLevel level_ = EventLevel::kNone;
   std::vector<Event> events_;
-  uint64_t lost_ = 0;
+  std::vector<Event> last_;  // a ring, once it is full
+  uint64_t seen_ = 0;        // that went into it
 };
 
 }  // namespace faultline
