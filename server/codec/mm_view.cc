@@ -65,6 +65,21 @@ void LayoutToProto(const Mm& mm, v1::MmStruct* proto) {
   }
 }
 
+// mm->flags (include/linux/mm_types.h: MMF_*) with what the machine keeps
+// beside it.
+uint64_t MmFlags(const Mm& mm) {
+  constexpr int kVmMergeable = 16, kDisableThp = 24, kHasMdwe = 28,
+                kVmMergeAny = 30;
+  constexpr uint64_t kDumpable = 3;
+  uint64_t flags = mm.flags & ~kDumpable;
+  flags |= uint64_t{mm.dumpable};
+  flags |= uint64_t{bool(mm.ksm_slot)} << kVmMergeable;
+  flags |= uint64_t{mm.thp_disabled} << kDisableThp;
+  flags |= uint64_t{mm.mdwe} << kHasMdwe;  // and MMF_HAS_MDWE_NO_INHERIT
+  flags |= uint64_t{mm.ksm_merge_any} << kVmMergeAny;
+  return flags;
+}
+
 void OwnersToProto(const Kernel& k, const Mm& mm, v1::MmStruct* proto) {
   proto->set_mm_users(mm.mm_users);
   proto->set_mm_count(mm.mm_count);
@@ -93,7 +108,7 @@ void MmToProto(const Kernel& k, const Mm& mm, v1::MmStruct* proto) {
   proto->set_page_table_locks(mm.page_table_locks);
   proto->set_context_asid(mm.asid);
   proto->set_context_vdso(counts.vdso.value());
-  proto->set_flags(mm.flags);
+  proto->set_flags(MmFlags(mm));
   proto->set_num_exe_file_vmas(counts.num_exe_file_vmas);
   PlacementToProto(k, mm, proto);
   AccountingToProto(mm, counts, proto);

@@ -34,6 +34,8 @@ Quirks QuirksOf(Personality personality) {
     q.ext4_large_folios = false;
     q.tmpfs_direct_io = false;
     q.swap_zeromap = false;
+    q.names_shared_anon = false;
+    q.huge_zero_becomes_huge = false;
     q.newer_mempolicies = false;
     q.split_rss_counting = true;
     q.split_queue_has_all = false;
@@ -93,6 +95,7 @@ uint64_t* FindSysctl(SysctlTable& t, std::string_view name) {
       {"vm.oom_dump_tasks", &t.oom_dump_tasks},
       {"vm.compaction_proactiveness", &t.compaction_proactiveness},
       {"vm.vfs_cache_pressure", &t.vfs_cache_pressure},
+      {"kernel.threads-max", &t.threads_max},
   };
   for (const Row& row : rows) {
     if (row.name == name) return row.value;
@@ -139,6 +142,11 @@ bool SysctlAccepts(const SysctlTable& table, const uint64_t* sysctl,
   if (sysctl == &table.panic_on_oom) return value <= kPanicMax;
   if (sysctl == &table.swap_token) return value <= 1;
   if (sysctl == &table.vfs_cache_pressure) return value <= INT32_MAX;
+  // set_max_threads(): FUTEX_TID_MASK is the most that there are numbers for.
+  constexpr uint64_t kThreadsMin = 20, kThreadsMax = 0x3fffffff;
+  if (sysctl == &table.threads_max) {
+    return value >= kThreadsMin && value <= kThreadsMax;
+  }
   constexpr uint64_t kKsmUnmerge = 2, kSharingMin = 2;
   if (sysctl == &table.ksm.run) return value <= kKsmUnmerge;
   if (sysctl == &table.ksm.use_zero_pages || sysctl == &table.ksm.smart_scan) {

@@ -42,6 +42,8 @@ struct Quirks {
   bool ext4_large_folios = true;         // 6.16: read in one piece
   bool tmpfs_direct_io = true;           // 6.6: O_DIRECT, which does nothing
   bool swap_zeromap = true;              // 6.12: zeros are not written
+  bool names_shared_anon = true;         // 6.2: PR_SET_VMA_ANON_NAME
+  bool huge_zero_becomes_huge = true;    // 6.13: the first write to it
   bool newer_mempolicies = true;         // 6.9, 6.10: see mm/mempolicy.cc
   bool split_rss_counting = false;       // 6.2: see mm/rss_stat.h
   bool split_queue_has_all = true;       // 6.12: thp_underused()
@@ -59,8 +61,8 @@ struct Quirks {
        s.ksm_checksum_first, s.ksm_smart_scan, s.ksm_zero_pages_counted,
        s.ksm_merge_any, s.ksm_break_unshares, s.mremap_realigns,
        s.ext4_large_folios, s.tmpfs_direct_io, s.swap_zeromap,
-       s.newer_mempolicies, s.split_rss_counting, s.split_queue_has_all,
-       s.vvar_vclock_pages);
+       s.names_shared_anon, s.huge_zero_becomes_huge, s.newer_mempolicies,
+       s.split_rss_counting, s.split_queue_has_all, s.vvar_vclock_pages);
   }
 };
 Quirks QuirksOf(Personality personality);
@@ -129,6 +131,7 @@ struct SysctlTable {
   uint64_t oom_dump_tasks = 1;
   uint64_t compaction_proactiveness = 20;
   uint64_t vfs_cache_pressure = 100;
+  uint64_t threads_max = 0;  // computed at boot
 
   template <class Ar, class Self>
   static void Describe(Ar& ar, Self& s) {
@@ -140,7 +143,8 @@ struct SysctlTable {
        s.thp_use_zero_page, s.randomize_va_space, s.mem_soft_dirty, s.ksm,
        s.dirty, s.bdi, s.cap_bound, s.slub_debug, s.swappiness, s.page_cluster,
        s.swap_token, s.oom_kill_allocating_task, s.panic_on_oom,
-       s.oom_dump_tasks, s.compaction_proactiveness, s.vfs_cache_pressure);
+       s.oom_dump_tasks, s.compaction_proactiveness, s.vfs_cache_pressure,
+       s.threads_max);
   }
 };
 

@@ -125,6 +125,8 @@ const NameTable& PrctlOptions() {
   static const auto& table =
       *new NameTable("prctl option", {{"GET_DUMPABLE", 3},
                                       {"DUMPABLE", 4},
+                                      {"THP_DISABLE", 41},
+                                      {"GET_THP_DISABLE", 42},
                                       {"MDWE", 65},
                                       {"GET_MDWE", 66},
                                       {"MEMORY_MERGE", 67},

@@ -9,6 +9,7 @@
 #include "server/machine/fs/open.h"
 #include "server/machine/mm/filemap.h"
 #include "server/machine/mm/shmem.h"
+#include "server/machine/mm/swapfile.h"
 #include "server/machine/mm/truncate.h"
 
 namespace faultline {
@@ -89,6 +90,7 @@ Errno DoFallocate(Kernel& k, const Fallocate& call) {
     return Errno::kEOPNOTSUPP;
   }
   if (!k.open_files[file].writable) return Errno::kEBADF;
+  if (IsSwapfile(k, k.open_files[file].inode)) return Errno::kETXTBSY;
   if (k.inodes[k.open_files[file].inode].special_file()) return Errno::kENODEV;
   const auto offset = static_cast<uint64_t>(call.offset);
   const auto length = static_cast<uint64_t>(call.length);

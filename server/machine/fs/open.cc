@@ -10,6 +10,7 @@
 #include "server/machine/mm/page_writeback.h"
 #include "server/machine/mm/readahead.h"
 #include "server/machine/mm/super_cache.h"
+#include "server/machine/mm/swapfile.h"
 #include "server/machine/mm/truncate.h"
 
 namespace faultline {
@@ -37,6 +38,18 @@ void StoreBytes(Inode& inode, const std::string& data) {
     inode.device[at >> kPageShift].Write(static_cast<uint32_t>(at & ~kPageMask),
                                          static_cast<uint8_t>(data[at]));
   }
+}
+
+// get_write_access() of what no process may be executing; handle_truncate().
+Errno GetWriteAccess(const Kernel& k, Id<Inode> id, bool truncates) {
+  bool executed = false;
+  k.mms.ForEach([&](Id<Mm>, const Mm& mm) {
+    executed =
+        executed || (mm.exe_file && k.open_files[mm.exe_file].inode == id);
+  });
+  if (executed) return Errno::kETXTBSY;
+  const bool shorter = truncates && k.inodes[id].size > 0;
+  return shorter && IsSwapfile(k, id) ? Errno::kETXTBSY : Errno::kOk;
 }
 
 // FMODE_CAN_ODIRECT: do_dentry_open().
@@ -114,6 +127,14 @@ void FdInstall(Kernel& k, uint64_t fd, Id<File> file) {
   if (Id<File> old = std::exchange(fds[fd], file)) PutFile(k, old);
 }
 
+bool IsOpenForWriting(const Kernel& k, Id<Inode> id) {
+  bool found = false;
+  k.open_files.ForEach([&](Id<File>, const File& file) {
+    found = found || (file.inode == id && file.writable);
+  });
+  return found;
+}
+
 ErrnoOr<uint64_t> DoOpen(Kernel& k, const Open& call) {
   // The one directory is the root, and everybody is there.
   const bool relative = !call.path.empty() && call.path.front() != '/';
@@ -128,6 +149,8 @@ ErrnoOr<uint64_t> DoOpen(Kernel& k, const Open& call) {
   } else if ((call.flags & kODirect) && !path_only && !CanODirect(k, inode)) {
     return Errno::kEINVAL;
   }
+  const bool writable = (call.flags & kOAccmode) != 0 && !path_only;
+  if (writable) FL_TRY(GetWriteAccess(k, it->second, call.flags & kOTrunc));
   Id<File> id = k.open_files.New();
   File& file = k.open_files[id];
   file.inode = it->second;
@@ -137,7 +160,7 @@ ErrnoOr<uint64_t> DoOpen(Kernel& k, const Open& call) {
   file.sync = (call.flags & kOSync) == kOSync;
   file.ra = FileRaInit(k, inode);
   file.readable = (call.flags & kOAccmode) != 1;
-  file.writable = (call.flags & kOAccmode) != 0 && !file.path_only;
+  file.writable = writable;
   file.f_count = 1;
   inode.opens++;
   if ((call.flags & kOTrunc) && file.writable && !inode.special_file()) {

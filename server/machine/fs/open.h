@@ -26,6 +26,10 @@ void FdInstall(Kernel& k, uint64_t fd, Id<File> file);
 // fdget(): the open file behind a descriptor, or none.
 Id<File> FileOf(Kernel& k, int32_t fd);
 
+// Has somebody the file open to write it? It cannot be executed then
+// (deny_write_access(): ETXTBSY).
+bool IsOpenForWriting(const Kernel& k, Id<Inode> id);
+
 }  // namespace faultline
 
 #endif  // FAULTLINE_SERVER_MACHINE_FS_OPEN_H_

@@ -11,6 +11,7 @@
 #include "server/machine/mm/bio.h"
 #include "server/machine/mm/filemap.h"
 #include "server/machine/mm/page_writeback.h"
+#include "server/machine/mm/swapfile.h"
 #include "server/machine/mm/truncate.h"
 #include "server/machine/mm/writeback.h"
 
@@ -119,6 +120,7 @@ ErrnoOr<uint64_t> DoWrite(Kernel& k, const Write& call) {
   if (!id || !k.open_files[id].writable) return Errno::kEBADF;
   const File& file = k.open_files[id];
   if (IsDevice(k, file)) return Errno::kEINVAL;
+  if (IsSwapfile(k, file.inode)) return Errno::kETXTBSY;
   auto written = Direct(k, file)
                      ? DirectWrite(k, file.inode, call.offset, call.data)
                      : FileWrite(k, file.inode, call.offset, call.data);
@@ -136,8 +138,13 @@ Errno DoTruncate(Kernel& k, const Truncate& call) {
   if (!id || k.open_files[id].path_only) return Errno::kEBADF;
   if (!k.open_files[id].writable) return Errno::kEINVAL;
   if (IsDevice(k, k.open_files[id])) return Errno::kEINVAL;
-  return FileTruncate(k, k.open_files[id].inode,
-                      static_cast<uint64_t>(call.size));
+  const Id<Inode> inode = k.open_files[id].inode;
+  const auto size = static_cast<uint64_t>(call.size);
+  // inode_newsize_ok()
+  if (size < k.inodes[inode].size && IsSwapfile(k, inode)) {
+    return Errno::kETXTBSY;
+  }
+  return FileTruncate(k, inode, size);
 }
 
 Errno DoFsync(Kernel& k, const Fsync& call) {

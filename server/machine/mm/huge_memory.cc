@@ -133,7 +133,8 @@ uint32_t WriteToHugeZero(Kernel& k, Fault& f) {
 // do_huge_pmd_wp_page()
 uint32_t WriteFault(Kernel& k, Fault& f, Pte old) {
   if (IsHugeZero(k, old)) {
-    uint32_t status = WriteToHugeZero(k, f);
+    uint32_t status = k.quirks.huge_zero_becomes_huge ? WriteToHugeZero(k, f)
+                                                      : kFaultFallback;
     if (status == kFaultFallback) SplitHugePmd(k, f.vma, f.addr);
     return status;
   }

@@ -214,6 +214,9 @@ void Willneed(Kernel& k, const Vma& vma, VirtAddr start, VirtAddr end) {
 
 // faultin_page_range(): MADV_POPULATE_*.
 Errno Populate(Kernel& k, Mm& mm, VirtAddr start, VirtAddr end, bool write) {
+  // Until 6.9 what had to wait was begun anew, and not tried again.
+  const Retry retry =
+      k.quirks.populate_stops_at_hole ? Retry::kTried : Retry::kAnew;
   VirtAddr at = start;
   while (at < end) {
     Id<Vma> id = FindVma(k, mm, at);
@@ -223,7 +226,7 @@ Errno Populate(Kernel& k, Mm& mm, VirtAddr start, VirtAddr end, bool write) {
     if (!vma.Has(write ? vm::kWrite : vm::kRead)) return Errno::kEINVAL;
     VirtAddr stop = std::min(vma.end, end);
     for (; at < stop; at = at + kPageSize) {
-      FL_TRY(FaultIn(k, vma, at, write));
+      FL_TRY(FaultIn(k, vma, at, write, retry));
     }
   }
   return Errno::kOk;
@@ -311,6 +314,14 @@ Errno WalkVmas(Kernel& k, Mm& mm, VirtAddr start, VirtAddr end, Visit visit) {
   return hole ? Errno::kENOMEM : Errno::kOk;
 }
 
+// Private memory without a file, and vma_is_anon_shmem().
+bool MayHaveName(const Kernel& k, const Vma& vma) {
+  if (!vma.file) return true;
+  const Inode& inode = k.inodes[k.open_files[vma.file].inode];
+  return k.quirks.names_shared_anon && inode.shmem() && !inode.linked &&
+         inode.path == "/dev/zero";
+}
+
 }  // namespace
 
 Errno DoMadvise(Kernel& k, Mm& mm, uint64_t addr, uint64_t length,
@@ -362,7 +373,9 @@ Errno SetAnonVmaName(Kernel& k, Mm& mm, uint64_t addr, uint64_t length,
   MmapWriteLock(mm);
   return WalkVmas(k, mm, start, end,
                   [&](Vma& vma, VirtAddr from, VirtAddr to, Id<Vma>* changed) {
-                    if (vma.file) return Errno::kEBADF;
+                    if (!MayHaveName(std::as_const(k), vma)) {
+                      return Errno::kEBADF;
+                    }
                     return UpdateVma(k, vma, from, to, vma.flags, name,
                                      changed);
                   });

@@ -168,15 +168,19 @@ void InitZones(Kernel& k) {
 
 // The watermarks are set while what boot frees last is not yet there.
 void InitWatermarksWithout(Kernel& k, const PagesPerZone& late) {
-  uint64_t free_kbytes = 0;
+  uint64_t pages = 0;
   for (int i = 0; i < kMaxNrZones; i++) {
     if (late[i] > k.zones[i].managed.value()) {
       throw ConfigError("initmem has more of a zone than it manages");
     }
     k.zones[i].managed -= PageCount(late[i]);
-    free_kbytes += k.zones[i].managed.value() << (kPageShift - 10);
+    pages += k.zones[i].managed.value();
   }
+  const uint64_t free_kbytes = pages << (kPageShift - 10);
   InitWatermarks(k);
+  // set_max_threads(): as many as an eighth of memory has stacks for.
+  const uint64_t stack_pages = k.config.profile == Profile::kX86_64 ? 4 : 2;
+  k.sysctl.threads_max = std::max<uint64_t>(pages / (8 * stack_pages), 20);
   k.sysctl.admin_reserve_kbytes = std::min<uint64_t>(free_kbytes / 32, 8192);
   k.sysctl.user_reserve_kbytes = std::min<uint64_t>(free_kbytes / 32, 131072);
   for (int i = 0; i < kMaxNrZones; i++) {

@@ -16,6 +16,7 @@
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/rmap.h"
 #include "server/machine/mm/shmem.h"
+#include "server/machine/mm/swapfile.h"
 #include "server/machine/mm/unmapped_area_2632.h"
 #include "server/machine/mm/util.h"
 #include "server/machine/mm/vma.h"
@@ -140,8 +141,9 @@ std::optional<VirtAddr> FindArea(Kernel& k, Mm& mm, Id<File> file,
 }
 
 // The checks and flags of a file mapping: do_mmap()'s first switch.
-Errno FileMapFlags(const File& file, uint64_t pgoff, uint64_t length,
-                   uint64_t prot, uint64_t map_flags, uint64_t* vm_flags) {
+Errno FileMapFlags(const Kernel& k, const File& file, uint64_t pgoff,
+                   uint64_t length, uint64_t prot, uint64_t map_flags,
+                   uint64_t* vm_flags) {
   // file_mmap_ok(): the end must be a valid file offset.
   constexpr uint64_t kMaxLfsPages = uint64_t{0x7fffffffffffffff} >> kPageShift;
   uint64_t pages = length >> kPageShift;
@@ -153,7 +155,10 @@ Errno FileMapFlags(const File& file, uint64_t pgoff, uint64_t length,
     if (type == mman::kSharedValidate && (map_flags & ~kLegacyMapMask)) {
       return Errno::kEOPNOTSUPP;
     }
-    if ((prot & mman::kProtWrite) && !file.writable) return Errno::kEACCES;
+    if (prot & mman::kProtWrite) {
+      if (!file.writable) return Errno::kEACCES;
+      if (IsSwapfile(k, file.inode)) return Errno::kETXTBSY;
+    }
     *vm_flags |= vm::kShared | vm::kMayShare;
     if (!file.writable) *vm_flags &= ~(vm::kMayWrite | vm::kShared);
   } else if (type != mman::kPrivate) {
@@ -306,7 +311,7 @@ struct HugetlbArea {
 Errno MapHugetlb(Kernel& k, Mm& mm, const MmapArgs& args, HugetlbArea area) {
   File file;  // of hugetlbfs
   file.writable = true;
-  FL_TRY(FileMapFlags(file, args.pgoff, area.length, args.prot, args.flags,
+  FL_TRY(FileMapFlags(k, file, args.pgoff, area.length, args.prot, args.flags,
                       &area.vm_flags));
   if (!MayExpandVm(k, mm, area.vm_flags, area.length >> kPageShift)) {
     return Errno::kENOMEM;
@@ -391,7 +396,7 @@ ErrnoOr<VirtAddr> DoMmap(Kernel& k, Mm& mm, MmapArgs args) {
   if (!MlockFutureOk(k, mm, vm_flags, length)) return Errno::kEAGAIN;
   uint64_t pgoff = args.pgoff;
   if (args.file) {
-    FL_TRY(FileMapFlags(k.open_files[args.file], pgoff, length, args.prot,
+    FL_TRY(FileMapFlags(k, k.open_files[args.file], pgoff, length, args.prot,
                         flags, &vm_flags));
     FL_TRY(CheckSeals(k, k.inodes[k.open_files[args.file].inode], &vm_flags));
   } else if (args.huge_bytes > 0) {

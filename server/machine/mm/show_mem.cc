@@ -1,6 +1,6 @@
 // Models mm/page_alloc.c (v6.18): warn_alloc(), bad_page(); mm/show_mem.c:
 // show_free_areas(); include/trace/events/mmflags.h: __def_gfpflag_names.
-// Departure: D31 (no stack trace; of slabs nothing).
+// Departures: D31 (no stack trace, no list of slabs), D64 (what is 0).
 #include "server/machine/mm/show_mem.h"
 
 #include <cstdarg>
@@ -43,18 +43,54 @@ std::string TypeLetters(const Zone& zone, int order) {
   return letters;
 }
 
+// Unevictable though nobody locked it.
+bool OfRamfs(const Kernel& k, const Page& page) {
+  return !page.Is(page_flag::kAnon) && page.mapping != 0 &&
+         k.inodes[Id<Inode>(page.mapping)].fs == FsType::kRamfs;
+}
+
+// Of one zone what only its pages say.
+struct ZoneUse {
+  uint64_t write_pending = 0;  // dirty, or under writeback
+  uint64_t mlocked = 0;
+};
+ZoneUse UseOf(const Kernel& k, const Zone& zone) {
+  ZoneUse use;
+  k.mem_map.ForEach([&](size_t pfn, const Page& page) {
+    constexpr uint32_t kPending = page_flag::kDirty | page_flag::kWriteback;
+    if (!page.Is(kPending | page_flag::kUnevictable)) return;
+    if (pfn < zone.start.value() ||
+        pfn - zone.start.value() >= zone.spanned.value()) {
+      return;
+    }
+    const bool file = page.mapping != 0 &&
+                      !page.Is(page_flag::kAnon | page_flag::kSwapBacked);
+    use.write_pending += file && page.Is(kPending);
+    use.mlocked += page.Is(page_flag::kUnevictable) && !OfRamfs(k, page);
+  });
+  return use;
+}
+
 void ShowZone(const Kernel& k, std::string& out, const Zone& zone) {
   const uint64_t boost = zone.watermark_boost;
+  const ZoneUse use = UseOf(k, zone);
+  const auto& sizes = k.lruvec.zone_size[static_cast<int>(zone.type)];
   Append(out,
          "Node 0 %s free:%llukB boost:%llukB min:%llukB low:%llukB "
          "high:%llukB reserved_highatomic:%lluKB free_highatomic:%lluKB "
-         "present:%llukB managed:%llukB bounce:0kB free_pcp:%llukB "
-         "local_pcp:%llukB free_cma:0kB\n",
+         "active_anon:%llukB inactive_anon:%llukB active_file:%llukB "
+         "inactive_file:%llukB unevictable:%llukB writepending:%llukB "
+         "zspages:0kB present:%llukB managed:%llukB mlocked:%llukB bounce:0kB "
+         "free_pcp:%llukB local_pcp:%llukB free_cma:0kB\n",
          ZoneName(zone.type), Kb(zone.nr_free_pages), Kb(boost),
          Kb(zone.wmark.min + boost), Kb(zone.wmark.low + boost),
          Kb(zone.wmark.high + boost), Kb(zone.nr_reserved_highatomic),
-         Kb(zone.nr_free_highatomic), Kb(zone.present.value()),
-         Kb(zone.managed.value()), Kb(static_cast<uint64_t>(zone.pcp.count)),
+         Kb(zone.nr_free_highatomic), Kb(sizes[kActiveAnon]),
+         Kb(sizes[kInactiveAnon]), Kb(sizes[kActiveFile]),
+         Kb(sizes[kInactiveFile]), Kb(sizes[kUnevictable]),
+         Kb(use.write_pending), Kb(zone.present.value()),
+         Kb(zone.managed.value()), Kb(use.mlocked),
+         Kb(static_cast<uint64_t>(zone.pcp.count)),
          Kb(static_cast<uint64_t>(zone.pcp.count)));
   out += "lowmem_reserve[]:";
   for (int i = 0; i < kMaxNrZones; i++) {
@@ -82,22 +118,29 @@ void ShowTotals(const Kernel& k, std::string& out) {
   Append(out,
          "active_anon:%llu inactive_anon:%llu isolated_anon:0\n"
          " active_file:%llu inactive_file:%llu isolated_file:0\n"
-         " unevictable:%llu dirty:%llu writeback:0\n"
+         " unevictable:%llu dirty:%llu writeback:%llu\n"
+         " slab_reclaimable:%llu slab_unreclaimable:%llu\n"
          " mapped:%llu shmem:%llu pagetables:%llu\n"
+         " sec_pagetables:0 bounce:0\n"
+         " kernel_misc_reclaimable:0\n"
          " free:%llu free_pcp:%llu free_cma:0\n",
          size(kActiveAnon), size(kInactiveAnon), size(kActiveFile),
          size(kInactiveFile), size(kUnevictable), Stat(k, kNrFileDirty),
-         Stat(k, kNrFileMapped), Stat(k, kNrShmem), Stat(k, kNrPageTables),
-         ull{free}, ull{pcp});
+         Stat(k, kNrWriteback), Stat(k, kNrSlabReclaimable),
+         Stat(k, kNrSlabUnreclaimable), Stat(k, kNrFileMapped),
+         Stat(k, kNrShmem), Stat(k, kNrPageTables), ull{free}, ull{pcp});
   Append(out,
          "Node 0 active_anon:%llukB inactive_anon:%llukB active_file:%llukB "
          "inactive_file:%llukB unevictable:%llukB isolated(anon):0kB "
-         "isolated(file):0kB mapped:%llukB dirty:%llukB writeback:0kB "
-         "shmem:%llukB pagetables:%llukB all_unreclaimable? %s\n",
+         "isolated(file):0kB mapped:%llukB dirty:%llukB writeback:%llukB "
+         "shmem:%llukB shmem_thp:0kB shmem_pmdmapped:0kB anon_thp:%llukB "
+         "kernel_stack:0kB pagetables:%llukB sec_pagetables:0kB "
+         "all_unreclaimable? %s Balloon:0kB\n",
          Kb(size(kActiveAnon)), Kb(size(kInactiveAnon)), Kb(size(kActiveFile)),
          Kb(size(kInactiveFile)), Kb(size(kUnevictable)),
          Kb(Stat(k, kNrFileMapped)), Kb(Stat(k, kNrFileDirty)),
-         Kb(Stat(k, kNrShmem)), Kb(Stat(k, kNrPageTables)),
+         Kb(Stat(k, kNrWriteback)), Kb(Stat(k, kNrShmem)),
+         Kb(Stat(k, kNrAnonThps) * kPageBlockPages), Kb(Stat(k, kNrPageTables)),
          k.kswapd.failures >= kMaxReclaimRetries ? "yes" : "no");
 }
 

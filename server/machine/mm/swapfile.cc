@@ -177,6 +177,15 @@ void AddToAvail(Kernel& k, uint32_t type) {
 
 void DelFromAvail(Kernel& k, uint32_t type) { std::erase(k.swap.avail, type); }
 
+bool IsSwapfile(const Kernel& k, Id<Inode> id) {
+  for (const SwapInfo& info : k.swap.infos) {
+    if (info.used && info.file && k.open_files[info.file].inode == id) {
+      return true;
+    }
+  }
+  return false;
+}
+
 SwpEntry AllocSwapSlot(Kernel& k) {
   Swap& swap = k.swap;
   if (swap.nr_free == 0) return {};

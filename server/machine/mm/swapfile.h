@@ -19,6 +19,10 @@ inline const SwapSlot& SlotOf(const Kernel& k, SwpEntry entry) {
   return k.swap.infos[entry.type()].slots[entry.offset()];
 }
 
+// IS_SWAPFILE(): pages are swapped out to the file, and nobody else may write
+// it or make it shorter (ETXTBSY).
+bool IsSwapfile(const Kernel& k, Id<Inode> id);
+
 // A slot without a reference yet; an invalid entry when there is none. The
 // caller enters a page or a reference at once.
 SwpEntry AllocSwapSlot(Kernel& k);

@@ -217,6 +217,8 @@ class Dispatch {
     Task& task = k_.Current();
     if (c.resource >= kRlimitCount || c.soft > c.hard) return Errno::kEINVAL;
     Rlimit& limit = task.rlim[c.resource];
+    constexpr uint64_t kNrOpen = uint64_t{1} << 20;  // fs.nr_open
+    if (c.resource == kRlimitNofile && c.hard > kNrOpen) return Errno::kEPERM;
     if (c.hard > limit.hard && !k_.Capable(Cap::kSysResource))
       return Errno::kEPERM;
     limit = {c.soft, c.hard};

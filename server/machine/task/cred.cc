@@ -1,6 +1,8 @@
-// Models kernel/sys.c (v6.18): sys_setuid(), prctl_set_mdwe(); kernel/cred.c:
+// Models kernel/sys.c (v6.18): sys_setuid(), prctl_set_mdwe(),
+// prctl_set_thp_disable(); kernel/cred.c:
 // commit_creds(); kernel/ptrace.c: __ptrace_may_access(); kernel/fork.c:
 // mm_access().
+// Departure: D61 (PR_SET_THP_DISABLE has no flags).
 #include "server/machine/task/cred.h"
 
 #include "server/machine/mm/ksm.h"
@@ -10,6 +12,7 @@ namespace faultline {
 namespace {
 
 constexpr int32_t kGetDumpable = 3, kSetDumpable = 4;
+constexpr int32_t kSetThpDisable = 41, kGetThpDisable = 42;
 constexpr int32_t kSetMdwe = 65, kGetMdwe = 66;
 constexpr int32_t kSetMemoryMerge = 67, kGetMemoryMerge = 68;
 
@@ -54,6 +57,13 @@ ErrnoOr<uint64_t> DoPrctl(Kernel& k, int32_t option, uint64_t arg) {
       if (arg > 1) return Errno::kEINVAL;
       mm.dumpable = arg == 1;
       return uint64_t{0};
+    case kSetThpDisable:
+      MmapWriteLock(mm);
+      mm.thp_disabled = arg != 0;
+      return uint64_t{0};
+    case kGetThpDisable:
+      if (arg != 0) return Errno::kEINVAL;
+      return uint64_t{mm.thp_disabled};
     case kSetMdwe:
       if (!k.quirks.mdwe) return Errno::kEINVAL;
       return SetMdwe(mm, arg);

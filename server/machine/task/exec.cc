@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/machine/fs/open.h"
 #include "server/machine/mm/fault.h"
 #include "server/machine/mm/filemap.h"
 #include "server/machine/mm/ksm.h"
@@ -91,6 +92,7 @@ ErrnoOr<Id<Inode>> FindImage(Kernel& k, Execve* call, FileRa* ra) {
     if (it == k.names.end()) return Errno::kENOENT;
     if (k.inodes[it->second].special_file()) return Errno::kEACCES;
     if ((k.inodes[it->second].mode & 0111) == 0) return Errno::kEACCES;
+    if (IsOpenForWriting(k, it->second)) return Errno::kETXTBSY;
     *ra = FileRaInit(k, k.inodes[it->second]);
     std::string head =
         FL_TRY_VALUE(FileRead(k, it->second, ra, 0, kBinprmBufSize));
@@ -207,11 +209,9 @@ void BootInit(Kernel& k) {
   k.sysctl.randomize_va_space = randomize;
   mm.start_stack = VirtAddr(mm.task_size);
   k.current = k.pids.at(task.pid);
-  // fork_init(): as many processes as an eighth of memory has stacks for.
-  constexpr uint64_t kThreadPages = 4;
-  uint64_t max_threads =
-      std::max<uint64_t>(k.totalram_pages / (8 * kThreadPages), 20);
-  task.rlim[kRlimitNproc] = {max_threads / 2, max_threads / 2};
+  // fork_init()
+  const uint64_t processes = k.sysctl.threads_max / 2;
+  task.rlim[kRlimitNproc] = {processes, processes};
   // One page above where the only page of a PIE would be.
   uint64_t elf_base = mm.task_size / 3 * 2 & kPageMask;
   mm.start_code = VirtAddr(elf_base);

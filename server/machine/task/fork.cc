@@ -1,5 +1,6 @@
 // Models kernel/fork.c (v6.18): kernel_clone(), copy_process(), dup_mm();
 // mm/mmap.c: dup_mmap(); mm/util.c: mmap_base().
+// Departure: D65 (namespaces are the old ones).
 #include "server/machine/task/fork.h"
 
 #include <algorithm>
@@ -26,7 +27,12 @@ namespace clone {
 constexpr uint64_t kSignalMask = 0xff;
 constexpr uint64_t kVm = 0x100, kFs = 0x200, kFiles = 0x400;
 constexpr uint64_t kSighand = 0x800, kParent = 0x8000, kThread = 0x10000;
+constexpr uint64_t kPidFd = 0x1000;
 constexpr uint64_t kNewNs = 0x20000, kNewUser = 0x10000000;
+// CLONE_NEW*: cgroup, uts, ipc, pid, net. (CLONE_NEWTIME is part of the
+// signal.)
+constexpr uint64_t kNewOthers =
+    0x2000000 | 0x4000000 | 0x8000000 | 0x20000000 | 0x40000000;
 }  // namespace clone
 
 // pid_max on a 64-bit kernel, and where pids start over.
@@ -138,7 +144,14 @@ Errno CheckFlags(Kernel& k, uint64_t flags) {
       !k.Capable(Cap::kSysResource) && !k.Capable(Cap::kSysAdmin)) {
     return Errno::kEAGAIN;
   }
+  // create_new_namespaces()
+  if ((flags & (clone::kNewNs | clone::kNewOthers)) &&
+      !(flags & clone::kNewUser) && !k.Capable(Cap::kSysAdmin)) {
+    return Errno::kEPERM;
+  }
   if (k.pids.size() >= kPidMax - 1) return Errno::kEAGAIN;
+  // There is no place to put the descriptor.
+  if (flags & clone::kPidFd) return Errno::kEFAULT;
   return Errno::kOk;
 }
 

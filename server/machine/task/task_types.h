@@ -18,6 +18,7 @@ enum RlimitResource : uint32_t {
   kRlimitData = 2,
   kRlimitStack = 3,
   kRlimitNproc = 6,
+  kRlimitNofile = 7,
   kRlimitMemlock = 8,
   kRlimitAs = 9,
   kRlimitCount = 16,

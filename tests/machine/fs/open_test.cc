@@ -122,6 +122,21 @@ TEST(Open, Errnos) {
   EXPECT_EQ(ResultOf(s.Do(Open{"/f", 0, -1})), "EMFILE");
 }
 
+TEST(Open, WhatSwapUsesIsNotWritten) {
+  MachineConfig config;
+  config.personality = Personality::kLinux618;
+  Sim s(config);
+  s.File("/swap", 64, kOpenBoth, FsType::kExt4, false);
+  EXPECT_EQ(ResultOf(s.Do(Swapon{"/swap", 0, 0})), "OK");
+  s.Run("map 0-4 rw shared fd3 =ETXTBSY; map 0-4 r shared fd3; map 4-8 rw fd3");
+  EXPECT_EQ(ResultOf(s.Do(Write{3, 0, "x"})), "ETXTBSY");
+  EXPECT_EQ(ResultOf(s.Do(Truncate{3, 0})), "ETXTBSY");
+  EXPECT_EQ(ResultOf(s.Do(Fallocate{3, 0, 0, 4096})), "ETXTBSY");
+  EXPECT_EQ(ResultOf(s.Do(Open{"/swap", 2 | kTrunc, -1})), "ETXTBSY");
+  EXPECT_EQ(ResultOf(s.Do(Swapoff{"/swap", 0})), "OK");
+  EXPECT_EQ(ResultOf(s.Do(Write{3, 0, "x"})), "OK");
+}
+
 TEST(Open, TruncatesWhenAsked) {
   Sim s;
   s.File("/f", 4);

@@ -113,7 +113,7 @@ uint64_t RecordedSysctl(const RecordedMachine& machine,
                         const std::string& name) {
   std::istringstream in(Recorded(machine.name, "sysctl"));
   for (std::string path, equals, value; in >> path >> equals >> value;) {
-    if (path == "/proc/sys/vm/" + name) return std::stoull(value);
+    if (path == "/proc/sys/" + name) return std::stoull(value);
     in.ignore(1000, '\n');
   }
   return 0;
@@ -196,13 +196,15 @@ TEST_P(RecordedBoot, ComputesTheRecordedSysctls) {
   Sim s(ConfigOf(GetParam()));
   const SysctlTable& sysctl = s.kernel().sysctl;
   EXPECT_EQ(sysctl.min_free_kbytes,
-            RecordedSysctl(GetParam(), "min_free_kbytes"));
+            RecordedSysctl(GetParam(), "vm/min_free_kbytes"));
   EXPECT_EQ(sysctl.admin_reserve_kbytes,
-            RecordedSysctl(GetParam(), "admin_reserve_kbytes"));
+            RecordedSysctl(GetParam(), "vm/admin_reserve_kbytes"));
+  const uint64_t threads = RecordedSysctl(GetParam(), "kernel/threads-max");
+  if (threads != 0) EXPECT_EQ(sysctl.threads_max, threads);
   // It is 1/32 of what was free when an initcall of the kernel ran; we do not
   // know what others had taken by then.
   const double user =
-      static_cast<double>(RecordedSysctl(GetParam(), "user_reserve_kbytes"));
+      static_cast<double>(RecordedSysctl(GetParam(), "vm/user_reserve_kbytes"));
   if (user == 0) return;
   EXPECT_NEAR(static_cast<double>(sysctl.user_reserve_kbytes), user,
               user / 100);

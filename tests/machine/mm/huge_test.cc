@@ -93,6 +93,31 @@ TEST_F(HugePages, AReadGetsTheHugeZeroPageAndAWriteTwoMegabytesMore) {
   EXPECT_EQ(s_.mm().Rss(kRssAnon), rss + 512);
 }
 
+TEST(HugePagesOfLinux61, AWriteToTheHugeZeroPageGetsOnePage) {
+  MachineConfig config = WithThp(ThpMode::kMadvise);
+  config.personality = Personality::kLinux61;
+  Sim s(config);
+  s.Run("map 0-512 rw; advise 0-512 14; read 3 =0 +1");
+  const uint64_t rss = s.mm().Rss(kRssAnon);
+  s.Run("write 3 v8 +1; read 3 =8; read 4 =0; write 4 +1");
+  EXPECT_FALSE(FindLeaf(s.kernel(), s.mm(), VirtAddr(At(0))).huge);
+  EXPECT_EQ(s.mm().Rss(kRssAnon), rss + 2);
+}
+
+TEST_F(HugePages, AProcessMayDoWithout) {
+  s_.Run("map 0-1024 rw; advise 0-1024 14");
+  EXPECT_EQ(s_.Do(Prctl{42, 0}).value, 0);
+  EXPECT_EQ(ResultOf(s_.Do(Prctl{42, 1})), "EINVAL");
+  EXPECT_EQ(ResultOf(s_.Do(Prctl{41, 1})), "OK");
+  EXPECT_EQ(s_.Do(Prctl{42, 0}).value, 1);
+  s_.Run("write 0 +1; write 1 +1; fork; 2: write 512 +1; 2: write 513 +1");
+  EXPECT_FALSE(IsHuge(0));
+  EXPECT_FALSE(IsHuge(1, 2));
+  EXPECT_EQ(ResultOf(s_.Do(Prctl{41, 0})), "OK");
+  s_.Run("write 512 +1; write 513 +0");
+  EXPECT_TRUE(IsHuge(1));
+}
+
 TEST_F(HugePages, WithoutTheHugeZeroPageAReadIsLikeAWrite) {
   s_.SetSysctl("thp.use_zero_page", 0);
   s_.Run("map 0-512 r; advise 0-512 14; read 3 =0 +1");

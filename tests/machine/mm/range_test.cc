@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "server/machine/proc/proc.h"
 #include "tests/machine/sim.h"
 
 namespace faultline {
@@ -230,6 +231,19 @@ TEST(SetVmaName, NamesAndUnnames) {
   EXPECT_EQ(s.VmaOf(At(1)).name, "heap");
   s.Do(SetVmaName{At(1), kPage, ""});
   EXPECT_EQ(s.Vmas(), "0-4:rw");
+}
+
+TEST(SetVmaName, OfSharedMemoryIfItIsAnonymous) {
+  Sim s;
+  s.Run("map 0-4 rw shared; name 1-2 ring");
+  EXPECT_EQ(s.VmaOf(At(1)).name, "ring");
+  const auto maps = ReadProc(s.kernel(), "/proc/1/maps");
+  EXPECT_NE(maps.value().find("[anon_shmem:ring]"), std::string::npos);
+  s.File("/f", 4);
+  s.Run("map 8-12 rw shared fd3; name 8-9 no =EBADF");
+  MachineConfig config;
+  config.personality = Personality::kLinux61;
+  Sim(config).Run("map 0-4 rw shared; name 1-2 ring =EBADF");
 }
 
 }  // namespace

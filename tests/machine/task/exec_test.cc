@@ -120,6 +120,17 @@ class Exec : public ::testing::Test {
   Sim sim_;
 };
 
+TEST_F(Exec, WhatIsExecutedIsNotWritten) {
+  Install("/ld", Loader().Bytes());
+  Install("/prog", Program().Interpreter("/ld").Bytes());
+  const Outcome writer = sim_.Do(Open{"/prog", kOpenWrite, -1});
+  EXPECT_EQ(Run("/prog"), "ETXTBSY");
+  sim_.Do(Close{static_cast<int32_t>(writer.value)});
+  EXPECT_EQ(Run("/prog"), "OK");
+  EXPECT_EQ(ResultOf(sim_.Do(Open{"/prog", kOpenWrite, -1})), "ETXTBSY");
+  EXPECT_EQ(ResultOf(sim_.Do(Open{"/prog", kOpenRead, -1})), "OK");
+}
+
 TEST_F(Exec, APieStandsAtItsFixedBase) {
   Install("/ld", Loader().Bytes());
   Install("/prog", Program().Interpreter("/ld").Bytes());

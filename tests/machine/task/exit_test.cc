@@ -185,6 +185,16 @@ TEST(Clone, Errnos) {
   }
 }
 
+TEST(Clone, NamespacesAreForAdministrators) {
+  constexpr uint64_t kNewNs = 0x20000, kNewPid = 0x20000000, kPidFd = 0x1000;
+  Sim s;
+  EXPECT_EQ(ResultOf(s.Do(Clone{kNewPid})), "OK");
+  s.DropCapabilities();
+  EXPECT_EQ(ResultOf(s.Do(Clone{kNewNs})), "EPERM");
+  EXPECT_EQ(ResultOf(s.Do(Clone{kNewPid})), "EPERM");
+  EXPECT_EQ(ResultOf(s.Do(Clone{kPidFd})), "EFAULT");
+}
+
 TEST(Clone, VforkSharesMemory) {
   Sim s;
   s.Run(
