@@ -95,6 +95,7 @@ std::vector<uint64_t> Real(const SparseFile& file, Touch how) {
 
 std::vector<uint64_t> Simulated(const SparseFile& file, Touch how) {
   MachineConfig config;
+  config.ram_bytes = uint64_t{64} << 30;  // so that the mapping may be private
   config.sysctls = {{"bdi.read_ahead_kb", file.read_ahead_kb}};
   Machine m(config);
   m.Apply({1, CreateFile{.path = "/f",

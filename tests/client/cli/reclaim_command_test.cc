@@ -57,7 +57,7 @@ TEST_F(ReclaimCommandTest, LruHasTheListsAndThePagesOfOne) {
               ContainsRegex("frame pages maps flags\n( +[0-9]+){3}"));
   const Finished none = Do({"lru", "lab", "--list", "tepid"});
   EXPECT_EQ(none.code, kExitCannot);
-  EXPECT_THAT(none.err, HasSubstr("tepid"));
+  EXPECT_THAT(none.err, HasSubstr("names no list"));
 }
 
 TEST_F(ReclaimCommandTest, SwapsHasTheAreasAndLooksBack) {
