@@ -200,7 +200,9 @@ TEST_P(RecordedBoot, ComputesTheRecordedSysctls) {
   EXPECT_EQ(sysctl.admin_reserve_kbytes,
             RecordedSysctl(GetParam(), "vm/admin_reserve_kbytes"));
   const uint64_t threads = RecordedSysctl(GetParam(), "kernel/threads-max");
-  if (threads != 0) EXPECT_EQ(sysctl.threads_max, threads);
+  if (threads != 0) {
+    EXPECT_EQ(sysctl.threads_max, threads);
+  }
   // It is 1/32 of what was free when an initcall of the kernel ran; we do not
   // know what others had taken by then.
   const double user =
