@@ -495,6 +495,11 @@ void NativeRunner::ExecuteAccess(const Op& op, OpResult* result) {
     const bool of_fetch = fault && result->signal->code != SI_KERNEL &&
                           result->signal->addr == addr;
     result->fetch_fault = of_fetch || (fault && !IsCode(addr)) ? 1 : 0;
+    // What the instruction finds behind the end of a file is its own affair.
+    if (result->signal && result->signal->number == SIGBUS &&
+        result->signal->addr != addr) {
+      result->signal.reset();
+    }
   }
 }
 

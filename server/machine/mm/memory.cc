@@ -78,7 +78,8 @@ uint32_t DoAnonymousPage(Kernel& k, VmFault& f) {
   Pfn pfn = AllocUserPage(k);
   if (!pfn.valid()) return vm_fault::kOom;
   k.clock_ns += cost::kPageClear;
-  AddNewAnonRmap(k, f.mm, f.vma, pfn, f.addr);
+  AddMmCounterFast(k, f.mm, kRssAnon, 1);
+  AddNewAnonRmap(k, f.vma, pfn, f.addr);
   Pte pte = Pte::Make(pfn, VmPageProt(k, f.vma));
   pte = MkDirtyMaybeWrite(k, f.vma, pte);
   InstallPte(k, f, f.write ? pte : pte.Without(Pte::kDirty));
@@ -90,6 +91,17 @@ uint32_t DoAnonymousPage(Kernel& k, VmFault& f) {
 // under it. Then it is to be tried again.
 bool PteChanged(const Kernel& k, const VmFault& f, Pte old) {
   return ReadPte(k, f.pte) != old;
+}
+
+// An anonymous page in place of what `old` maps: in place of another nothing is
+// to be counted.
+void CountCopied(Kernel& k, Mm& mm, Pte old) {
+  if (!old.special()) {
+    const RssKind kind = RssKindOf(std::as_const(k).page(old.pfn()));
+    if (kind == kRssAnon) return;
+    AddMmCounterFast(k, mm, kind, -1);
+  }
+  AddMmCounterFast(k, mm, kRssAnon, 1);
 }
 
 // wp_page_copy(): replaces what `old` maps by a private copy.
@@ -105,11 +117,11 @@ uint32_t WpPageCopy(Kernel& k, VmFault& f, Pte old) {
   if (!from_zero) {
     k.frames[fresh] = k.frames[old.pfn()];
     f.resolved.copied_pfn = old.pfn().value();
-    AddMmCounterFast(k, f.mm, RssKindOf(k.page(old.pfn())), -1);
   }
+  CountCopied(k, f.mm, old);
   CountKsmZeroPage(k, f.mm, old);
   k.clock_ns += from_zero ? cost::kPageClear : cost::kPageCopy;
-  AddNewAnonRmap(k, f.mm, f.vma, fresh, f.addr);
+  AddNewAnonRmap(k, f.vma, fresh, f.addr);
   k.tlb.FlushPage(f.mm.asid, f.addr.vpn());
   Pte pte = Pte::Make(fresh, VmPageProt(k, f.vma));
   if (f.unshare) {
@@ -331,7 +343,8 @@ uint32_t DoCowFault(Kernel& k, VmFault& f) {
   k.frames[fresh] = k.frames[page.pfn];
   f.resolved.copied_pfn = page.pfn.value();
   k.clock_ns += cost::kPageCopy;
-  AddNewAnonRmap(k, f.mm, f.vma, fresh, f.addr);
+  AddMmCounterFast(k, f.mm, kRssAnon, 1);
+  AddNewAnonRmap(k, f.vma, fresh, f.addr);
   Pte pte = Pte::Make(fresh, VmPageProt(k, f.vma));
   InstallPte(k, f, MkDirtyMaybeWrite(k, f.vma, pte));
   Resolve(f, FaultResolution::kFileCow, fresh);

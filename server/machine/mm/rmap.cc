@@ -182,7 +182,7 @@ RssKind RssKindOf(const Page& page) {
   return page.Is(page_flag::kSwapBacked) ? kRssShmem : kRssFile;
 }
 
-void AddNewAnonRmap(Kernel& k, Mm& mm, const Vma& vma, Pfn pfn, VirtAddr addr) {
+void AddNewAnonRmap(Kernel& k, const Vma& vma, Pfn pfn, VirtAddr addr) {
   Page& page = k.page(pfn);
   page.flags |=
       page_flag::kAnon | page_flag::kAnonExclusive | page_flag::kUptodate;
@@ -193,7 +193,6 @@ void AddNewAnonRmap(Kernel& k, Mm& mm, const Vma& vma, Pfn pfn, VirtAddr addr) {
   page.mapping = vma.anon_vma.value();
   page.index = vma.PageIndex(addr);
   page.mapcount = 1;
-  AddMmCounterFast(k, mm, kRssAnon, 1);
   k.vmstat.node[kNrAnonMapped]++;
   LruAdd(k, pfn);
 }

@@ -30,8 +30,9 @@ void UnlinkFileVma(Kernel& k, Vma& vma);
 // rss counter of a page: anonymous, shmem or file.
 RssKind RssKindOf(const Page& page);
 
-// A new anonymous page gets its only mapping. folio_add_new_anon_rmap()
-void AddNewAnonRmap(Kernel& k, Mm& mm, const Vma& vma, Pfn pfn, VirtAddr addr);
+// A new anonymous page gets its only mapping; the caller counts it.
+// folio_add_new_anon_rmap()
+void AddNewAnonRmap(Kernel& k, const Vma& vma, Pfn pfn, VirtAddr addr);
 // One more PTE maps a page-cache page; the caller counts it in rss.
 // folio_add_file_rmap_pte()
 void AddFileRmap(Kernel& k, Pfn pfn);
