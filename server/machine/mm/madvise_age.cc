@@ -91,10 +91,12 @@ bool MappedHereOnly(const Kernel& k, Pfn pfn) {
 }
 
 // try_to_unmap_one() of a large folio that MADV_FREE marked and only this VMA
-// maps: it goes as a whole, if it was not written since.
+// maps: it goes as a whole, if it was not written since. The table that an
+// entry of 2 MiB is split into stays (TTU_SPLIT_HUGE_PMD; seen on 6.18).
 void DropLazyFolio(Kernel& k, Vma& vma, VirtAddr addr, Pfn head) {
-  Page& folio = k.page(head);
   const Mm& mm = k.mms[vma.mm];
+  if (FindLeaf(std::as_const(k), mm, addr).huge) SplitHugePmd(k, vma, addr);
+  Page& folio = k.page(head);
   bool dirty = folio.Is(page_flag::kDirty);
   ForEachPte(std::as_const(k), mm, addr, addr + kPmdSize,
              [&](VirtAddr, Pte pte) { dirty |= pte.dirty(); });

@@ -104,6 +104,17 @@ TEST(HugePagesOfLinux61, AWriteToTheHugeZeroPageGetsOnePage) {
   EXPECT_EQ(s.mm().Rss(kRssAnon), rss + 2);
 }
 
+TEST_F(HugePages, WhatWasGivenUpLeavesItsTable) {
+  constexpr int kFree = 8, kPageout = 21;
+  s_.Run("map 0-512 rw; advise 0-512 14; write 0-512 v1");
+  const uint64_t tables = s_.mm().pgtables_bytes;
+  s_.Do(Madvise{At(0), 512 * kPageSize, kFree});
+  s_.Do(Madvise{At(0), 512 * kPageSize, kPageout});
+  EXPECT_EQ(s_.mm().pgtables_bytes, tables);
+  s_.Run("read 3 =0 +1; read 4 =0 +1");
+  EXPECT_FALSE(IsHuge(0));
+}
+
 TEST_F(HugePages, AProcessMayDoWithout) {
   s_.Run("map 0-1024 rw; advise 0-1024 14");
   EXPECT_EQ(s_.Do(Prctl{42, 0}).value, 0);
