@@ -3,7 +3,6 @@
 #include "server/machine/mm/oom_report.h"
 
 #include <algorithm>
-#include <cstdarg>
 #include <cstdio>
 
 #include "server/machine/mm/rss_stat.h"
@@ -13,18 +12,6 @@ namespace faultline {
 namespace {
 
 using ull = unsigned long long;
-
-[[gnu::format(printf, 2, 3)]] void Append(std::string& out, const char* format,
-                                          ...) {
-  char line[512];
-  va_list args;
-  va_start(args, format);
-  const int n = vsnprintf(line, sizeof line, format, args);
-  va_end(args);
-  if (n > 0) out.append(line, std::min<size_t>(n, sizeof line - 1));
-}
-
-uint64_t Kb(uint64_t pages) { return pages << (kPageShift - 10); }
 
 // dump_tasks(): processes that could be chosen.
 void DumpTasks(const Kernel& k, std::string& out) {

@@ -15,18 +15,6 @@ namespace {
 
 using ull = unsigned long long;
 
-[[gnu::format(printf, 2, 3)]] void Append(std::string& out, const char* format,
-                                          ...) {
-  char line[512];
-  va_list args;
-  va_start(args, format);
-  const int n = vsnprintf(line, sizeof line, format, args);
-  va_end(args);
-  if (n > 0) out.append(line, std::min<size_t>(n, sizeof line - 1));
-}
-
-ull Kb(uint64_t pages) { return ull{pages << (kPageShift - 10)}; }
-
 const char* Comm(const Kernel& k) {
   return k.current ? k.tasks[k.current].comm.c_str() : "swapper/0";
 }
@@ -157,6 +145,15 @@ void ShowFreeBlocks(std::string& out, const Zone& zone) {
 }
 
 }  // namespace
+
+void Append(std::string& out, const char* format, ...) {
+  char line[1024];
+  va_list args;
+  va_start(args, format);
+  const int n = vsnprintf(line, sizeof line, format, args);
+  va_end(args);
+  if (n > 0) out.append(line, std::min<size_t>(n, sizeof line - 1));
+}
 
 std::string GfpFlagNames(uint32_t gfp) {
   struct Row {

@@ -10,6 +10,14 @@
 
 namespace faultline {
 
+// A line of the log, or a part of one. printk()
+[[gnu::format(printf, 2, 3)]] void Append(std::string& out, const char* format,
+                                          ...);
+// K()
+inline unsigned long long Kb(uint64_t pages) {
+  return pages << (kPageShift - 10);
+}
+
 // warn_alloc(): "page allocation failure: order:4, mode:0xcc0(GFP_KERNEL)" and
 // the state of the zones.
 std::string AllocFailureReport(const Kernel& k, uint32_t gfp, uint32_t order);
