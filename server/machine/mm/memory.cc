@@ -23,6 +23,7 @@
 #include "server/machine/mm/swap_fault.h"
 #include "server/machine/mm/swap_state.h"
 #include "server/machine/mm/swapfile.h"
+#include "server/machine/mm/unmap.h"
 #include "server/machine/mm/util.h"
 #include "server/machine/mm/writeback.h"
 
@@ -421,11 +422,6 @@ void AccountFault(Kernel& k, uint32_t status, Retry retry) {
   }
 }
 
-// vma_has_recency(): an access says that another one will follow.
-bool HasRecency(const Vma& vma) {
-  return !vma.Has(vm::kSeqRead | vm::kRandRead);
-}
-
 // The pages of a VMA that fork must copy: copy_page_range()'s
 // vma_needs_copy(). What a fault can bring back is not copied.
 bool VmaNeedsCopy(const Vma& src) {
@@ -516,7 +512,7 @@ void ZapPageRange(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
     Page& page = k.page(pte.pfn());
     if (!page.Is(page_flag::kAnon)) {
       if (pte.dirty()) page.flags |= page_flag::kDirty;
-      if (pte.young() && HasRecency(vma)) {
+      if (pte.young() && VmaHasRecency(vma)) {
         MarkPageAccessed(k, pte.pfn(), &vma);
       }
     }
@@ -632,7 +628,7 @@ void UnmapMappingPages(Kernel& k, Inode& inode, uint64_t first, uint64_t last,
       if (!pte.present() || pte.special()) return;
       if (k.page(pte.pfn()).Is(page_flag::kAnon)) return;
       if (pte.dirty()) MarkPageDirty(k, pte.pfn());
-      if (pte.young() && HasRecency(vma)) {
+      if (pte.young() && VmaHasRecency(vma)) {
         MarkPageAccessed(k, pte.pfn(), &vma);
       }
       entry = 0;

@@ -4,12 +4,11 @@
 
 #include <algorithm>
 
+#include "server/machine/mm/oom_kill.h"
 #include "server/machine/mm/pgtable.h"
 
 namespace faultline {
 namespace {
-
-constexpr int32_t kOomScoreAdjMin = -1000;
 
 uint32_t HeightOf(const Kernel& k, Id<Vma> at) {
   if (!at) return 0;

@@ -44,18 +44,13 @@ void ForEachEntry(Kernel& k, Pfn pfn, F f) {
   });
 }
 
-// vma_has_recency()
-bool HasRecency(const Vma& vma) {
-  return !vma.Has(vm::kSeqRead | vm::kRandRead);
-}
-
 // folio_referenced_one(). The TLB is not told, as x86 does not: at worst the
 // page looks older than it is.
 void NoteYoung(const Kernel& k, const Vma& vma, auto& entry,
                PageReferences* refs) {
   if (vma.Has(vm::kLocked)) refs->vm_flags |= vm::kLocked;
   if (refs->vm_flags & vm::kLocked) return;
-  if (!HasRecency(vma)) return;
+  if (!VmaHasRecency(vma)) return;
   const Pte pte(entry);
   const bool token = HoldsSwapToken(k, vma.mm);
   if (!pte.young() && !token) return;

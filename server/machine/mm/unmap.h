@@ -24,6 +24,11 @@ PageReferences FolioReferenced(Kernel& k, Pfn pfn);
 // swap cache.
 bool TryToUnmap(Kernel& k, Pfn pfn);
 
+// vma_has_recency(): an access says that another one will follow.
+inline bool VmaHasRecency(const Vma& vma) {
+  return !vma.Has(vm::kSeqRead | vm::kRandRead);
+}
+
 }  // namespace faultline
 
 #endif  // FAULTLINE_SERVER_MACHINE_MM_UNMAP_H_

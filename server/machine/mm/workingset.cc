@@ -7,6 +7,7 @@
 
 #include "server/machine/mm/lru.h"
 #include "server/machine/mm/super_cache.h"
+#include "server/machine/mm/vmscan.h"
 
 namespace faultline {
 namespace {
@@ -85,7 +86,7 @@ ShrinkResult ScanShadowNodes(Kernel& k, ShrinkControl& sc) {
 }
 
 void LruNoteCost(Kernel& k, bool file, uint64_t ios, uint64_t rotated) {
-  constexpr uint64_t kSwapClusterMax = 32;  // what one I/O weighs, in rotations
+  // In rotations: what one I/O weighs.
   Lruvec& lruvec = k.lruvec;
   const uint64_t cost = ios * kSwapClusterMax + rotated;
   if (cost == 0) return;
