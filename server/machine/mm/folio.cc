@@ -121,7 +121,10 @@ void AddNewLargeRmap(Kernel& k, const Mm& mm, const Vma& vma, Pfn head,
   AddLargeMapcount(folio, mm.id, 1);
   k.vmstat.node[kNrAnonMapped] += kHugePmdNr;
   k.vmstat.node[kNrAnonThps]++;
-  if (vma.Has(vm::kLocked)) page.flags |= page_flag::kUnevictable;
+  if (vma.Has(vm::kLocked)) {  // mlock_new_folio()
+    page.flags |= page_flag::kUnevictable;
+    MlockLargeFolio(k, head);
+  }
   LruAdd(k, head);
 }
 

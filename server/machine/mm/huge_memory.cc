@@ -254,8 +254,8 @@ void SplitHugePmd(Kernel& k, const Vma& vma, VirtAddr addr) {
     }
   }
   SetPmd(k, leaf.at, TableEntry(table));
-  // PTEs do not lock a large folio.
-  if (split.valid() && vma.Has(vm::kLocked)) UpdateEvictable(k, split);
+  // folio_add_anon_rmap_ptes() does not lock a large folio again.
+  if (split.valid() && vma.Has(vm::kLocked)) MunlockLargeFolio(k, split);
 }
 
 void SplitHugePmdAt(Kernel& k, const Vma& vma, VirtAddr addr) {
@@ -263,15 +263,15 @@ void SplitHugePmdAt(Kernel& k, const Vma& vma, VirtAddr addr) {
   if (Suitable(vma, addr)) SplitHugePmd(k, vma, addr);
 }
 
-void ZapHugePmd(Kernel& k, Mm& mm, VirtAddr addr, PteRef pmd) {
+void ZapHugePmd(Kernel& k, const Vma& vma, VirtAddr addr, PteRef pmd) {
+  Mm& mm = k.mms[vma.mm];
   const Pte old = ReadPte(std::as_const(k), pmd);
   SetPte(k, pmd, Pte());
   FlushTlbRange(k, mm, HugeFloor(addr), HugeFloor(addr) + kPmdSize);
   if (!IsHugeZero(k, old)) {
+    if (vma.Has(vm::kLocked)) MunlockLargeFolio(k, old.pfn());
     RemoveLargeRmapPmd(k, mm, old.pfn());
     AddMmCounter(k, mm, kRssAnon, -static_cast<int64_t>(kHugePmdNr));
-    // It may have others, and perhaps none of them locks it.
-    UpdateEvictable(k, old.pfn());
   }
   PteFree(k, WithdrawTable(k, pmd.table));
   mm.pgtables_bytes -= kPageSize;

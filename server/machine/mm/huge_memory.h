@@ -40,7 +40,7 @@ void SplitHugePmd(Kernel& k, const Vma& vma, VirtAddr addr);
 void SplitHugePmdAt(Kernel& k, const Vma& vma, VirtAddr addr);
 
 // zap_huge_pmd(): the entry, its page's mapping and its deposited table go.
-void ZapHugePmd(Kernel& k, Mm& mm, VirtAddr addr, PteRef pmd);
+void ZapHugePmd(Kernel& k, const Vma& vma, VirtAddr addr, PteRef pmd);
 // copy_huge_pmd(): fork. kWasSplit: reclaim has split it meanwhile, and nothing
 // was copied.
 enum class CopiedHuge : uint8_t { kDone, kNoMemory, kWasSplit };

@@ -85,8 +85,9 @@ void Unmap(Kernel& k, const std::vector<Place>& places, Pfn head) {
     FlushTlbRange(k, mm, place.addr,
                   place.addr + ((place.last - place.first) << kPageShift));
   }
-  ForEachMapping(k, places, head, [&](const Vma&, auto& entry, Pfn) {
+  ForEachMapping(k, places, head, [&](const Vma& vma, auto& entry, Pfn) {
     if (Pte(entry).dirty()) k.page(head).flags |= page_flag::kDirty;
+    if (vma.Has(vm::kLocked)) MunlockLargeFolio(k, head);
   });
 }
 

@@ -79,4 +79,22 @@ void UpdateEvictable(Kernel& k, Pfn pfn) {
   }
 }
 
+void MlockLargeFolio(Kernel& k, Pfn pfn) {
+  const Pfn head = FolioHead(std::as_const(k).page(pfn), pfn);
+  Page& page = k.page(head);
+  uint64_t& count = k.page(head + PageCount(1)).index;
+  count = page.Is(page_flag::kUnevictable) ? count + 1 : 1;
+  page.flags |= page_flag::kMlocked;
+  UpdateEvictable(k, head);
+}
+
+void MunlockLargeFolio(Kernel& k, Pfn pfn) {
+  const Pfn head = FolioHead(std::as_const(k).page(pfn), pfn);
+  uint64_t& count = k.page(head + PageCount(1)).index;
+  if (count > 0) count--;
+  if (count > 0) return;
+  k.page(head).flags &= ~page_flag::kMlocked;
+  UpdateEvictable(k, head);
+}
+
 }  // namespace faultline

@@ -80,6 +80,18 @@ void DeactivatePage(Kernel& k, Pfn pfn);
 // it came or went. Models mlock_folio(), munlock_folio().
 void UpdateEvictable(Kernel& k, Pfn pfn);
 
+// The same two of a large folio. Who locks it cannot be seen from its mappings:
+// an entry that leaves a locked VMA munlocks it whoever else may lock it, and
+// PTEs lock it when mlock finds all of them (mm/mlock.c). So it has PG_mlocked
+// and, while it is unevictable, folio::mlock_count, which is in the `index` of
+// its second page.
+void MlockLargeFolio(Kernel& k, Pfn pfn);
+void MunlockLargeFolio(Kernel& k, Pfn pfn);
+// folio::mlock_count. REQUIRES: the head of a large folio.
+inline uint64_t MlockCount(const Kernel& k, Pfn head) {
+  return k.page(head + PageCount(1)).index;
+}
+
 }  // namespace faultline
 
 #endif  // FAULTLINE_SERVER_MACHINE_MM_LRU_H_

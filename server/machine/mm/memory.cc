@@ -528,7 +528,7 @@ void ZapPageRange(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
       SplitHugePmd(k, vma, from);
       return Huge::kSplit;
     }
-    ZapHugePmd(k, mm, from, pmd);
+    ZapHugePmd(k, vma, from, pmd);
     return Huge::kDone;
   };
   ForEachPte(k, mm, start, end, zap_pte, zap_huge);

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <utility>
-#include <vector>
 
+#include "server/machine/mm/folio.h"
 #include "server/machine/mm/gup.h"
 #include "server/machine/mm/lru.h"
 #include "server/machine/mm/mmap.h"
@@ -18,15 +18,65 @@
 namespace faultline {
 namespace {
 
-// mlock_vma_pages_range(): what is mapped moves to the unevictable list, or
-// back.
-void MlockVmaPages(Kernel& k, const Mm& mm, VirtAddr start, VirtAddr end) {
-  std::vector<Pfn> pages;
-  ForEachPte(std::as_const(k), mm, start, end, [&](VirtAddr, Pte pte) {
-    if (pte.present() && !pte.special()) pages.push_back(pte.pfn());
-  });
-  for (const Pfn pfn : pages) UpdateEvictable(k, pfn);
-}
+// mlock_pte_range(): what a range maps, folio by folio. PTEs that map a large
+// one, page after page and in one table, count as one, and lock it only when
+// they are all of it (allow_mlock_munlock()).
+class MlockWalk {
+ public:
+  MlockWalk(Kernel& k, bool lock) : k_(k), lock_(lock) {}
+
+  void Run(const Mm& mm, VirtAddr start, VirtAddr end) {
+    ForEachPte(
+        k_, mm, start, end,
+        [&](VirtAddr addr, auto& entry) { OnPte(addr, Pte(entry)); },
+        [&](VirtAddr, VirtAddr, PteRef at) {
+          const Pte pmd = ReadPte(std::as_const(k_), at);
+          if (!pmd.special()) Large(pmd.pfn());
+          return Huge::kDone;
+        });
+    EndRun();
+  }
+
+ private:
+  void OnPte(VirtAddr addr, Pte pte) {
+    const bool page = pte.present() && !pte.special();
+    const Pfn pfn = page ? pte.pfn() : Pfn();
+    const bool large =
+        page && std::as_const(k_).page(pfn).Is(page_flag::kLarge);
+    if (run_ > 0) {
+      const bool next =
+          large && addr == addr_ + run_ * kPageSize &&
+          pfn == first_ + PageCount(run_) &&
+          FolioHead(k_.page(pfn), pfn) == FolioHead(k_.page(first_), first_) &&
+          k_.paging.RegionOf(addr) == k_.paging.RegionOf(addr_);
+      if (next) {
+        run_++;
+        return;
+      }
+      EndRun();
+    }
+    if (large) {
+      addr_ = addr;
+      first_ = pfn;
+      run_ = 1;
+    } else if (page) {
+      UpdateEvictable(k_, pfn);
+    }
+  }
+  void EndRun() {
+    if (run_ > 0 && (!lock_ || run_ == kHugePmdNr)) Large(first_);
+    run_ = 0;
+  }
+  void Large(Pfn pfn) {
+    lock_ ? MlockLargeFolio(k_, pfn) : MunlockLargeFolio(k_, pfn);
+  }
+
+  Kernel& k_;
+  const bool lock_;
+  VirtAddr addr_;  // of the run of PTEs that map a large folio
+  Pfn first_;
+  uint64_t run_ = 0;
+};
 
 // mlock_fixup(). Sets *changed to the VMA that holds the range now.
 Errno MlockFixup(Kernel& k, Mm& mm, Vma& vma, VirtAddr start, VirtAddr end,
@@ -44,7 +94,10 @@ Errno MlockFixup(Kernel& k, Mm& mm, Vma& vma, VirtAddr start, VirtAddr end,
     mm.locked_vm += pages;
   }
   SetVmaFlags(k.vmas[*changed], flags);
-  if ((old ^ flags) & vm::kLocked) MlockVmaPages(k, mm, start, end);
+  // mlock_vma_pages_range()
+  if ((old ^ flags) & vm::kLocked) {
+    MlockWalk(k, (flags & vm::kLocked) != 0).Run(mm, start, end);
+  }
   return Errno::kOk;
 }
 

@@ -80,13 +80,14 @@ void UnmapSource(Kernel& k, Remap& r) {
 }
 
 // dontunmap_complete(): clears VM_LOCKED of the whole source, and nobody
-// munlocks the pages that stay in it.
+// munlocks the pages that stay in it. (A large folio knows it by itself.)
 void DontunmapComplete(Kernel& k, Remap& r, Id<Vma> fresh) {
   Vma& vma = k.vmas[r.vma];
   if (vma.Has(vm::kLocked)) {
     ForEachPte(k, r.mm, vma.start, vma.end, [&](VirtAddr, auto& entry) {
       const Pte pte(entry);
       if (!pte.present() || pte.special()) return;
+      if (std::as_const(k).page(pte.pfn()).Is(page_flag::kLarge)) return;
       k.page(pte.pfn()).flags |= page_flag::kMlocked;
       UpdateEvictable(k, pte.pfn());
     });

@@ -219,8 +219,10 @@ void AddFileRmap(Kernel& k, Pfn pfn) {
 
 void RemoveRmap(Kernel& k, const Vma& vma, Pfn pfn) {
   Page& page = k.page(pfn);
-  if (page.Is(page_flag::kLarge)) [[unlikely]]
+  if (page.Is(page_flag::kLarge)) [[unlikely]] {
+    if (vma.Has(vm::kLocked)) MunlockLargeFolio(k, pfn);
     return RemoveLargeRmapPte(k, k.mms[vma.mm], pfn);
+  }
   VM_BUG_ON(page.mapcount <= 0);
   if (--page.mapcount == 0) {
     bool anon = page.Is(page_flag::kAnon);

@@ -13,13 +13,10 @@
 namespace faultline {
 namespace {
 
-// Does the locked VMA hold the page? Of a large folio only a level-2 entry
-// does: allow_mlock_munlock(), and splitting the entry munlocks it.
+// Does the locked VMA hold the page?
 bool Mlocks(const Kernel& k, const Vma& vma, VirtAddr addr, Pfn pfn) {
   const Pte pte = LookAtPte(k, k.mms[vma.mm], addr);
-  if (!pte.present() || pte.pfn() != pfn) return false;
-  return !k.page(pfn).Is(page_flag::kLarge) ||
-         FindLeaf(k, k.mms[vma.mm], addr).huge;
+  return pte.present() && pte.pfn() == pfn;
 }
 
 }  // namespace
@@ -27,11 +24,10 @@ bool Mlocks(const Kernel& k, const Vma& vma, VirtAddr addr, Pfn pfn) {
 bool PageUnevictable(const Kernel& k, Pfn pfn, const Vma* by) {
   Page page = FolioOf(k, pfn);
   if (page.Is(page_flag::kMlocked)) return true;
-  if (page.mapping == 0) return false;
+  if (page.mapping == 0 || page.Is(page_flag::kLarge)) return false;
   const bool anon = page.Is(page_flag::kAnon);
   // What is only in the swap cache may outlive its anon_vma.
-  if (anon && page.mapcount == 0 && !page.Is(page_flag::kLarge)) return false;
-  page.index = PageIndexOf(k, pfn);
+  if (anon && page.mapcount == 0) return false;
   bool locked = by != nullptr && by->Has(vm::kLocked);
   const auto look = [&](const Vma& vma, VirtAddr addr) {
     locked = locked || (vma.Has(vm::kLocked) && Mlocks(k, vma, addr, pfn));

@@ -62,6 +62,11 @@ void Verifier::CheckLruPage(Pfn pfn, const Page& page) {
                 pfn.value(), page.flags);
   }
   if (!user) return;
+  if (page.Is(page_flag::kLarge) &&
+      page.Is(page_flag::kMlocked) != (MlockCount(k_, pfn) > 0)) {
+    return Fail("frame %u has flags %x, and a mlock_count of %llu", pfn.value(),
+                page.flags, ull{MlockCount(k_, pfn)});
+  }
   bool unevictable = page.Is(page_flag::kMlocked) || locked_.contains(pfn);
   if (!page.Is(page_flag::kAnon) && page.mapping != 0) {
     unevictable =

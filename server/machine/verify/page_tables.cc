@@ -221,7 +221,6 @@ void Verifier::CheckHugePmd(const Mm& mm, VirtAddr addr, Pte pmd) {
     return fail("no large folio begins there");
   }
   CheckAnonPte(vma, addr, pmd.pfn(), pmd, fail);
-  if (vma.Has(vm::kLocked)) locked_.insert(pmd.pfn());
   LargeFolio& found = folios_[FolioIdOf(pmd.pfn())];
   found.entire_mapcount++;
   found.large_mapcount++;

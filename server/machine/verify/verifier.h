@@ -159,7 +159,7 @@ class Verifier {
   std::map<uint32_t, LargeFolio> folios_;        // by id: what the tables say
   uint64_t anon_mapped_ = 0, file_mapped_ = 0, anon_thps_ = 0;
   std::map<uint32_t, uint32_t> swap_counts_;  // by entry: who refers to it
-  std::set<Pfn> locked_;  // what VM_LOCKED VMAs map, huge pages by their head
+  std::set<Pfn> locked_;  // what VM_LOCKED VMAs map, but for large folios
   uint64_t swap_cached_ = 0;
   uint64_t file_pages_ = 0, shmem_ = 0, dirty_ = 0, writeback_ = 0;
   uint64_t xa_nodes_ = 0;
