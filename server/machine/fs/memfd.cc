@@ -18,13 +18,13 @@ Errno AddSeals(Kernel& k, const File& file, uint64_t seals) {
   Inode& inode = k.inodes[file.inode];
   if (!inode.shmem()) return Errno::kEINVAL;
   if (inode.Sealed(seal::kSeal)) return Errno::kEPERM;
-  const bool denies = (seals & seal::kWrite) && !inode.Sealed(seal::kWrite);
-  if (denies && inode.i_mmap_writable > 0) return Errno::kEBUSY;
   // What cannot be made executable any more, but is, is not written either.
   constexpr uint32_t kExecBits = 0111;
   if ((seals & seal::kExec) && (inode.mode & kExecBits)) {
     seals |= seal::kShrink | seal::kGrow | seal::kAnyWrite;
   }
+  const bool denies = (seals & seal::kWrite) && !inode.Sealed(seal::kWrite);
+  if (denies && inode.i_mmap_writable > 0) return Errno::kEBUSY;
   inode.seals |= static_cast<uint32_t>(seals);
   return Errno::kOk;
 }
