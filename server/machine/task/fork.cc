@@ -140,7 +140,7 @@ Errno CheckFlags(Kernel& k, uint64_t flags) {
   uint64_t tasks = 0;
   for (auto [pid, id] : k.pids) tasks += k.tasks[id].uid == task.uid;
   // With the new one.
-  if (tasks + 1 > task.rlim[kRlimitNproc].soft &&
+  if (tasks + 1 > task.rlim[kRlimitNproc].soft && task.uid != 0 &&
       !k.Capable(Cap::kSysResource) && !k.Capable(Cap::kSysAdmin)) {
     return Errno::kEAGAIN;
   }
