@@ -163,6 +163,10 @@ bool FillNewerMemoryCall(const Op& op, Values& values, v1::Command* command) {
       call->set_target(static_cast<uint32_t>(values.Of(op.count)));
       call->add_addr(values.Of(op.addr));
       call->add_length(values.Of(op.length));
+      for (size_t i = 0; i + 1 < op.future.size(); i += 2) {
+        call->add_addr(values.Of(op.future[i]));
+        call->add_length(values.Of(op.future[i + 1]));
+      }
       call->set_advice(static_cast<int32_t>(op.flags));
       call->set_flags(static_cast<uint32_t>(values.Of(op.stride)));
       return true;

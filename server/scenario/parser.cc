@@ -173,6 +173,9 @@ MaybeError ParseTableArguments(const OpSpec& spec,
                                    : Param::kFuture;
     if (MaybeError error = ParseArgument(param, words[i], op)) return error;
   }
+  if (spec.kind == OpKind::kProcessMadvise && op->future.size() % 2 != 0) {
+    return UsageError(spec, words.back().column, "a range has no length");
+  }
   return std::nullopt;
 }
 
@@ -295,9 +298,11 @@ MaybeError UnknownOp(const Word& word) {
 // that has returned nothing yet is 0.
 MaybeError CheckSymbols(const Op& op, const std::string& own,
                         const std::set<std::string>& labels) {
-  for (const Expr* expr :
-       {&op.addr, &op.length, &op.new_length, &op.new_addr, &op.offset,
-        &op.byte, &op.count, &op.stride, &op.expect.addr, &op.expect.value}) {
+  std::vector<const Expr*> all = {
+      &op.addr, &op.length, &op.new_length, &op.new_addr,    &op.offset,
+      &op.byte, &op.count,  &op.stride,     &op.expect.addr, &op.expect.value};
+  for (const Expr& expr : op.future) all.push_back(&expr);
+  for (const Expr* expr : all) {
     for (const Term& term : expr->terms) {
       const std::string& name = term.symbol;
       if (name.empty() || name == "brk" || name == "stk") continue;

@@ -218,6 +218,7 @@ struct Op {
                     // maxnode of mbind and its relatives; a home node.
   Expr stride;      // Bytes. Empty: one page.
   std::vector<Expr> future;  // replacement: what will be accessed.
+                             // process_madvise: the ranges after the first.
   uint64_t prot = 0;
   uint64_t flags = 0;  // Or an advice, or a resource limit's number.
   uint64_t mode = 0;   // MPOL_*, with MPOL_F_* beside it.

@@ -72,6 +72,23 @@ TEST(Parser, AMemoryPolicyInFull) {
   }
 }
 
+TEST(Parser, ProcessMadviseTakesMoreRanges) {
+  EXPECT_TRUE(Line("process_madvise 1 0x1000 2p COLD").future.empty());
+  const Op op = Line("process_madvise 1 0x1000 2p COLD 0 0x4000 1p 0x8000 3p");
+  ASSERT_EQ(op.future.size(), 4u);
+  EXPECT_EQ(ConstantValue(op.future[2]), 0x8000u);
+  EXPECT_EQ(ConstantValue(op.future[3]), 0x3000u);
+  const auto odd =
+      Parser("").ParseLine("process_madvise 1 0x1000 2p COLD 0 0x4000");
+  EXPECT_TRUE(
+      absl::StrContains(odd.status().message(), "a range has no length"))
+      << odd.status();
+  const auto unknown =
+      Parser("").ParseLine("process_madvise 1 0x1000 2p COLD 0 $later 1p");
+  EXPECT_TRUE(absl::StrContains(unknown.status().message(), "'later:'"))
+      << unknown.status();
+}
+
 TEST(Parser, FlagsAndProtectionMayBeNumbers) {
   EXPECT_EQ(Line("mlock2 0 1p 1").flags, 1u);
   EXPECT_EQ(Line("mlock2 0 1p ONFAULT").flags, 1u);
