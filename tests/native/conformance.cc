@@ -1,8 +1,12 @@
 #include "tests/native/conformance.h"
 
+#include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "server/scenario/parser.h"
 #include "tests/native/native_runner.h"
 #include "tests/native/proc_pid.h"
@@ -12,18 +16,54 @@
 namespace faultline::native {
 namespace {
 
-// How many operations the first `lines` lines of a run tell of.
-int OperationsIn(const std::string& run, int lines) {
+// Counts the operations that the first `lines` lines of a run tell of.
+void CountOperations(const std::string& run, int lines, Conformance* result) {
   std::istringstream in(run);
-  int operations = 0;
   std::string line;
   while (lines-- > 0 && std::getline(in, line)) {
-    if (line.rfind("{\"i\":", 0) == 0) ++operations;
+    if (!absl::StartsWith(line, "{\"i\":")) continue;
+    ++result->operations;
+    const auto op = nlohmann::json::parse(line, nullptr, false);
+    if (!op.is_object() || op.contains("skip")) continue;
+    KindCount& count = result->kinds[KindOf(op.value("op", ""))];
+    ++count.operations;
+    // A call on a file returns a negative errno.
+    const auto ret = op.find("ret");
+    const bool negative =
+        ret != op.end() && ret->is_number() && ret->get<int64_t>() < 0;
+    if (!op.contains("err") && !op.contains("sig") && !negative) {
+      ++count.succeeded;
+    }
   }
-  return operations;
 }
 
 }  // namespace
+
+std::string KindOf(const std::string& line) {
+  std::vector<std::string> words =
+      absl::StrSplit(line, ' ', absl::SkipWhitespace());
+  const auto taken = [](const std::string& word) {
+    return word.front() == '@' || word.back() == ':';
+  };
+  while (!words.empty() && taken(words.front())) words.erase(words.begin());
+  if (words.empty()) return "";
+  const std::string& word = words.front();
+  const auto with = [&](size_t at) {
+    return words.size() > at ? absl::StrCat(word, " ", words[at]) : word;
+  };
+  if (word == "madvise") return with(3);
+  if (word == "prctl" || word == "setrlimit" || word == "add_seals") {
+    return with(1);
+  }
+  if (word == "mmap" && absl::StrContains(line, "HUGETLB")) {
+    return "mmap HUGETLB";
+  }
+  constexpr size_t kWithRanges = 7;
+  if (word == "process_madvise" && words.size() > kWithRanges) {
+    return "process_madvise of several ranges";
+  }
+  return word;
+}
 
 Conformance RunBoth(const std::vector<std::string>& lines,
                     const ConformanceOptions& options) {
@@ -52,7 +92,7 @@ Conformance RunBoth(const std::vector<std::string>& lines,
   compare.hidden_page = Side::kA;
   compare.hidden_on_both = true;
   const CompareResult compared = CompareRuns(a, b, compare);
-  result.operations = OperationsIn(real.str(), compared.lines_equal + 1);
+  CountOperations(real.str(), compared.lines_equal + 1, &result);
   result.difference = compared.difference;
   if (!stopped.empty()) {
     result.difference = Difference{.line_a = 0,

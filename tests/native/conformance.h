@@ -4,6 +4,8 @@
 #ifndef FAULTLINE_TESTS_NATIVE_CONFORMANCE_H_
 #define FAULTLINE_TESTS_NATIVE_CONFORMANCE_H_
 
+#include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,8 +14,18 @@
 
 namespace faultline::native {
 
+// What kind of operation a line is: its word, and of a call that does very
+// different things the word that says which ("madvise FREE", "prctl MDWE").
+std::string KindOf(const std::string& line);
+
+struct KindCount {
+  uint64_t operations = 0;
+  uint64_t succeeded = 0;  // neither an errno nor a signal
+};
+
 struct Conformance {
   int operations = 0;  // compared: up to and with the first that differs
+  std::map<std::string, KindCount> kinds;  // of those
   std::optional<Difference> difference;
   std::string problem;  // the script cannot be run; then nothing was compared
 };

@@ -1,8 +1,8 @@
-// conformance [--seeds A-B] [--ops N] [--profile P] [--keep DIR]: random
-// scenarios on the real kernel and on a simulated machine, which must agree in
-// every return, errno, signal, fault and dump. Prints a line for each profile
-// and for each difference, made short, with the command that shows it again.
-// conformance --scoreboard [--only TEXT]: the rows of tests/conformance.
+// conformance [--seeds A-B] [--ops N] [--profile P] [--kinds] [--keep DIR]:
+// random scenarios on the real kernel and on a simulated machine, which must
+// agree in every return, errno, signal, fault and dump. Prints a line for each
+// profile and for each difference, made short, with the command that shows it
+// again. conformance --scoreboard [--only TEXT]: the rows of tests/conformance.
 //
 // Exit code 0: no difference; 1: some; 2: it cannot be asked here.
 
@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -40,13 +41,35 @@ struct Flags {
   int differences_max = 10;
   bool shrink = true;
   bool verify = false;
+  bool kinds = false;
 };
 
 struct Count {
   uint64_t operations = 0;
   uint64_t differ = 0;
   uint64_t unrepeated = 0;  // differences that were gone the second time
+  std::map<std::string, KindCount> kinds;
+
+  void Add(const Count& other) {
+    operations += other.operations;
+    differ += other.differ;
+    unrepeated += other.unrepeated;
+    AddKinds(other.kinds);
+  }
+  void AddKinds(const std::map<std::string, KindCount>& more) {
+    for (const auto& [kind, count] : more) {
+      kinds[kind].operations += count.operations;
+      kinds[kind].succeeded += count.succeeded;
+    }
+  }
 };
+
+void PrintKinds(const Count& count) {
+  for (const auto& [kind, n] : count.kinds) {
+    std::cout << "  " << kind << ": " << n.operations << ", " << n.succeeded
+              << " succeeded\n";
+  }
+}
 
 void Print(const std::string& name, const Count& count) {
   std::cout << name << ": ops=" << count.operations
@@ -151,6 +174,7 @@ Count RunProfile(ScriptProfile profile, uint64_t first, uint64_t last,
       std::exit(kExitCannot);
     }
     count.operations += static_cast<uint64_t>(result.operations);
+    count.AddKinds(result.kinds);
     if (!result.difference) continue;
     ++count.differ;
     if (count.differ <= static_cast<uint64_t>(flags.differences_max)) {
@@ -179,12 +203,10 @@ int RunSeeds(const Flags& flags) {
   }
   Count total;
   for (const ScriptProfile profile : profiles) {
-    const Count count = RunProfile(profile, first, last, flags);
-    total.operations += count.operations;
-    total.differ += count.differ;
-    total.unrepeated += count.unrepeated;
+    total.Add(RunProfile(profile, first, last, flags));
   }
   if (profiles.size() > 1) Print("all", total);
+  if (flags.kinds) PrintKinds(total);
   return total.differ == 0 ? 0 : kExitDiffer;
 }
 
@@ -249,6 +271,8 @@ int main(int argc, char** argv) {
                "Make what differs as short as it goes (default)");
   app.add_flag("--verify", flags.verify,
                "Check the machine's invariants after every command");
+  app.add_flag("--kinds", flags.kinds,
+               "Say how many operations of each kind there were");
   app.add_flag("--scoreboard", scoreboard,
                "Run the rows of tests/conformance and print each");
   app.add_option("--only", rows.only,

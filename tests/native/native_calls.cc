@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <utility>
@@ -20,6 +21,14 @@ using scenario::OpResult;
 
 namespace {
 constexpr long kSysSetMempolicyHomeNode = 450;
+
+// Each run has users of its own: the processes of a user are counted for
+// RLIMIT_NPROC, and another run may be going on.
+uint64_t OwnUser(uint64_t uid) {
+  constexpr uint64_t kUsersMax = 2000, kRuns = 1000000;
+  const auto run = static_cast<uint64_t>(getpid()) % kRuns;
+  return uid == 0 || uid >= kUsersMax ? uid : uid + kUsersMax * (run + 1);
+}
 }  // namespace
 
 bool NativeRunner::IsTaskCall(OpKind kind) {
@@ -88,7 +97,7 @@ Tracee::Stop NativeRunner::TaskCall(const Op& op) {
     case OpKind::kWait:
       return call(SYS_wait4, ~uint64_t{0}, 0, WNOHANG | __WALL);
     case OpKind::kSetuid:
-      return call(SYS_setuid, length);
+      return call(SYS_setuid, OwnUser(length));
     case OpKind::kPrctl:
       return call(SYS_prctl, op.flags, length);
     default: {  // kSetrlimit
@@ -146,10 +155,15 @@ Tracee::Stop NativeRunner::ProcessMadvise(const Op& op) {
   const auto pid = static_cast<uint64_t>(TargetPid(op));
   const uint64_t fd =
       process.Syscall(SYS_pidfd_open, {pid, 0, 0, 0, 0, 0}).result;
-  const uint64_t range[] = {Value(op, op.addr), Value(op, op.length)};
-  const uint64_t vec = process.Put(range, sizeof(range));
+  std::vector<uint64_t> ranges = {Value(op, op.addr), Value(op, op.length)};
+  for (const scenario::Expr& word : op.future) {
+    ranges.push_back(Value(op, word));
+  }
+  const uint64_t vec =
+      process.Put(ranges.data(), ranges.size() * sizeof(uint64_t));
   Tracee::Stop stop = process.Syscall(
-      SYS_process_madvise, {fd, vec, 1, op.flags, Value(op, op.stride), 0});
+      SYS_process_madvise,
+      {fd, vec, ranges.size() / 2, op.flags, Value(op, op.stride), 0});
   process.Syscall(SYS_close, {fd, 0, 0, 0, 0, 0});
   return stop;
 }

@@ -235,6 +235,7 @@ NativeRunner::NativeRunner(const scenario::Script& script,
 std::string NativeRunner::Run() {
   // When the first process is dead, orphans are ours.
   prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+  ReapOrphans();  // of another run; they count for RLIMIT_NPROC
   for (const Op& op : script_.ops) {
     if (scenario::IsNumbered(op.kind)) {
       RunNumbered(op);

@@ -67,7 +67,7 @@ constexpr NamedProfile kProfiles[] = {
      {18, 6, 13, 9, 4, 8, 4, 2, 2, 9, 10, 4, 6, 1, 2, 3, 5, 8}},
     {ScriptProfile::kHuge,
      "huge",
-     {5, 4, 10, 10, 0, 20, 3, 0, 2, 8, 16, 3, 8, 1, 0, 7, 0, 0}},
+     {5, 4, 10, 10, 0, 20, 3, 0, 2, 8, 16, 3, 8, 1, 0, 7, 0, 4}},
 };
 
 const NamedProfile& Find(ScriptProfile profile) {
@@ -94,6 +94,7 @@ class Generator {
                           kHugePages),
           absl::StrFormat("madvise 0x%x %dp HUGEPAGE", kHuge, kHugePages)};
     }
+    if (!huge_ && OneIn(2)) FillDense();
     // Now and then what follows is an ordinary user's.
     if (!huge_ && OneIn(6)) AddUser();
     for (int i = 0; i < options_.operations; ++i) {
@@ -134,6 +135,20 @@ class Generator {
     const bool makes = op == "fork" || op == "vfork" ||
                        (op.starts_with("clone ") && op != "clone SIGHAND");
     if (makes && processes_ < kProcessesMax) ++processes_;
+  }
+
+  // Otherwise most of what is asked finds a hole somewhere.
+  void FillDense() {
+    constexpr uint64_t kPiece = 16;
+    for (uint64_t at = 0; at < kDensePages; at += kPiece) {
+      const bool file =
+          options_.profile == ScriptProfile::kFile ? !OneIn(4) : OneIn(6);
+      const char* sharing = OneIn(3) ? "SHARED" : "PRIVATE";
+      lines_.push_back(absl::StrFormat(
+          "mmap 0x%x %dp rw- %s|FIXED%s", kDense + at * kPage, kPiece, sharing,
+          file ? absl::StrCat(" ", Any({"0", "2", "3", "4"}), " ", Below(8))
+               : std::string("|ANON - 0")));
+    }
   }
 
   void AddUser() {
@@ -252,7 +267,22 @@ class Generator {
     return absl::StrCat("+", Below(12), "p");
   }
 
+  // Refused, since there are no pages of that kind; but what lies at a fixed
+  // address may be gone by then. Not without a reservation: departure D7.
+  std::string HugetlbText() {
+    const char* sizes[] = {"", "", "|0x54000000", "|0x78000000", "|0x40000000"};
+    return absl::StrCat(
+        "mmap ", OneIn(4) ? "0" : Addr(), " ", OneIn(3) ? "512p" : Near(), " ",
+        Prot(), " ", Any({"SHARED", "PRIVATE", "PRIVATE", "0"}), "|HUGETLB",
+        sizes[Below(std::size(sizes))],
+        Any({"", "|FIXED", "|FIXED", "|NOREPLACE", "|LOCKED", "|POPULATE"}),
+        OneIn(6) ? absl::StrCat(" ", Below(kFiles), " ")
+                 : absl::StrCat("|ANON - "),
+        OneIn(6) ? 1 + Below(600) : 0);
+  }
+
   std::string MapText() {
+    if (OneIn(40)) return HugetlbText();
     if (huge_) {
       return absl::StrCat("mmap ", HugeAddr(), " ", Near(),
                           OneIn(4) ? " r-- " : " rw- ", "PRIVATE|ANON|FIXED",
@@ -319,6 +349,9 @@ class Generator {
                 "POPULATE_READ",
                 "POPULATE_WRITE",
                 "DONTNEED_LOCKED",
+                "MERGEABLE",
+                "MERGEABLE",
+                "UNMERGEABLE",
                 "NOHUGEPAGE",
                 "99",
                 "GUARD_INSTALL",
@@ -417,9 +450,63 @@ class Generator {
     }
   }
 
+  // Mostly one range.
+  std::string ProcessAdviceText() {
+    const uint64_t more = OneIn(3) ? 1 + Below(3) : 0;
+    std::string text =
+        absl::StrCat("process_madvise ", AnyProcess(), " ", Addr(), " ", Near(),
+                     " ", OneIn(3) ? RemoteAdvice() : Advice());
+    if (OneIn(12)) {
+      text += " 1";
+    } else if (more > 0) {
+      text += " 0";
+    } else {
+      return text;
+    }
+    for (uint64_t i = 0; i < more; ++i) {
+      absl::StrAppend(&text, " ", Addr(), " ", Near());
+    }
+    return text;
+  }
+
+  // What another process may be given.
+  std::string RemoteAdvice() {
+    return Any({"COLD", "PAGEOUT", "WILLNEED", "COLLAPSE"});
+  }
+
+  // ksmd does not run, so that nothing is merged.
+  std::string MergeText() {
+    return absl::StrCat(
+        "prctl ",
+        Any({"MEMORY_MERGE 1", "MEMORY_MERGE 1", "MEMORY_MERGE 0",
+             "MEMORY_MERGE 2", "GET_MEMORY_MERGE", "GET_MEMORY_MERGE 1"}));
+  }
+
+  // Not MPOL_MF_MOVE, which leaves large folios where they are: departure D58.
+  std::string HugeNewerText() {
+    switch (Below(8)) {
+      case 0:
+        return absl::StrCat("mseal ", Addr(), " ", Near());
+      case 1:
+        return absl::StrCat(
+            "prctl ", Any({"THP_DISABLE 1", "THP_DISABLE 0", "THP_DISABLE 0",
+                           "GET_THP_DISABLE"}));
+      case 2:
+        return MergeText();
+      case 3:
+        return absl::StrCat("mbind ", Addr(), " ", Near(), " ", PolicyMode(),
+                            " ", Nodes());
+      case 4:
+        return absl::StrCat("setrlimit MEMLOCK ", Below(1500), "p 1500p");
+      default:
+        return ProcessAdviceText();
+    }
+  }
+
   std::string NewerText() {
+    if (huge_) return HugeNewerText();
     if (OneIn(2)) return PolicyText();
-    switch (Below(16)) {
+    switch (Below(18)) {
       case 0:
         return absl::StrCat("mseal ", Addr(), " ", Near(),
                             OneIn(6) ? " 1" : "");
@@ -432,8 +519,7 @@ class Generator {
       case 4:
       case 5:
       case 6:
-        return absl::StrCat("process_madvise ", AnyProcess(), " ", Addr(), " ",
-                            Near(), " ", Advice(), OneIn(12) ? " 1" : "");
+        return ProcessAdviceText();
       case 7:
         return absl::StrCat("kill ", AnyProcess(), " 0");
       case 8:
@@ -449,6 +535,8 @@ class Generator {
                             Any({"0", "1000", "1001", "0xffffffff"}));
       case 11:
         return absl::StrCat("getrlimit ", Any({"MEMLOCK", "AS", "DATA", "77"}));
+      case 12:
+        return MergeText();
       default:
         return LimitText();
     }
@@ -457,7 +545,11 @@ class Generator {
   // Near what the process has, or none.
   std::string LimitText() {
     const std::string hard = OneIn(4) ? "" : " 0xffffffffffffffff";
-    switch (Below(5)) {
+    switch (Below(6)) {
+      case 5:
+        // Root is exempt. The hard one that it has is the kernel's own affair.
+        return absl::StrCat("setrlimit NPROC ", Below(5), " ",
+                            OneIn(3) ? "0xffffffffffffffff" : "64");
       case 0:
         // Not the hard one: the runner lifts it for the vector of mincore.
         return absl::StrCat("setrlimit AS ", 40 + Below(400),
@@ -468,7 +560,9 @@ class Generator {
       case 2:
         return absl::StrCat("setrlimit STACK ", 30 + Below(60), "p", hard);
       case 3:
-        return absl::StrCat("setrlimit MEMLOCK ", Below(60), "p", hard);
+        // What may be raised again later needs a capability.
+        return absl::StrCat("setrlimit MEMLOCK ", Below(60), "p",
+                            OneIn(8) ? hard : " 60p");
       default:
         return absl::StrCat("setrlimit ", Any({"AS", "DATA", "STACK"}),
                             " 0xffffffffffffffff");
@@ -480,7 +574,17 @@ class Generator {
         {"SYNC", "ASYNC", "INVALIDATE", "SYNC|INVALIDATE", "ASYNC|SYNC", "0"});
   }
 
+  std::string SealText() {
+    const uint64_t file = OneIn(6) ? Below(kFiles) : kFiles - 1;
+    if (OneIn(4)) return absl::StrCat("get_seals ", file);
+    return absl::StrCat(
+        "add_seals ", file, " ",
+        Any({"SHRINK", "GROW", "WRITE", "WRITE", "FUTURE_WRITE", "FUTURE_WRITE",
+             "SHRINK|GROW", "EXEC", "SEAL", "0", "0x40"}));
+  }
+
   std::string FileText() {
+    if (OneIn(14)) return SealText();
     const uint64_t file = Below(kFiles);
     switch (Below(9)) {
       case 8:

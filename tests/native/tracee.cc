@@ -162,8 +162,7 @@ void Tracee::UnmapAllButStack() {
 Tracee::~Tracee() {
   if (!alive_) return;
   kill(pid_, SIGKILL);
-  int status = 0;
-  waitpid(pid_, &status, __WALL);
+  Bury();
 }
 
 uint64_t Tracee::Put(const void* bytes, size_t size) {
