@@ -313,10 +313,16 @@ Errno MapHugetlb(Kernel& k, Mm& mm, const MmapArgs& args, HugetlbArea area) {
   file.writable = true;
   FL_TRY(FileMapFlags(k, file, args.pgoff, area.length, args.prot, args.flags,
                       &area.vm_flags));
-  if (!MayExpandVm(k, mm, area.vm_flags, area.length >> kPageShift)) {
+  if (MapDenyWriteExec(mm, area.vm_flags, area.vm_flags)) {
+    return Errno::kEACCES;
+  }
+  const VirtAddr end = area.addr + area.length;
+  MunmapSpan span = FL_TRY_VALUE(GatherMunmap(k, mm, area.addr, end));
+  const uint64_t pages = area.length >> kPageShift;
+  if (!MayExpandVm(k, mm, area.vm_flags, pages - span.nr_pages)) {
     return Errno::kENOMEM;
   }
-  FL_TRY(DoMunmap(k, mm, area.addr, area.addr + area.length));
+  CompleteMunmap(k, mm, span, area.addr, end, Uncharge::kYes);
   const bool aligned = (args.pgoff << kPageShift) % args.huge_bytes == 0;
   return aligned ? Errno::kENOMEM : Errno::kEINVAL;
 }
