@@ -34,7 +34,7 @@ constexpr long kSysMseal = 462;
 constexpr int64_t kEndOfFile = -1000;  // What a pread past the end returns.
 
 bool IsSupported(OpKind kind) {
-  return kind <= OpKind::kFsync
+  return kind <= OpKind::kFadvise
              ? kind != OpKind::kExec
              : kind == OpKind::kSync || kind == OpKind::kCat ||
                    kind == OpKind::kDump || kind == OpKind::kExpect;
@@ -309,7 +309,7 @@ OpResult NativeRunner::Execute(const Op& op) {
     ExecuteAccesses(op, &result);
   } else if (op.kind >= OpKind::kRead && op.kind <= OpKind::kFetch) {
     ExecuteAccess(op, &result);
-  } else if (op.kind >= OpKind::kFtruncate && op.kind <= OpKind::kFsync) {
+  } else if (op.kind >= OpKind::kFtruncate && op.kind <= OpKind::kFadvise) {
     ExecuteFileCall(op, &result);
   } else {
     ExecuteSyscall(op, &result);
@@ -530,6 +530,14 @@ void NativeRunner::ExecuteFileCall(const Op& op, OpResult* result) {
       break;
     case OpKind::kFsync:
       result->file_ret = OrErrno(fsync(fd));
+      break;
+    case OpKind::kFdatasync:
+      result->file_ret = OrErrno(fdatasync(fd));
+      break;
+    case OpKind::kFadvise:
+      result->file_ret = OrErrno(syscall(
+          SYS_fadvise64, fd, offset, static_cast<int64_t>(Value(op, op.length)),
+          static_cast<int>(op.flags)));
       break;
     case OpKind::kAddSeals:
       result->file_ret =

@@ -166,8 +166,10 @@ class Generator {
       case kUnmap:
         return absl::StrCat("munmap ", Addr(), " ", Length());
       case kProtect:
-        return absl::StrCat("mprotect ", Addr(), " ", Length(), " ", Prot(),
-                            OneIn(30) ? "g" : "");
+        if (OneIn(30)) {
+          return absl::StrCat("mprotect ", Addr(), " ", Length(), " rw-g");
+        }
+        return absl::StrCat("mprotect ", Addr(), " ", Length(), " ", Prot());
       case kRemap:
         return RemapText();
       case kBreak:
@@ -258,11 +260,14 @@ class Generator {
   }
 
   std::string Prot() {
+    // PROT_SEM, which means nothing, and bits that nobody knows.
+    if (OneIn(60)) return Any({"0x8", "0xb", "0x10", "0x13", "0x2000001"});
     return Any(
         {"rw-", "rw-", "rw-", "rw-", "r--", "r--", "---", "-w-", "r-x", "rwx"});
   }
 
   std::string BreakOffset() {
+    if (OneIn(30)) return Any({"-1", "-1p", "+0x1000000000"});
     if (OneIn(8)) return absl::StrCat("+", Below(20 * kPage));
     return absl::StrCat("+", Below(12), "p");
   }
@@ -309,10 +314,17 @@ class Generator {
                               : hint && OneIn(2) ? std::string("0")
                                                  : Addr();
     const std::string what =
-        file ? absl::StrCat(OneIn(40) ? 9 : Below(kFiles), " ", Below(12))
+        file ? absl::StrCat(OneIn(40) ? 9 : Below(kFiles), " ", FileOffset())
              : "- 0";
     return absl::StrCat("mmap ", where, " ", length, " ", Prot(), " ", flags,
                         " ", what);
+  }
+
+  // In pages: mostly where the file is, or up to where no file can be.
+  std::string FileOffset() {
+    if (!OneIn(60)) return absl::StrCat(Below(12));
+    return Any({"0xffff", "0xffffffff", "0x7fffffffffff8", "0x7ffffffffffff",
+                "0xffffffffffff0", "0xfffffffffffff"});
   }
 
   std::string RemapText() {
@@ -354,6 +366,8 @@ class Generator {
                 "UNMERGEABLE",
                 "NOHUGEPAGE",
                 "99",
+                "5",
+                "26",
                 "GUARD_INSTALL",
                 "GUARD_INSTALL",
                 "GUARD_REMOVE",
@@ -570,6 +584,7 @@ class Generator {
   }
 
   std::string SyncFlags() {
+    if (OneIn(30)) return Any({"0x8", "SYNC|0x100"});
     return Any(
         {"SYNC", "ASYNC", "INVALIDATE", "SYNC|INVALIDATE", "ASYNC|SYNC", "0"});
   }
@@ -586,7 +601,12 @@ class Generator {
   std::string FileText() {
     if (OneIn(14)) return SealText();
     const uint64_t file = Below(kFiles);
-    switch (Below(9)) {
+    switch (Below(10)) {
+      case 9:
+        if (OneIn(2)) return absl::StrCat("fdatasync ", file);
+        return absl::StrCat("fadvise ", file, " ", Below(40), "p ", Near(), " ",
+                            Any({"NORMAL", "RANDOM", "SEQUENTIAL", "WILLNEED",
+                                 "DONTNEED", "NOREUSE", "6"}));
       case 8:
         return absl::StrCat(
             "fallocate ", OneIn(4) ? file : kFiles - 1, " ",

@@ -92,6 +92,8 @@ TEST(ScriptGenerator, MakesEveryKindOfOperation) {
                            "ftruncate",
                            "fallocate",
                            "fsync",
+                           "fdatasync",
+                           "fadvise",
                            "pread",
                            "pwrite",
                            "add_seals 4",
