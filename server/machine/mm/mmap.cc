@@ -554,10 +554,11 @@ void ExitMmap(Kernel& k, Mm& mm) {
     CompleteMunmap(k, mm, all, VirtAddr(0), VirtAddr(~uint64_t{0}),
                    Uncharge::kYes);
   }
-  VM_BUG_ON(mm.pgtables_bytes != 0);
+  VM_BUG_ON(mm.nr_ptes != 0);
   VM_BUG_ON(mm.RssPages() != 0);
   k.tlb.FlushAsid(mm.asid);
   PgdFree(k, mm);
+  VM_BUG_ON(mm.pgtables_bytes != 0);
 }
 
 }  // namespace faultline

@@ -1,5 +1,5 @@
 // Models mm/memory.c (v6.18): __pte_alloc(), free_pgtables(),
-// free_pgd_range(); arch/x86/mm/{pgtable,pgprot,tlb}.c.
+// free_pgd_range(); arch/x86/mm/{pgtable,pgprot,tlb}.c: pgd_alloc().
 #include "server/machine/mm/pgtable.h"
 
 #include <algorithm>
@@ -69,6 +69,10 @@ void FreeBelow(Kernel& k, Mm& mm, Pfn table, int level, uint64_t base,
 
 constexpr uint64_t kTableFlags =
     Pte::kPresent | Pte::kWrite | Pte::kUser | Pte::kAccessed | Pte::kDirty;
+// PAE has three levels; the process's half ends where the kernel's begins,
+// KERNEL_PGD_BOUNDARY.
+constexpr int kPaeLevels = 3;
+constexpr uint64_t kPaeUserEnd = 0xc0000000;
 // tlb_single_page_flush_ceiling (arch/x86/mm/tlb.c).
 constexpr uint64_t kSinglePageFlushCeiling = 33;
 
@@ -76,10 +80,25 @@ constexpr uint64_t kSinglePageFlushCeiling = 33;
 
 bool PgdAlloc(Kernel& k, Mm& mm) {
   mm.pgd = NewTable(k, mm, k.paging.levels(), VirtAddr(0));
-  return mm.pgd.valid();
+  if (!mm.pgd.valid()) return false;
+  if (k.paging.levels() != kPaeLevels) return true;
+  // preallocate_pmds(): a CPU with PAE reads the top entries only when it
+  // loads the table's address.
+  const uint64_t span = uint64_t{1} << k.paging.LevelShift(kPaeLevels);
+  for (uint64_t at = 0; at < kPaeUserEnd; at += span) {
+    if (AllocTable(k, mm, VirtAddr(at), 2).valid()) continue;
+    PgdFree(k, mm);
+    return false;
+  }
+  return true;
 }
 
 void PgdFree(Kernel& k, Mm& mm) {
+  // pgd_mop_up_pmds()
+  if (k.paging.levels() == kPaeLevels) {
+    FreePgtables(k, mm, VirtAddr(0), VirtAddr(kPaeUserEnd), VirtAddr(0),
+                 VirtAddr(0));
+  }
   FreeTable(k, k.paging.levels(), mm.pgd);
   mm.pgd = Pfn();
 }

@@ -36,6 +36,9 @@ class Column {
   size_t mask_;
 };
 
+// A linear address of i386 has 32 bits.
+constexpr uint64_t kI386AddrMask = 0xffffffff;
+
 // The memory of the current task, as its program sees it.
 class UserMemory {
  public:
@@ -43,6 +46,8 @@ class UserMemory {
       : k_(k),
         out_(out),
         mm_(k.mms[k.Current().mm]),
+        addr_mask_(k.config.profile == Profile::kX86_64 ? ~uint64_t{0}
+                                                        : kI386AddrMask),
         cr3_(mm_.cr3(k.paging)),
         mmu_(k.mmu()) {
     if (mm_.replacement) [[unlikely]]
@@ -57,8 +62,9 @@ class UserMemory {
   template <class Done>
   bool Run(const Access& c, Done done) {
     const MmuAccess how = HowOf(c.kind);
-    VirtAddr addr(c.addr);
-    for (uint64_t i = 0; i < c.count; i++, addr = addr + c.stride) {
+    VirtAddr addr(c.addr & addr_mask_);
+    for (uint64_t i = 0; i < c.count;
+         i++, addr = VirtAddr((addr.value() + c.stride) & addr_mask_)) {
       if (governed() && !replaced_->Admit(addr, &out_->victim_wanted)) {
         return false;
       }
@@ -163,6 +169,7 @@ class UserMemory {
   Kernel& k_;
   Outcome* out_;
   Mm& mm_;
+  const uint64_t addr_mask_;
   const Cr3 cr3_;
   Mmu mmu_;
   uint8_t last_ = 0;

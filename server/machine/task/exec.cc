@@ -12,6 +12,7 @@
 #include "server/machine/mm/filemap.h"
 #include "server/machine/mm/ksm.h"
 #include "server/machine/mm/mmap_lock.h"
+#include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/readahead.h"
 #include "server/machine/mm/rss_stat.h"
 #include "server/machine/mm/util.h"
@@ -212,14 +213,22 @@ void BootInit(Kernel& k) {
   // fork_init()
   const uint64_t processes = k.sysctl.threads_max / 2;
   task.rlim[kRlimitNproc] = {processes, processes};
-  // One page above where the only page of a PIE would be.
-  uint64_t elf_base = mm.task_size / 3 * 2 & kPageMask;
+  // Its break is above the only page of an image, which is where a PIE is put
+  // (ELF_ET_DYN_BASE), on i386 where programs are linked to be.
+  constexpr uint64_t kI386Base = 0x08048000;
+  const uint64_t elf_base = k.config.profile == Profile::kX86_64
+                                ? mm.task_size / 3 * 2 & kPageMask
+                                : kI386Base;
   mm.start_code = VirtAddr(elf_base);
   mm.end_code = mm.start_code;
   mm.start_brk = mm.brk = VirtAddr(elf_base + kPageSize);
   mm.start_data = mm.end_data = mm.start_brk;
   auto stack = MakeStack(k, mm, 1);
   VM_BUG_ON(!stack.ok());
+  // It has unmapped the image, and with it went its tables.
+  const VirtAddr image(elf_base);
+  FreePgtables(k, mm, image, image + kPageSize, VirtAddr(0),
+               k.vmas[stack.value()].start);
   VirtAddr top = k.vmas[stack.value()].end - kPageSize;
   mm.start_stack = top + kPageSize / 2;
   // The last word of a stack is zero; below it stands the program's name.

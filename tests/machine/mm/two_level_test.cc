@@ -185,5 +185,22 @@ TEST_F(TwoLevelTest, WhatItsEntriesHaveNoRoomForIsRefused) {
   s_.Run("map 0-1024 rw; write 0; advise 0-1024 25 =EINVAL");
 }
 
+// With PAE a process begins with its three tables of level 2, of which the
+// first went with the image.
+TEST(PaeTablesTest, AreThereFromTheBeginning) {
+  MachineConfig config;
+  config.profile = Profile::kI386Pae;
+  Sim s(config);
+  const auto tables = [&] { return s.mm().pgtables_bytes / kPageSize; };
+  ASSERT_EQ(tables(), 3u) << "two of level 2, and the stack's";
+  s.Run("map 0-1 rw; write 0 +1");
+  EXPECT_EQ(tables(), 5u);
+  s.Run("fork");
+  EXPECT_EQ(s.mm(2).pgtables_bytes, s.mm().pgtables_bytes);
+  s.Run("unmap 0-1");
+  EXPECT_EQ(tables(), 3u) << "nothing is left in the first GiB";
+  s.Run("2: exit; wait");
+}
+
 }  // namespace
 }  // namespace faultline

@@ -222,5 +222,27 @@ TEST(AccessMany, CountsItsAccesses) {
             ~uint64_t{0});
 }
 
+// A pointer of i386 has 32 bits, whatever a caller computes.
+TEST(AccessTest, AnAddressOfI386Wraps) {
+  MachineConfig config;
+  config.profile = Profile::kI386Pae;
+  Sim s(config);
+  constexpr uint64_t kAbove = uint64_t{1} << 32;
+  s.Run("map 0-2 rw; write 0 v7 +1");
+  const Outcome alias = s.Do(Access{kRead, kAbove + At(0), 1, 0, 0});
+  EXPECT_EQ(alias.value, 7u);
+  EXPECT_EQ(alias.min_flt, 0u);
+  s.Run("unmap 0-1");
+  const Outcome gone = s.Do(Access{kRead, kAbove + At(0), 1, 0, 0});
+  EXPECT_EQ(gone.signal.addr, At(0));
+  const Outcome error = s.Do(Access{kRead, ~uint64_t{21}, 1, 0, 0});
+  EXPECT_EQ(ResultOf(error), "SEGV/1");
+  EXPECT_EQ(error.signal.addr, 0xffffffeau);
+  // Nor does a stride lead out of it.
+  const Outcome around = s.Do(Access{kRead, At(1), 2, kAbove, 0});
+  EXPECT_EQ(around.accesses, 2u);
+  EXPECT_EQ(around.min_flt, 1u);
+}
+
 }  // namespace
 }  // namespace faultline

@@ -10,8 +10,10 @@ write 0x10200000 1
 expect event.page_table_alloc 1
 write 0x10400000 1
 expect event.page_table_alloc 1
-# Six tables: these four, and two for the stack.
-expect status.VmPTE 24
+# Seven tables: these four, the stack's, and one of level 2 for each of the other
+# two GiB. A process begins with all three of level 2, as the processor looks at
+# the top entries only when it is given the table; what the image had is gone.
+expect status.VmPTE 28
 # They are freed when nothing is left in what they translate.
 munmap 0x10000000 2m
 expect event.page_table_free 1
