@@ -322,9 +322,11 @@ uint32_t DoReadFault(Kernel& k, VmFault& f) {
 // The page that a write fault copies or makes writable. When it had to let go
 // of the lock for a page that was there, the fault is tried again.
 FilemapResult PageForWrite(Kernel& k, const VmFault& f) {
-  const FilemapResult page = FilemapFault(k, f.vma, f.pgoff);
+  FilemapResult page = FilemapFault(k, f.vma, f.pgoff);
   if (page.status != vm_fault::kRetry) return page;
-  return FilemapFault(k, f.vma, f.pgoff);
+  page = FilemapFault(k, f.vma, f.pgoff);
+  page.status |= vm_fault::kRetry;
+  return page;
 }
 
 uint32_t DoCowFault(Kernel& k, VmFault& f) {
@@ -408,6 +410,13 @@ bool FaultTables(Kernel& k, VmFault& f) {
   return f.pte.ok() || AllocTable(k, f.mm, f.addr, 2).valid();
 }
 
+// Is a fault that had to let go of the lock a major one, though the page was
+// there? Until 6.4, where the first try got along with the VMA's own lock.
+bool RetryIsMajor(const Kernel& k, uint32_t status) {
+  return (status & vm_fault::kRetry) != 0 &&
+         k.config.personality == Personality::kLinux61;
+}
+
 // mm_account_fault()
 void AccountFault(Kernel& k, uint32_t status, Retry retry) {
   k.vmstat.events[kPgFault]++;
@@ -415,7 +424,7 @@ void AccountFault(Kernel& k, uint32_t status, Retry retry) {
   Task& task = k.Current();
   const bool tried =
       retry == Retry::kTried || (status & vm_fault::kCompleted) != 0;
-  if ((status & vm_fault::kMajor) && tried) {
+  if (((status & vm_fault::kMajor) || RetryIsMajor(k, status)) && tried) {
     task.maj_flt++;
   } else {
     task.min_flt++;

@@ -35,14 +35,29 @@ enum Kpf : int {
   kKpfPgtable = 26,
   kKpfReserved = 32,
   kKpfMlocked = 33,
-  // PG_anon_exclusive has the bit of PG_mappedtodisk.
+  // PG_anon_exclusive has the bit of PG_mappedtodisk, PG_swapcache that of
+  // PG_owner_priv_1.
   kKpfMappedToDisk = 34,
+  kKpfOwnerPrivate = 37,
 };
 
 constexpr uint64_t Bit(Kpf flag) { return uint64_t{1} << flag; }
 
+// 6.1 looks at the page's own flags, and a tail has none but that of its PTE.
+uint64_t TailFlagsOf61(const Page& folio, const Page& tail) {
+  uint64_t u = Bit(kKpfThp) | Bit(kKpfCompoundTail);
+  if (folio.Is(page_flag::kAnon)) u |= Bit(kKpfAnon);
+  if (tail.Is(page_flag::kAnonExclusive)) u |= Bit(kKpfMappedToDisk);
+  return u;
+}
+
 uint64_t LruPageFlags(const Kernel& k, Pfn pfn, bool mlocked) {
   const Page& page = FolioOf(k, pfn);
+  const Page& own = k.page(pfn);
+  if (k.config.personality == Personality::kLinux61 &&
+      page.Is(page_flag::kLarge) && own.Is(page_flag::kTail)) {
+    return TailFlagsOf61(page, own);
+  }
   uint64_t u = 0;
   auto copy = [&](uint32_t flag, Kpf bit) {
     if (page.Is(flag)) u |= Bit(bit);
@@ -60,12 +75,13 @@ uint64_t LruPageFlags(const Kernel& k, Pfn pfn, bool mlocked) {
   // stable_page_flags() looks at the flags of the folio, even here.
   copy(page_flag::kAnonExclusive, kKpfMappedToDisk);
   if (page.Is(page_flag::kLarge)) {
-    const bool tail = k.page(pfn).Is(page_flag::kTail);
+    const bool tail = own.Is(page_flag::kTail);
     u |= Bit(kKpfThp) | Bit(tail ? kKpfCompoundTail : kKpfCompoundHead);
   }
   if (mlocked) u |= Bit(kKpfMlocked);
   copy(page_flag::kUnevictable, kKpfUnevictable);
   copy(page_flag::kSwapCache, kKpfSwapCache);
+  copy(page_flag::kSwapCache, kKpfOwnerPrivate);
   return u;
 }
 
