@@ -390,8 +390,11 @@ bool FillFileCall(const Op& op, Values& values, v1::Command* command) {
   }
 }
 
+// Of the knobs without a dot only these are not below /proc/sys/vm.
 std::string SysctlPath(const std::string& name) {
-  return absl::StrContains(name, ".") ? name : absl::StrCat("vm.", name);
+  const bool whole = absl::StrContains(name, ".") ||
+                     name == "fault_around_bytes" || name == "stack_guard_gap";
+  return whole ? name : absl::StrCat("vm.", name);
 }
 
 // "2.6.32" is KERNEL_VERSION(2, 6, 32).

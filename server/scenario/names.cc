@@ -346,6 +346,7 @@ const std::vector<std::string>& SysctlNames() {
                                     "page-cluster",
                                     "panic_on_oom",
                                     "percpu_pagelist_high_fraction",
+                                    "stack_guard_gap",
                                     "stat_interval",
                                     "swap_token",
                                     "swappiness",
