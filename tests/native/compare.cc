@@ -18,6 +18,10 @@ using nlohmann::json;
 // while one still does.
 constexpr uint64_t kUnstablePageFlags =
     1 << 2 | 1 << 5 | 1 << 6 | 1 << 18 | 1 << 25 | uint64_t{1} << 33;
+// KPF_MAPPEDTODISK and KPF_PRIVATE of a file's page: the machine's file system
+// has no buffers (departure D46). An anonymous page's have other meanings.
+constexpr uint64_t kBufferPageFlags = uint64_t{1} << 34 | uint64_t{1} << 35;
+constexpr uint64_t kKpfAnon = 1 << 12;
 constexpr int64_t kHiddenKilobytes = 4;
 constexpr int kSigbus = 7;
 // What the process of `native` had mapped before its first operation.
@@ -135,8 +139,9 @@ json StablePages(const json& pages) {
       stable.push_back(text);
       continue;
     }
-    const uint64_t flags =
+    uint64_t flags =
         std::stoull(text.substr(colon + 1), nullptr, 16) & ~kUnstablePageFlags;
+    if ((flags & kKpfAnon) == 0) flags &= ~kBufferPageFlags;
     std::ostringstream hex;
     hex << text.substr(0, colon + 1) << std::hex << flags;
     stable.push_back(hex.str());
@@ -157,7 +162,9 @@ json ComparableStatus(const json& status, bool has_hidden_page) {
     for (const char* key : {"VmPeak", "VmSize", "VmHWM", "VmRSS", "RssAnon",
                             "VmPTE", "VmExe+VmLib"}) {
       const auto found = fields.find(key);
-      if (found != fields.end()) found->second -= kHiddenKilobytes;
+      if (found == fields.end()) continue;
+      // A sum that is below zero, as sums that lag can be, is shown as 0.
+      found->second = std::max<int64_t>(found->second - kHiddenKilobytes, 0);
     }
   }
   const auto peak = fields.find("VmPeak");
@@ -375,23 +382,31 @@ std::string Difference::Text() const {
 CompareResult CompareRuns(std::istream& a, std::istream& b,
                           const CompareOptions& options) {
   CompareResult result;
+  result.known_gone = options.known;
   int number_a = 0;
   int number_b = 0;
   while (true) {
     const Line line_a = NextLine(a, &number_a, options);
     const Line line_b = NextLine(b, &number_b, options);
     if (line_a.number == 0 && line_b.number == 0) return result;
-    if (auto mismatch = CompareLines(line_a, line_b, options)) {
-      result.difference =
-          Difference{line_a.number,
-                     line_b.number,
-                     Where(line_a.number != 0 ? line_a : line_b),
-                     mismatch->field,
-                     mismatch->a,
-                     mismatch->b};
-      return result;
+    const MaybeMismatch mismatch = CompareLines(line_a, line_b, options);
+    if (!mismatch) {
+      ++result.lines_equal;
+      continue;
     }
-    ++result.lines_equal;
+    const std::string where = Where(line_a.number != 0 ? line_a : line_b);
+    const auto met = std::find_if(
+        result.known_gone.begin(), result.known_gone.end(),
+        [&](const KnownDifference& known) {
+          return known.where == where && known.field == mismatch->field;
+        });
+    if (met != result.known_gone.end()) {
+      result.known_gone.erase(met);
+      continue;
+    }
+    result.difference = Difference{line_a.number,   line_b.number, where,
+                                   mismatch->field, mismatch->a,   mismatch->b};
+    return result;
   }
 }
 

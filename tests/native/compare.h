@@ -41,6 +41,12 @@ std::optional<uint32_t> ParseCompareFields(const std::string& names,
 
 enum class Side { kNone, kA, kB };
 
+// A difference that is expected: `where` and `field` as Difference has them.
+struct KnownDifference {
+  std::string where;
+  std::string field;
+};
+
 struct CompareOptions {
   uint32_t fields = ~uint32_t{0};
   // The side on which `native` ran. There status counts its hidden page, which
@@ -51,6 +57,8 @@ struct CompareOptions {
   Side hidden_page = Side::kNone;
   // The simulated machine has such a page as well: nothing is taken out.
   bool hidden_on_both = false;
+  // These are passed over, each with what is left of its line.
+  std::vector<KnownDifference> known;
 };
 
 struct Difference {
@@ -68,6 +76,8 @@ struct Difference {
 struct CompareResult {
   int lines_equal = 0;  // Before the first difference.
   std::optional<Difference> difference;
+  // Those of `known` that were not met.
+  std::vector<KnownDifference> known_gone;
 };
 
 // Lines that hold none of the chosen fields, as dumps may, must still be in

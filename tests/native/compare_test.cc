@@ -116,6 +116,26 @@ TEST(Compare, UnstableBitsOfKpageflagsDoNotCount) {
             "");
 }
 
+TEST(Compare, AKnownDifferenceIsPassedOver) {
+  const std::string a = Op(R"(,"val":1)") + Op(R"(,"val":3)");
+  const std::string b = Op(R"(,"val":2)") + Op(R"(,"val":4)");
+  CompareOptions options;
+  options.known = {{"op 1 (read 0)", "val"}, {"op 1 (read 0)", "ret"}};
+  std::istringstream stream_a(a);
+  std::istringstream stream_b(b);
+  const CompareResult result = CompareRuns(stream_a, stream_b, options);
+  ASSERT_TRUE(result.difference);
+  EXPECT_EQ(result.difference->line_a, 2);
+  ASSERT_EQ(result.known_gone.size(), 1u);
+  EXPECT_EQ(result.known_gone[0].field, "ret");
+}
+
+TEST(Compare, TheHiddenPageIsTakenOutOfASumThatIsShownAsZero) {
+  EXPECT_EQ(FirstField(Dump(R"("status":{"RssAnon":0})"),
+                       Dump(R"("status":{"RssAnon":0})"), "status", Side::kA),
+            "");
+}
+
 TEST(Compare, TheHiddenPageIsTakenOutOfStatus) {
   const std::string real = Dump(
       R"("status":{"VmSize":140,"VmRSS":8,"VmExe":4,"VmLib":4,"VmPTE":16})");

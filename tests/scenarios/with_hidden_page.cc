@@ -19,7 +19,8 @@ constexpr uint64_t kPageBytes = 4096;
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<scenario::Target>> WithHiddenPage::Make(
-    std::unique_ptr<scenario::Target> target, uint64_t page) {
+    std::unique_ptr<scenario::Target> target, uint64_t page,
+    Mlockall mlockall) {
   v1::Command map;
   map.set_pid(1);
   map.mutable_mmap()->set_addr(page);
@@ -39,16 +40,17 @@ absl::StatusOr<std::unique_ptr<scenario::Target>> WithHiddenPage::Make(
     FL_RETURN_IF_ERROR(target->Apply(command).status());
   }
   return std::unique_ptr<scenario::Target>(
-      new WithHiddenPage(std::move(target), page));
+      new WithHiddenPage(std::move(target), page, mlockall));
 }
 
 WithHiddenPage::WithHiddenPage(std::unique_ptr<scenario::Target> target,
-                               uint64_t page)
-    : target_(std::move(target)), page_(page) {}
+                               uint64_t page, Mlockall mlockall)
+    : target_(std::move(target)), page_(page), mlockall_(mlockall) {}
 
 absl::StatusOr<v1::Outcome> WithHiddenPage::Apply(const v1::Command& command) {
   auto outcome = target_->Apply(command);
-  if (command.has_mlockall() && outcome.ok()) {
+  if (command.has_mlockall() && outcome.ok() &&
+      mlockall_ == Mlockall::kLeavesIt) {
     v1::Command unlock;
     unlock.set_pid(command.pid());
     unlock.mutable_munlock()->set_addr(page_);
@@ -103,7 +105,8 @@ std::string SimulateWithHiddenPage(const scenario::Script& script,
         bound->set_value(caps);
         FL_ASSIGN_OR_RETURN(std::unique_ptr<scenario::Target> machine,
                             MakeMachine(config, verification));
-        return WithHiddenPage::Make(std::move(machine), page);
+        return WithHiddenPage::Make(std::move(machine), page,
+                                    WithHiddenPage::Mlockall::kLeavesIt);
       },
       *printer, {.event_level = v1::EVENT_LEVEL_NONE}, script.file_name);
   const absl::Status status = runner.Run(script);

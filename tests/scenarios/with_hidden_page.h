@@ -19,11 +19,15 @@ namespace faultline::scenarios {
 
 class WithHiddenPage final : public scenario::Target {
  public:
+  // As in the native runner, mlockall does not lock it; the process of a
+  // recording has it locked.
+  enum class Mlockall { kLeavesIt, kLocksIt };
+
   // Maps, touches and protects the page at `page`.
   static absl::StatusOr<std::unique_ptr<scenario::Target>> Make(
-      std::unique_ptr<scenario::Target> target, uint64_t page);
+      std::unique_ptr<scenario::Target> target, uint64_t page,
+      Mlockall mlockall);
 
-  // As in the native runner, mlockall does not lock it.
   absl::StatusOr<v1::Outcome> Apply(const v1::Command& command) override;
   absl::StatusOr<std::string> ReadProc(const std::string& path) override;
   absl::StatusOr<std::string> ReadProcAt(const std::string& path,
@@ -33,11 +37,13 @@ class WithHiddenPage final : public scenario::Target {
   std::string Describe() const override;
 
  private:
-  WithHiddenPage(std::unique_ptr<scenario::Target> target, uint64_t page);
+  WithHiddenPage(std::unique_ptr<scenario::Target> target, uint64_t page,
+                 Mlockall mlockall);
   void RemoveArea(std::string& text) const;
 
   const std::unique_ptr<scenario::Target> target_;
   const uint64_t page_;
+  const Mlockall mlockall_;
 };
 
 // Runs the script on a machine that has the page and whose root has the
