@@ -13,6 +13,7 @@
 #include "server/machine/mm/ksm.h"
 #include "server/machine/mm/memory.h"
 #include "server/machine/mm/mmap_lock.h"
+#include "server/machine/mm/page_offset.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/rmap.h"
 #include "server/machine/mm/shmem.h"
@@ -146,8 +147,9 @@ Errno FileMapFlags(const Kernel& k, const File& file, uint64_t pgoff,
                    uint64_t* vm_flags) {
   // file_mmap_ok(): the end must be a valid file offset.
   constexpr uint64_t kMaxLfsPages = uint64_t{0x7fffffffffffffff} >> kPageShift;
+  const uint64_t max = std::min(kMaxLfsPages, PageOffsetMax(k));
   uint64_t pages = length >> kPageShift;
-  if (pages > kMaxLfsPages || pgoff > kMaxLfsPages - pages) {
+  if (pages > max || pgoff > max - pages) {
     return Errno::kEOVERFLOW;
   }
   uint64_t type = map_flags & mman::kTypeMask;
@@ -381,7 +383,7 @@ ErrnoOr<VirtAddr> DoMmap(Kernel& k, Mm& mm, MmapArgs args) {
   if (!(flags & mman::kFixed)) hint = RoundHintToMin(k, hint);
   uint64_t length = PageAlign(args.length);
   if (length == 0) return Errno::kENOMEM;
-  if (args.pgoff + (length >> kPageShift) < args.pgoff) {
+  if (PageOffsetWraps(k, args.pgoff, length >> kPageShift)) {
     return Errno::kEOVERFLOW;
   }
   if (mm.map_count > k.sysctl.max_map_count) return Errno::kENOMEM;

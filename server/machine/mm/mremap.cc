@@ -10,6 +10,7 @@
 #include "server/machine/mm/mmap.h"
 #include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/mremap_move.h"
+#include "server/machine/mm/page_offset.h"
 #include "server/machine/mm/util.h"
 #include "server/machine/mm/vma.h"
 #include "server/machine/mm/vma_tree.h"
@@ -72,7 +73,9 @@ Errno CheckVma(Kernel& k, Remap& r) {
   if (!r.expands()) return Errno::kOk;
   if (vma.Has(vm::kLocked)) r.populate_expand = true;
   uint64_t pgoff = vma.PageIndex(r.addr);
-  if (pgoff + (r.new_len >> kPageShift) < pgoff) return Errno::kEINVAL;
+  if (PageOffsetWraps(k, pgoff, r.new_len >> kPageShift)) {
+    return Errno::kEINVAL;
+  }
   if (vma.Has(kRigid)) return Errno::kEFAULT;
   if (!MlockFutureOk(k, r.mm, vma.flags, r.delta())) return Errno::kEAGAIN;
   if (!MayExpandVm(k, r.mm, vma.flags, r.delta() >> kPageShift)) {
