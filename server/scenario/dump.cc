@@ -19,23 +19,10 @@ constexpr uint64_t kPartMax = uint64_t{1} << 20;
 // Documentation/admin-guide/mm/pagemap.rst
 constexpr uint64_t kPresent = uint64_t{1} << 63;
 constexpr uint64_t kSwapped = uint64_t{1} << 62;
-constexpr uint64_t kFileOrShared = uint64_t{1} << 61;
-constexpr uint64_t kExclusive = uint64_t{1} << 56;
-constexpr uint64_t kGuard = uint64_t{1} << 58;
-constexpr uint64_t kSoftDirty = uint64_t{1} << 55;
 constexpr uint64_t kPfnMask = (uint64_t{1} << 55) - 1;
 constexpr uint64_t kKpfZeroPage = uint64_t{1} << 24;
 
 constexpr char kVsyscall[] = "[vsyscall]";
-
-uint64_t LittleEndian(const std::string& bytes, size_t at) {
-  uint64_t word = 0;
-  for (size_t i = 0; i < kEntrySize; ++i) {
-    word |= static_cast<uint64_t>(static_cast<uint8_t>(bytes[at + i]))
-            << (8 * i);
-  }
-  return word;
-}
 
 // The fields of smaps that a dump shows: those of how pages are used, not the
 // sizes of the VMA and its pages.
@@ -162,7 +149,7 @@ absl::Status Dumper::AppendPages(const MapsLine& vma, uint32_t pid,
     if (!part.ok()) return part.status();
     if (part->size() < kEntrySize) break;
     for (size_t i = 0; i + kEntrySize <= part->size(); i += kEntrySize) {
-      const uint64_t entry = LittleEndian(*part, i);
+      const uint64_t entry = WordAt(*part, i);
       if ((entry & (kPresent | kSwapped)) == 0) continue;
       auto page = Page((at + i) / kEntrySize, entry, frames);
       if (!page.ok()) return page.status();
@@ -177,12 +164,7 @@ absl::StatusOr<PageRow> Dumper::Page(uint64_t vpn, uint64_t entry,
                                      Frames* frames) {
   PageRow row;
   row.vpn = vpn;
-  if (entry & kPresent) row.flags += 'P';
-  if (entry & kSwapped) row.flags += 'S';
-  if (entry & kFileOrShared) row.flags += 'F';
-  if (entry & kExclusive) row.flags += 'E';
-  if (entry & kSoftDirty) row.flags += 'D';
-  if (entry & kGuard) row.flags += 'G';
+  row.flags = PagemapLetters(entry);
   if ((entry & kPresent) == 0) return row;
   const uint64_t pfn = entry & kPfnMask;
   auto flags = FrameWord("/proc/kpageflags", pfn, frames);
@@ -215,7 +197,7 @@ absl::StatusOr<uint64_t> Dumper::FrameWord(const std::string& path,
   if (at + kEntrySize > it->second.size()) {
     return absl::InternalError(absl::StrCat(path, " ends before frame ", pfn));
   }
-  return LittleEndian(it->second, at);
+  return WordAt(it->second, at);
 }
 
 }  // namespace faultline::scenario

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "server/scenario/json_lines.h"
 #include "server/scenario/names.h"
 #include "server/scenario/proc_text.h"
 
@@ -169,6 +170,24 @@ absl::Status CheckFlags(const Expectation& expect, const SymbolLookup& lookup,
                    expect.text, "', but they are ", vma->vm_flags));
 }
 
+absl::Status CheckPage(const Expectation& expect, const SymbolLookup& lookup,
+                       const StateSource& state) {
+  const absl::StatusOr<uint64_t> addr = Evaluate(expect.addr, lookup);
+  if (!addr.ok()) return addr.status();
+  constexpr uint64_t kPageBytes = 4096;
+  const absl::StatusOr<uint64_t> entry = state.page(*addr / kPageBytes);
+  if (!entry.ok()) return entry.status();
+  const std::string letters = PagemapLetters(*entry);
+  const bool contains = expect.comparison == Comparison::kContains;
+  for (const char letter : expect.text) {
+    if ((letters.find(letter) != std::string::npos) == contains) continue;
+    return absl::FailedPreconditionError(
+        absl::StrCat("expected a page that ", Symbol(expect.comparison), " '",
+                     expect.text, "', but it has '", letters, "'"));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<uint64_t> SmapsField(const Expectation& expect,
                                     const SymbolLookup& lookup,
                                     const StateSource& state) {
@@ -201,6 +220,7 @@ absl::Status CheckExpectation(const Op& op, const OpResult& last,
   if (expect.subject == "ok") return CheckOk(last);
   if (expect.subject == "cat") return CheckText(expect, state);
   if (expect.subject == "flags") return CheckFlags(expect, lookup, state);
+  if (expect.subject == "page") return CheckPage(expect, lookup, state);
   if (expect.subject == "vec") return CheckVector(expect, last);
   absl::StatusOr<uint64_t> wanted = Evaluate(expect.value, lookup);
   if (!wanted.ok()) return wanted.status();

@@ -22,6 +22,8 @@ struct StateSource {
   std::function<absl::StatusOr<uint64_t>(absl::string_view subject)> number;
   // A /proc file.
   std::function<absl::StatusOr<std::string>(const std::string& path)> text;
+  // The entry of a page in the process's pagemap.
+  std::function<absl::StatusOr<uint64_t>(uint64_t vpn)> page;
 };
 
 // OK when it holds. FAILED_PRECONDITION says what was expected and what was

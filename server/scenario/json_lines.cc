@@ -53,6 +53,17 @@ std::string List(const Rows& rows, ToJson to_json) {
 
 }  // namespace
 
+// Documentation/admin-guide/mm/pagemap.rst
+std::string PagemapLetters(uint64_t entry) {
+  static constexpr std::pair<int, char> kBits[] = {
+      {63, 'P'}, {62, 'S'}, {61, 'F'}, {56, 'E'}, {55, 'D'}, {58, 'G'}};
+  std::string letters;
+  for (const auto& [bit, letter] : kBits) {
+    if ((entry >> bit & 1) != 0) letters += letter;
+  }
+  return letters;
+}
+
 std::string JsonString(absl::string_view text) {
   std::string json = "\"";
   for (char c : text) {

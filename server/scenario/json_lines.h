@@ -72,9 +72,13 @@ struct SmapsRow {
   std::string flags;  // "rd wr mr mw me ac".
 };
 
+// The letters of an entry of /proc/PID/pagemap: P present, S swapped, F file or
+// shared, E exclusive, D soft-dirty (where that exists), G a guard.
+std::string PagemapLetters(uint64_t entry);
+
 struct PageRow {
   uint64_t vpn = 0;
-  std::string flags;  // P present, S swapped, F file or shared, E exclusive.
+  std::string flags;  // PagemapLetters().
   bool zero_page = false;
   int ordinal = 0;  // Of the frame, by first appearance over all processes.
   uint64_t mapcount = 0;

@@ -116,6 +116,15 @@ std::vector<std::pair<std::string, uint64_t>> ParseFields(
   return fields;
 }
 
+uint64_t WordAt(const std::string& bytes, size_t at) {
+  uint64_t word = 0;
+  for (size_t i = 0; i < sizeof(word); ++i) {
+    word |= static_cast<uint64_t>(static_cast<uint8_t>(bytes[at + i]))
+            << (8 * i);
+  }
+  return word;
+}
+
 std::string FormatMapsLine(const MapsLine& line) {
   std::string text =
       absl::StrFormat("%08x-%08x %s %08x %s %d ", line.start, line.end,

@@ -42,6 +42,9 @@ absl::StatusOr<std::vector<SmapsEntry>> ParseSmaps(absl::string_view text);
 std::vector<std::pair<std::string, uint64_t>> ParseFields(
     absl::string_view text);
 
+// The word at `at` of a file of words, such as /proc/PID/pagemap.
+uint64_t WordAt(const std::string& bytes, size_t at);
+
 // A MapsLine as Linux prints it, without the newline.
 std::string FormatMapsLine(const MapsLine& line);
 

@@ -431,6 +431,13 @@ absl::Status Runner::Check(const Op& op) {
   state.text = [this, &op](const std::string& path) {
     return target_->ReadProc(ProcPath(op, path));
   };
+  state.page = [this, &op](uint64_t vpn) -> absl::StatusOr<uint64_t> {
+    constexpr uint64_t kBytes = sizeof(uint64_t);
+    auto entry = target_->ReadProcAt(ProcPath(op, "/proc/self/pagemap"),
+                                     vpn * kBytes, kBytes);
+    if (!entry.ok()) return entry.status();
+    return entry->size() < kBytes ? 0 : WordAt(*entry, 0);
+  };
   absl::Status status =
       CheckExpectation(op, last_, LookupFor(op.process), state);
   const bool failed = absl::IsFailedPrecondition(status);

@@ -184,16 +184,17 @@ enum class Comparison { kEq, kNe, kLt, kLe, kGt, kGe, kContains, kLacks };
 // `vec ==|!= DIGITS`, mincore's vector or get_mempolicy's nodes; `event.NAME`
 // counts the events of that name that it made. Subjects of state: `vmas`,
 // `status.FIELD`, `meminfo.FIELD`, `vmstat.FIELD`; of the VMA that holds an
-// address, `smaps.FIELD@ADDR` and `flags@ADDR contains|lacks lo`; and `cat PATH
-// contains|lacks TEXT`. Names of errnos, signals and codes are already numbers
-// in `value`.
+// address, `smaps.FIELD@ADDR` and `flags@ADDR contains|lacks lo`; of a page,
+// the letters that a dump has for its entry in pagemap, `page@ADDR
+// contains|lacks PE`; and `cat PATH contains|lacks TEXT`. Names of errnos,
+// signals and codes are already numbers in `value`.
 struct Expectation {
   std::string subject;  // "ret", "status.VmRSS", "smaps.Rss", "flags", "cat".
   std::string path;     // Of cat.
-  Expr addr;            // Of smaps and flags.
+  Expr addr;            // Of smaps, flags and page.
   Comparison comparison = Comparison::kEq;
   Expr value;        // Empty where there is a text.
-  std::string text;  // Of cat, flags and vec.
+  std::string text;  // Of cat, flags, page and vec.
 };
 
 // One line. Fields that the kind does not use stay empty.

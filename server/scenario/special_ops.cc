@@ -146,7 +146,8 @@ MaybeError CheckSubject(const Word& word) {
                    absl::StrCat("unknown subject '", word.text, "' (",
                                 absl::StrJoin(known, ", "),
                                 ", event.NAME, status.FIELD, meminfo.FIELD, "
-                                "vmstat.FIELD, smaps.FIELD@ADDR, flags@ADDR)",
+                                "vmstat.FIELD, smaps.FIELD@ADDR, flags@ADDR, "
+                                "page@ADDR)",
                                 DidYouMean(word.text, known))};
 }
 
@@ -187,7 +188,8 @@ bool IsVmaSubject(const std::string& text) {
   const size_t at = text.find('@');
   if (at == std::string::npos || at + 1 == text.size()) return false;
   const std::string name = text.substr(0, at);
-  return name == "flags" || (absl::StartsWith(name, "smaps.") && at > 6);
+  return name == "flags" || name == "page" ||
+         (absl::StartsWith(name, "smaps.") && at > 6);
 }
 
 // expect SUBJECT COMPARISON TEXT, for the two that are compared as text.
@@ -405,7 +407,9 @@ MaybeError ParseExpect(const std::vector<Word>& words, Op* op) {
   expect.subject = words[0].text;
   if (IsVmaSubject(words[0].text)) {
     if (MaybeError error = ParseVmaSubject(words[0], &expect)) return error;
-    if (expect.subject == "flags") return ParseExpectText(words, true, op);
+    if (expect.subject == "flags" || expect.subject == "page") {
+      return ParseExpectText(words, true, op);
+    }
   } else if (MaybeError error = CheckSubject(words[0])) {
     return error;
   }

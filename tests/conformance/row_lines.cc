@@ -182,16 +182,17 @@ class Expectations {
     }
     return AddLine("vmas == ", absl::StrCat(vmas.size() + 1));
   }
-  // "VmLck=8", "Rss@%0=4", "flags@%0=lo" or "flags@%0!=lo", "vmas=3".
+  // "VmLck=8", "Rss@%0=4", "flags@%0=lo" or "flags@%0!=lo", "page@%0=PE",
+  // "vmas=3".
   absl::Status AddNamed(const std::string& name, const std::string& comparison,
                         const std::string& value) {
     const size_t at = name.find('@');
     if (at != std::string::npos) {
       const std::string field = name.substr(0, at);
       const std::string addr = ExpandPages(name.substr(at + 1));
-      if (field == "flags") {
+      if (field == "flags" || field == "page") {
         return AddLine(
-            absl::StrCat("flags@", addr,
+            absl::StrCat(field, "@", addr,
                          comparison == "==" ? " contains " : " lacks "),
             value);
       }

@@ -581,6 +581,10 @@ std::string NativeRunner::CheckExpect(const Op& op) const {
     if (!IsAlive(op.process)) return dead();
     return ReadProc(path, op.process);
   };
+  state.page = [&](uint64_t vpn) -> absl::StatusOr<uint64_t> {
+    if (!IsAlive(op.process)) return dead();
+    return ReadPagemapEntry(processes_[op.process]->pid(), vpn);
+  };
   state.number = [&](absl::string_view subject) -> absl::StatusOr<uint64_t> {
     if (!IsAlive(op.process)) return dead();
     if (subject == "vmas") {

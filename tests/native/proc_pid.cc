@@ -205,6 +205,17 @@ std::vector<uint8_t> ReadMemory(pid_t pid, uint64_t addr, uint64_t bytes) {
   return memory;
 }
 
+uint64_t ReadPagemapEntry(pid_t pid, uint64_t vpn) {
+  const int fd = OpenOrDie(PidPath(pid, "pagemap"));
+  uint64_t entry = 0;
+  if (pread(fd, &entry, sizeof(entry),
+            static_cast<off_t>(vpn * sizeof(entry))) != sizeof(entry)) {
+    Die("cannot read a process's pagemap");
+  }
+  close(fd);
+  return entry;
+}
+
 std::vector<ProcPage> ReadPages(pid_t pid, uint64_t start, uint64_t end) {
   constexpr uint64_t kChunkPages = 8192;
   const int fd = OpenOrDie(PidPath(pid, "pagemap"));

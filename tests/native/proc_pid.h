@@ -58,6 +58,9 @@ uint64_t OwnCapabilities();
 uint64_t ReadStartBrk(pid_t pid);
 std::vector<uint8_t> ReadMemory(pid_t pid, uint64_t addr, uint64_t bytes);
 // The pages of [start, end) that are present, swapped out or guarded.
+// The entry of one page.
+uint64_t ReadPagemapEntry(pid_t pid, uint64_t vpn);
+
 std::vector<ProcPage> ReadPages(pid_t pid, uint64_t start, uint64_t end);
 
 }  // namespace faultline::native

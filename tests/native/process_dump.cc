@@ -24,17 +24,6 @@ bool IsRecordedStatusField(const std::string& name) {
          name == "HugetlbPages" || name == "THP_enabled";
 }
 
-std::string PageFlags(uint64_t entry) {
-  std::string flags;
-  if ((entry >> 63 & 1) != 0) flags += 'P';
-  if ((entry >> 62 & 1) != 0) flags += 'S';
-  if ((entry >> 61 & 1) != 0) flags += 'F';
-  if ((entry >> 56 & 1) != 0) flags += 'E';
-  if ((entry >> 55 & 1) != 0) flags += 'D';  // Soft-dirty, where it exists.
-  if ((entry >> 58 & 1) != 0) flags += 'G';  // A guard.
-  return flags;
-}
-
 std::vector<scenario::SmapsRow> SmapsRows(pid_t pid) {
   std::vector<scenario::SmapsRow> rows;
   for (ProcSmapsRow& row : ReadSmaps(pid)) {
@@ -70,7 +59,7 @@ scenario::MapsRow ProcessDumper::MapsRowOf(const ProcMapsRow& row) {
 scenario::PageRow ProcessDumper::PageRowOf(const ProcPage& page) {
   scenario::PageRow out;
   out.vpn = page.vpn;
-  out.flags = PageFlags(page.entry);
+  out.flags = scenario::PagemapLetters(page.entry);
   out.zero_page = (page.kpageflags & kZeroPageFlag) != 0;
   if (!out.zero_page && page.pfn != 0) {
     out.ordinal = frames_.emplace(page.pfn, frames_.size() + 1).first->second;

@@ -26,6 +26,11 @@ StateSource State() {
     }
     return std::string("7ffffffde000-7ffffffff000 rw-p [stack]\n");
   };
+  state.page = [](uint64_t vpn) -> absl::StatusOr<uint64_t> {
+    constexpr uint64_t kPresent = uint64_t{1} << 63;
+    constexpr uint64_t kExclusive = uint64_t{1} << 56;
+    return vpn == 1 ? kPresent | kExclusive : 0;
+  };
   return state;
 }
 
@@ -92,6 +97,14 @@ TEST(Expect, TheVmaThatHoldsAnAddress) {
   EXPECT_TRUE(Holds("expect flags@0x1000 contains lo", OpResult()));
   EXPECT_TRUE(Holds("expect flags@0x1000 lacks l", OpResult()));
   EXPECT_FALSE(Holds("expect flags@0x2fff lacks ac", OpResult()));
+}
+
+TEST(Expect, ThePagemapEntryOfAPage) {
+  EXPECT_TRUE(Holds("expect page@0x1fff contains PE", OpResult()));
+  EXPECT_TRUE(Holds("expect page@0x1000 lacks DG", OpResult()));
+  EXPECT_FALSE(Holds("expect page@0x1000 contains PD", OpResult()));
+  EXPECT_FALSE(Holds("expect page@0x1000 lacks DE", OpResult()));
+  EXPECT_TRUE(Holds("expect page@0x2000 lacks PSFEDG", OpResult()));
 }
 
 TEST(Expect, TheVectorOfMincore) {
