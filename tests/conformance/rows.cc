@@ -34,7 +34,7 @@ bool ParseHeader(absl::string_view text, Row* row) {
 
 absl::Status At(const std::string& family, int line, absl::string_view what) {
   return absl::InvalidArgumentError(
-      absl::StrCat(family, ".rows:", line, ": ", what));
+      absl::StrCat(family, ":", line, ": ", what));
 }
 
 }  // namespace
@@ -53,22 +53,54 @@ absl::StatusOr<std::vector<Row>> ParseRows(const std::string& family,
       row.family = family;
       row.line = number;
       if (!ParseHeader(line, &row)) {
-        return At(family, number, "expected '== NAME [MISSING]: CLAIM'");
+        return At(family + ".rows", number,
+                  "expected '== NAME [MISSING]: CLAIM'");
       }
       if (!names.insert(row.name).second) {
-        return At(family, number, absl::StrCat("a second row ", row.name));
+        return At(family + ".rows", number,
+                  absl::StrCat("a second row ", row.name));
       }
       continue;
     }
-    if (rows.empty()) return At(family, number, "a line before the first row");
+    if (rows.empty())
+      return At(family + ".rows", number, "a line before the first row");
     absl::StatusOr<ExpandedLines> expanded = ExpandRowLine(line);
-    if (!expanded.ok()) return At(family, number, expanded.status().message());
+    if (!expanded.ok())
+      return At(family + ".rows", number, expanded.status().message());
     Row& row = rows.back();
     row.lines.insert(row.lines.end(), expanded->lines.begin(),
                      expanded->lines.end());
     row.assertions += expanded->assertions;
   }
   return rows;
+}
+
+absl::StatusOr<std::vector<Case>> ParseCases(absl::string_view text) {
+  std::vector<Case> cases;
+  std::set<std::string> names;
+  int number = 0;
+  for (absl::string_view line : absl::StrSplit(text, '\n')) {
+    ++number;
+    if (line.empty() || line[0] == '#') continue;
+    const std::vector<absl::string_view> parts =
+        absl::StrSplit(line, absl::MaxSplits(" | ", 1));
+    Case& one = cases.emplace_back();
+    one.name = std::string(parts[0]);
+    absl::string_view rest = parts.size() == 2 ? parts[1] : "";
+    if (absl::ConsumePrefix(&rest, "- ")) {
+      one.why_none = std::string(rest);
+    } else {
+      one.rows = absl::StrSplit(rest, ' ', absl::SkipEmpty());
+    }
+    if (one.rows.empty() && one.why_none.empty()) {
+      return At("cases.txt", number,
+                "expected 'CASE | ROW …' or 'CASE | - WHY'");
+    }
+    if (!names.insert(one.name).second) {
+      return At("cases.txt", number, absl::StrCat("a second case ", one.name));
+    }
+  }
+  return cases;
 }
 
 absl::StatusOr<std::vector<Row>> ReadAllRows(const std::string& directory) {

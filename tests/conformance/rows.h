@@ -29,6 +29,15 @@ struct Row {
 absl::StatusOr<std::vector<Row>> ParseRows(const std::string& family,
                                            absl::string_view text);
 
+// One case of the lists that the rows come from (cases.txt).
+struct Case {
+  std::string name;               // "mmap01"
+  std::vector<std::string> rows;  // begins of FAMILY/NAME
+  std::string why_none;           // why there is no row; empty: there is
+};
+// INVALID_ARGUMENT names the line that is no case, or is a second time.
+absl::StatusOr<std::vector<Case>> ParseCases(absl::string_view text);
+
 // All rows of the files in `directory`, by file and then as written.
 absl::StatusOr<std::vector<Row>> ReadAllRows(const std::string& directory);
 

@@ -5,13 +5,16 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <ostream>
 #include <sstream>
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
 #include "server/machine/personality.h"
+#include "server/scenario/parser.h"
 #include "tests/conformance/row_lines.h"
 #include "tests/conformance/run_row.h"
 
@@ -65,6 +68,35 @@ TEST(RowFiles, AreOfTheLanguage) {
   EXPECT_GE(rows->size(), 200u);
 }
 
+// Every case of the lists has its rows, or a reason why it has none.
+TEST(Cases, HaveTheirRows) {
+  const absl::StatusOr<std::string> text =
+      scenario::ReadFile("tests/conformance/cases.txt");
+  ASSERT_TRUE(text.ok()) << text.status();
+  const absl::StatusOr<std::vector<Case>> cases = ParseCases(*text);
+  ASSERT_TRUE(cases.ok()) << cases.status();
+  EXPECT_GE(cases->size(), 200u);
+  const std::vector<Row> rows = AllRows();
+  for (const Case& one : *cases) {
+    for (const std::string& begin : one.rows) {
+      EXPECT_TRUE(std::any_of(rows.begin(), rows.end(),
+                              [&](const Row& row) {
+                                return absl::StartsWith(
+                                    row.family + "/" + row.name, begin);
+                              }))
+          << one.name << " has no row " << begin;
+    }
+  }
+}
+
+TEST(Cases, MistakesAreNamed) {
+  EXPECT_EQ(ParseCases("a | b/c\n# d\ne | - why\n")->size(), 2u);
+  EXPECT_EQ(ParseCases("a | b/c\na | b/d\n").status().message(),
+            "cases.txt:2: a second case a");
+  EXPECT_EQ(ParseCases("a\n").status().message(),
+            "cases.txt:1: expected 'CASE | ROW …' or 'CASE | - WHY'");
+}
+
 std::string Expanded(const std::string& line) {
   const absl::StatusOr<ExpandedLines> lines = ExpandRowLine(line);
   return lines.ok() ? absl::StrJoin(lines->lines, "\n")
@@ -98,6 +130,12 @@ TEST(RowLines, Expectations) {
             "expect vmas == 2\nexpect status.VmLck == 4\n"
             "expect smaps.Rss@0x10000000 == 4\n"
             "expect flags@0x10000000 lacks lo");
+}
+
+TEST(RowLines, Pages) {
+  EXPECT_EQ(Expanded("=> page@%1=PE page@%1!=D"),
+            "expect page@0x10001000 contains PE\n"
+            "expect page@0x10001000 lacks D");
 }
 
 TEST(RowLines, OfAnotherProcess) {
