@@ -160,6 +160,10 @@ Errno MadviseAge(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end, Aging how) {
   if (vma.Has(vm::kLocked | vm::kPfnMap | vm::kHugeTlb)) return Errno::kEINVAL;
   // From 6.10 on reclaim ignores the accessed bits, so nobody clears them.
   const bool clear_young = how == Aging::kCold || k.quirks.pageout_clears_young;
+  // Of a file that is not the caller's only private copies are paged out.
+  const bool anon_only =
+      how == Aging::kPageout && !MayTellOfCache(std::as_const(k), vma);
+  if (anon_only && vma.Has(vm::kMayShare)) return Errno::kOk;
   bool flush = false;
   std::vector<Pfn> out;
   std::vector<VirtAddr> lazy;  // large folios that MADV_FREE marked
@@ -187,6 +191,8 @@ Errno MadviseAge(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end, Aging how) {
   ForEachOwn(
       k, vma, start, end,
       [&](VirtAddr addr, auto& entry, Pfn pfn) {
+        const bool file = !std::as_const(k).page(pfn).Is(page_flag::kAnon);
+        if (anon_only && file) return;
         if (MappedHereOnly(std::as_const(k), pfn)) age(addr, entry, pfn);
       },
       age);

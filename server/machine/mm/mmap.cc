@@ -107,9 +107,14 @@ std::optional<VirtAddr> ArchUnmappedArea(Kernel& k, Mm& mm, uint64_t addr,
 std::optional<VirtAddr> ThpUnmappedArea(Kernel& k, Mm& mm, uint64_t addr,
                                         uint64_t length, uint64_t offset,
                                         uint64_t flags) {
-  uint64_t off_end = offset + length;
-  uint64_t off_align = (offset + kHugePageSize - 1) & ~(kHugePageSize - 1);
-  if (off_end <= off_align || off_end - off_align < kHugePageSize) return {};
+  // Of an offset near the last one the next multiple is, as a loff_t, below 0.
+  const uint64_t off_end = offset + length;
+  const uint64_t off_align =
+      (offset + kHugePageSize - 1) & ~(kHugePageSize - 1);
+  if (static_cast<int64_t>(off_end) <= static_cast<int64_t>(off_align) ||
+      off_end - off_align < kHugePageSize) {
+    return {};
+  }
   uint64_t padded = length + kHugePageSize;
   if (padded < length || offset + padded < offset) return {};
   auto found = ArchUnmappedArea(k, mm, addr, padded, flags);
@@ -154,7 +159,11 @@ Errno FileMapFlags(const Kernel& k, const File& file, uint64_t pgoff,
   }
   uint64_t type = map_flags & mman::kTypeMask;
   if (type == mman::kShared || type == mman::kSharedValidate) {
-    if (type == mman::kSharedValidate && (map_flags & ~kLegacyMapMask)) {
+    uint64_t known = kLegacyMapMask;
+    if (file.inode && k.inodes[file.inode].fs == FsType::kExt4) {
+      known |= mman::kSync;  // FOP_MMAP_SYNC
+    }
+    if (type == mman::kSharedValidate && (map_flags & ~known)) {
       return Errno::kEOPNOTSUPP;
     }
     if (prot & mman::kProtWrite) {
@@ -220,6 +229,20 @@ VmOps OpsOf(const Kernel& k, Id<File> file) {
   return inode.shmem() ? VmOps::kShmem : VmOps::kFile;
 }
 
+// file->f_op->mmap(). What lay there is gone by then, so that a refusal leaves
+// a gap (seen on 6.18).
+Errno CallMmap(const Kernel& k, Id<File> file, uint64_t pgoff, uint64_t pages,
+               uint64_t* vm_flags) {
+  if (!file) return Errno::kOk;
+  const Inode& inode = k.inodes[k.open_files[file].inode];
+  if (inode.special_file()) {
+    return DeviceMmap(k, inode, pgoff, pages, vm_flags);
+  }
+  // daxdev_mapping_supported(): its disk is no memory.
+  const bool sync = inode.fs == FsType::kExt4 && (*vm_flags & vm::kSync);
+  return sync ? Errno::kEOPNOTSUPP : Errno::kOk;
+}
+
 // __mmap_new_vma(): the VMA for a range that no neighbour absorbed.
 ErrnoOr<Id<Vma>> NewMapping(Kernel& k, Mm& mm, const MergeRange& r) {
   Id<File> file = r.file;
@@ -252,11 +275,6 @@ Errno MmapRegion(Kernel& k, Mm& mm, Id<File> file, VirtAddr addr,
   if (!MayExpandVm(k, mm, vm_flags, pages - span.nr_pages)) {
     return Errno::kENOMEM;
   }
-  // Linux asks the driver last, and puts back what it has unmapped by then.
-  if (file && OpsOf(k, file) == VmOps::kDevice) {
-    FL_TRY(DeviceMmap(k, k.inodes[k.open_files[file].inode], pgoff, pages,
-                      &vm_flags));
-  }
   Uncharge uncharge = Uncharge::kYes;
   if (AccountableMapping(vm_flags)) {
     uint64_t charge = pages - span.nr_accounted;
@@ -265,6 +283,11 @@ Errno MmapRegion(Kernel& k, Mm& mm, Id<File> file, VirtAddr addr,
     vm_flags |= vm::kAccount;
   }
   CompleteMunmap(k, mm, span, addr, end, uncharge);
+  if (const Errno e = CallMmap(k, file, pgoff, pages, &vm_flags);
+      e != Errno::kOk) {
+    if (vm_flags & vm::kAccount) k.vm_committed -= pages;
+    return e;
+  }
   vm_flags = KsmVmaFlags(mm, vm_flags);
   MergeRange r{.mm = mm,
                .prev = span.prev,

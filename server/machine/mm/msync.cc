@@ -11,6 +11,7 @@
 #include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/swapfile.h"
+#include "server/machine/mm/util.h"
 #include "server/machine/mm/vma_tree.h"
 #include "server/machine/mm/writeback.h"
 
@@ -35,14 +36,6 @@ char PageInCore(const Kernel& k, const Vma& vma, VirtAddr addr) {
 bool Covers(const Kernel& k, Id<Vma> vma, VirtAddr start, VirtAddr end) {
   const VmaBranch& b = k.vma_branches[vma.value()];
   return b.start() <= start && end <= b.end();
-}
-
-// can_do_mincore(): the cache of a file is shown to its owner, who is root, and
-// to who could open it for writing, however it is open now.
-bool CanDoMincore(const Kernel& k, const Vma& vma) {
-  if (!vma.file) return true;
-  return k.tasks[k.current].uid == 0 ||
-         (k.inodes[k.open_files[vma.file].inode].mode & 0002) != 0;
 }
 
 }  // namespace
@@ -107,7 +100,7 @@ Errno DoMincore(Kernel& k, Mm& mm, uint64_t addr, uint64_t length,
     Id<Vma> id = LookupVma(ck, mm, at);
     if (!id || ck.vmas[id].start > at) return Errno::kENOMEM;
     const Vma& vma = ck.vmas[id];
-    bool may_see = CanDoMincore(ck, vma);
+    bool may_see = MayTellOfCache(ck, vma);
     for (VirtAddr stop = std::min(vma.end, end); at < stop;
          at = at + kPageSize) {
       lock_chunk();

@@ -82,6 +82,11 @@ bool MlockFutureOk(Kernel& k, const Mm& mm, uint64_t flags, uint64_t bytes) {
   return (bytes >> kPageShift) + mm.locked_vm <= limit >> kPageShift;
 }
 
+bool MayTellOfCache(const Kernel& k, const Vma& vma) {
+  if (!vma.file || k.tasks[k.current].uid == 0) return true;
+  return (k.inodes[k.open_files[vma.file].inode].mode & 0002) != 0;
+}
+
 void UpdateHiwaterRss(Mm& mm) {
   mm.hiwater_rss = std::max(mm.hiwater_rss, mm.ShownRssPages());
 }

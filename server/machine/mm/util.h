@@ -23,6 +23,10 @@ bool AccountableMapping(uint64_t flags);
 bool MapDenyWriteExec(const Mm& mm, uint64_t before, uint64_t after);
 // mlock_future_ok()
 bool MlockFutureOk(Kernel& k, const Mm& mm, uint64_t flags, uint64_t bytes);
+// can_do_mincore(), can_do_file_pageout(): may the current task know, or
+// decide, what of the VMA's file is cached? Its owner may, who is root, and who
+// could open it for writing, however it is open now.
+bool MayTellOfCache(const Kernel& k, const Vma& vma);
 // update_hiwater_rss(), update_hiwater_vm()
 void UpdateHiwaterRss(Mm& mm);
 void UpdateHiwaterVm(Mm& mm);

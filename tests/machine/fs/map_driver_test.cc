@@ -167,6 +167,25 @@ TEST_F(MapDriverTest, OthersHaveWhatTheNodesModeGivesThem) {
   EXPECT_EQ(ResultOf(s_.Do(InsertModule{"map_driver", 0, ""})), "EPERM");
 }
 
+// As Linux 6.18 does: the driver is asked when the place has been cleared.
+TEST_F(MapDriverTest, WhatItRefusesLeavesAGap) {
+  constexpr uint64_t kFixed = 0x10, kPrivateAnon = 0x22;
+  EXPECT_EQ(Insert(), "OK");
+  EXPECT_EQ(Node(254, 0), "OK");
+  const uint64_t at = Addr(
+      s_.Do(Mmap{.length = 3 * kPageSize, .prot = kRw, .flags = kPrivateAnon}));
+  EXPECT_EQ(ResultOf(s_.Do(Mmap{.addr = at + kPageSize,
+                                .length = kPageSize,
+                                .prot = kR,
+                                .flags = kShared | kFixed,
+                                .fd = Fd(OpenNode()),
+                                .offset = 100 * kPageSize})),
+            "ENXIO");
+  EXPECT_EQ(ResultOf(s_.Do(Access{.addr = at})), "OK");
+  EXPECT_EQ(ResultOf(s_.Do(Access{.addr = at + kPageSize})), "SEGV/1");
+  EXPECT_EQ(ResultOf(s_.Do(Access{.addr = at + 2 * kPageSize})), "OK");
+}
+
 TEST_F(MapDriverTest, AModuleInUseStays) {
   EXPECT_EQ(Insert(), "OK");
   EXPECT_EQ(Insert(), "EEXIST");
