@@ -36,6 +36,7 @@ struct Flags {
   std::string seeds = "1-10";
   std::string profile = "all";
   std::string keep;
+  std::string files;  // a directory of a disk
   int operations = 80;
   int dump_every = 40;
   int differences_max = 10;
@@ -160,13 +161,15 @@ bool ParseSeeds(const std::string& text, uint64_t* first, uint64_t* last) {
 
 Count RunProfile(ScriptProfile profile, uint64_t first, uint64_t last,
                  const Flags& flags) {
-  const ConformanceOptions options{.verify = flags.verify, .files = {}};
+  const ConformanceOptions options{.verify = flags.verify,
+                                   .files = flags.files};
   Count count;
   for (uint64_t seed = first; seed <= last; ++seed) {
     const ScriptOptions script{.seed = seed,
                                .operations = flags.operations,
                                .profile = profile,
-                               .dump_every = flags.dump_every};
+                               .dump_every = flags.dump_every,
+                               .on_disk = !flags.files.empty()};
     const std::vector<std::string> lines = GenerateScript(script);
     const Conformance result = RunRepeatably(script, lines, options, &count);
     if (!result.problem.empty()) {
@@ -215,7 +218,7 @@ int RunFile(const std::string& path, const Flags& flags) {
   std::vector<std::string> lines;
   for (std::string line; std::getline(file, line);) lines.push_back(line);
   const Conformance result =
-      RunBoth(lines, {.verify = flags.verify, .files = {}});
+      RunBoth(lines, {.verify = flags.verify, .files = flags.files});
   if (!result.problem.empty()) {
     std::cerr << "conformance: " << result.problem << "\n";
     return kExitCannot;
@@ -265,6 +268,10 @@ int main(int argc, char** argv) {
       ->check(CLI::PositiveNumber);
   app.add_option("--keep", flags.keep, "Where scripts that differ are written")
       ->check(CLI::ExistingDirectory);
+  app.add_option("--files", flags.files,
+                 "The files of random scripts, and of rows that want it, are "
+                 "on a disk: in this directory of ext4")
+      ->check(CLI::ExistingDirectory);
   app.add_option("--show", flags.differences_max,
                  "Differences shown for a profile");
   app.add_flag("--shrink,!--no-shrink", flags.shrink,
@@ -292,6 +299,7 @@ int main(int argc, char** argv) {
     return kExitCannot;
   }
   PinToFirstCpu();
+  rows.files = flags.files;
   if (scoreboard) return RunRows(folder, rows);
   return script.empty() ? RunSeeds(flags) : RunFile(script, flags);
 }

@@ -84,8 +84,8 @@ void ScenarioFiles::Create(const scenario::FileDeclaration& file) {
     Die("a file that is on a disk (d) or not in the page cache (c) needs a "
         "disk: name a directory with --files");
   }
+  if (file.cold || file.disk) fsync(all);
   if (file.cold) {
-    fsync(all);
     posix_fadvise(all, 0, 0, POSIX_FADV_DONTNEED);
   }
   struct stat facts;

@@ -1,5 +1,6 @@
 #include "tests/native/scoreboard.h"
 
+#include <algorithm>
 #include <optional>
 #include <sstream>
 
@@ -50,9 +51,20 @@ Run RunHere(const scenario::Script& script) {
   return {std::move(failure), out.str()};
 }
 
-Run RunReal(const scenario::Script& script) {
+bool NeedsDisk(const scenario::Script& script) {
+  return std::any_of(script.ops.begin(), script.ops.end(),
+                     [](const scenario::Op& op) {
+                       return op.kind == scenario::OpKind::kFile &&
+                              (op.file.disk || op.file.cold);
+                     });
+}
+
+Run RunReal(const scenario::Script& script, const std::string& files) {
   std::ostringstream out;
-  NativeRunner runner(script, {.maps_each = false, .files = {}}, out);
+  NativeRunner runner(
+      script,
+      {.maps_each = false, .files = NeedsDisk(script) ? files : std::string()},
+      out);
   std::string failure = runner.Run();
   return {std::move(failure), out.str()};
 }
@@ -69,17 +81,21 @@ std::optional<Difference> DifferenceOf(const Run& real, const Run& here) {
 // Empty: it can be asked. A row that boots a machine of its own cannot: nobody
 // changes the settings of the kernel that everybody uses. Huge pages may be as
 // the row wants them.
-std::string WhyNotReal(const scenario::Script& script) {
+std::string WhyNotReal(const scenario::Script& script,
+                       const std::string& files) {
   for (const scenario::Op& op : script.ops) {
     if (op.kind == scenario::OpKind::kBoot &&
         op.text != absl::StrCat("boot thp=", op.boot.thp)) {
       return absl::StrCat("needs a machine of its own: ", op.text);
     }
   }
+  if (files.empty() && NeedsDisk(script)) {
+    return "needs files on a disk: --files DIR";
+  }
   return NativeRunner::FirstUnsupported(script);
 }
 
-Verdict Judge(const Row& row) {
+Verdict Judge(const Row& row, const std::string& files) {
   Verdict verdict;
   const auto script = conformance::ScriptOf(row);
   if (!script.ok()) {
@@ -88,10 +104,10 @@ Verdict Judge(const Row& row) {
     verdict.here = row.missing.empty() ? State::kFail : State::kMissing;
     return verdict;
   }
-  const std::string cannot = WhyNotReal(*script);
+  const std::string cannot = WhyNotReal(*script, files);
   Run real;
   if (cannot.empty()) {
-    real = RunReal(*script);
+    real = RunReal(*script, files);
     verdict.real = real.failure.empty() ? State::kPass : State::kFail;
     verdict.why = real.failure;
   } else {
@@ -150,7 +166,7 @@ bool PrintScoreboard(const std::vector<Row>& rows,
                            options.only)) {
       continue;
     }
-    const Verdict verdict = Judge(row);
+    const Verdict verdict = Judge(row, options.files);
     totals.Add(row, verdict);
     Print(row, verdict, out);
   }

@@ -15,6 +15,9 @@ namespace faultline::native {
 struct ScoreboardOptions {
   // Only rows whose family/name contains this.
   std::string only;
+  // Where files that are to be on a disk are made; empty: such rows are not
+  // asked of Linux.
+  std::string files;
 };
 
 // Prints a line for each row, then the totals. True when no row failed on

@@ -87,6 +87,10 @@ class Generator {
   std::vector<std::string> Lines() {
     lines_ = {"file 0 32p", "file 1 16p r", "file 2 7p+1000", "file 3 40p h",
               "file 4 24p m"};
+    if (options_.on_disk) {
+      lines_ = {"file 0 32p d", "file 1 16p rd", "file 2 7p+1000 d",
+                "file 3 40p d", "file 4 24p m"};
+    }
     if (huge_) {
       lines_ = {
           "boot thp=madvise",
@@ -609,22 +613,24 @@ class Generator {
                                  "DONTNEED", "NOREUSE", "6"}));
       case 8:
         return absl::StrCat(
-            "fallocate ", OneIn(4) ? file : kFiles - 1, " ",
+            "fallocate ", OneIn(4) && !options_.on_disk ? file : kFiles - 1,
+            " ",
             Any({"0", "KEEP_SIZE", "PUNCH_HOLE|KEEP_SIZE",
                  "PUNCH_HOLE|KEEP_SIZE", "PUNCH_HOLE", "ZERO_RANGE", "0x100"}),
             " ", Below(28), "p", OneIn(3) ? "+77 " : " ",
             OneIn(20) ? "0" : Near());
       case 0:
       case 1:
-        return absl::StrCat("ftruncate ", file, " ", Below(40), "p+",
-                            OneIn(2) ? 0 : Below(kPage));
+        return absl::StrCat("ftruncate ", options_.on_disk ? kFiles - 1 : file,
+                            " ", Below(40), "p+", OneIn(2) ? 0 : Below(kPage));
       case 2:
         return absl::StrCat("fsync ", file);
       case 3:
       case 4:
         return absl::StrCat("pread ", file, " ", Below(40 * kPage));
       default:
-        return absl::StrCat("pwrite ", file, " ", Below(36 * kPage), " ",
+        return absl::StrCat("pwrite ", file, " ",
+                            Below((options_.on_disk ? 7 : 36) * kPage), " ",
                             Below(256));
     }
   }

@@ -30,7 +30,8 @@ struct ScriptOptions {
   uint64_t seed = 1;
   int operations = 80;
   ScriptProfile profile = ScriptProfile::kFull;
-  int dump_every = 40;  // `dump all` after this many operations and at the end
+  int dump_every = 40;   // `dump all` after this many operations and at the end
+  bool on_disk = false;  // files of a disk's file system, not of a ramfs
 };
 
 // The lines of the script; the same options give the same lines.

@@ -10,6 +10,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "server/scenario/parser.h"
 #include "tests/native/conformance.h"
 #include "tests/native/native_runner.h"
@@ -136,6 +137,28 @@ TEST(ScriptGenerator, AvoidsWhatTheMachineDepartsFrom) {
           }
         }
       });
+}
+
+// D46: on a disk a file is one piece, without holes.
+TEST(ScriptGenerator, FilesOnADiskKeepTheirSize) {
+  constexpr uint64_t kSmallest = 7 * 4096;
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    const ScriptOptions options{.seed = seed,
+                                .operations = 200,
+                                .profile = ScriptProfile::kFile,
+                                .on_disk = true};
+    for (const std::string& line : GenerateScript(options)) {
+      const std::string kind = KindOf(line);
+      if (kind == "ftruncate" || kind == "fallocate") {
+        EXPECT_TRUE(absl::StrContains(line, kind + " 4 ")) << line;
+      } else if (kind == "file") {
+        EXPECT_FALSE(absl::StrContains(line, "h")) << line;
+      } else if (kind == "pwrite") {
+        const std::vector<std::string> words = absl::StrSplit(line, ' ');
+        EXPECT_LT(std::stoull(words.at(3)), kSmallest) << line;
+      }
+    }
+  }
 }
 
 TEST(KindOf, IsTheWordOrWhatSaysMore) {
