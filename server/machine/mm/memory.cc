@@ -291,6 +291,14 @@ bool IsMapped(const Kernel& k, const VmFault& f) {
   return f.pte.ok() && !ReadPte(k, f.pte).none();
 }
 
+// Did filemap_fault() drop the mmap lock, for a read or to wait? Then the fault
+// starts anew.
+bool Restarts(Kernel& k, const FilemapResult& page) {
+  if (!(page.status & (vm_fault::kMajor | vm_fault::kRetry))) return false;
+  CheckSyncRssStat(k);
+  return true;
+}
+
 uint32_t DoReadFault(Kernel& k, VmFault& f) {
   const bool around = k.sysctl.fault_around_bytes > kPageSize &&
                       f.vma.ops != VmOps::kDevice &&  // vm_ops->map_pages
@@ -302,9 +310,8 @@ uint32_t DoReadFault(Kernel& k, VmFault& f) {
   }
   FilemapResult page = FilemapFault(k, f.vma, f.pgoff);
   if (page.status & vm_fault::kError) return page.status;
-  if (around && (page.status & (vm_fault::kMajor | vm_fault::kRetry))) {
-    // filemap_fault() dropped the mmap lock for the read, so the fault starts
-    // anew and finds what the read brought.
+  if (Restarts(k, page) && around) {
+    // The fault finds what the read brought.
     if (!DoFaultAround(k, f)) return vm_fault::kOom;
     if (IsMapped(std::as_const(k), f)) return page.status;
     if (!IsStillThere(std::as_const(k), f, page.pfn)) return page.status;
@@ -323,7 +330,7 @@ uint32_t DoReadFault(Kernel& k, VmFault& f) {
 // of the lock for a page that was there, the fault is tried again.
 FilemapResult PageForWrite(Kernel& k, const VmFault& f) {
   FilemapResult page = FilemapFault(k, f.vma, f.pgoff);
-  if (page.status != vm_fault::kRetry) return page;
+  if (!Restarts(k, page) || page.status != vm_fault::kRetry) return page;
   page = FilemapFault(k, f.vma, f.pgoff);
   page.status |= vm_fault::kRetry;
   return page;

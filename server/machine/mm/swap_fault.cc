@@ -74,6 +74,7 @@ SwapFault DoSwapPage(Kernel& k, Vma& vma, VirtAddr addr, PteRef at,
   if (in.read) {
     k.vmstat.events[kPgMajFault]++;
     fault.status = vm_fault::kMajor | (in.waited ? 0 : vm_fault::kCompleted);
+    if (in.waited) CheckSyncRssStat(k);  // it was tried again
   }
   fault.pfn = in.pfn;
   const bool copy =
