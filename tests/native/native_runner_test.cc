@@ -1,6 +1,8 @@
 // Runs the program `native` on the kernel under this test. Where that is
 // refused (no root, no ptrace) the tests are skipped and say so.
 
+#include "tests/native/native_runner.h"
+
 #include <gtest/gtest.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -266,6 +268,22 @@ TEST_F(Recorded, EveryScriptRunsAsItDid) {
     ExpectAsRecorded(absl::StrCat(root, "special/", name, ".s"),
                      absl::StrCat(root, "linux-6.18/special/", name, ".jsonl"));
   }
+}
+
+TEST_F(Recorded, EveryScriptOfHugePagesRunsAsItDid) {
+  const std::string mode = faultline::native::NativeRunner::KernelThpMode();
+  if (mode != "madvise") {
+    GTEST_SKIP() << "this kernel has huge pages " << mode;
+  }
+  const std::string root = "tests/scenarios/recorded/";
+  int scripts = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(root + "huge")) {
+    ExpectAsRecorded(entry.path().string(),
+                     absl::StrCat(root, "linux-6.18/huge/",
+                                  entry.path().stem().string(), ".jsonl"));
+    ++scripts;
+  }
+  EXPECT_EQ(scripts, 8);
 }
 
 }  // namespace

@@ -51,7 +51,7 @@ std::string RecordingOf(const std::string& folder, const std::string& name) {
 
 TEST(RecordedScripts, AllParseAsTheyWereRecorded) {
   int scripts = 0;
-  for (const char* folder : {"scripts", "special", "long"}) {
+  for (const char* folder : {"scripts", "special", "long", "huge"}) {
     const std::string path = absl::StrCat(kRecorded, folder);
     for (const auto& entry : std::filesystem::directory_iterator(path)) {
       auto script = ReadScript(entry.path().string());
@@ -60,7 +60,7 @@ TEST(RecordedScripts, AllParseAsTheyWereRecorded) {
       ++scripts;
     }
   }
-  EXPECT_EQ(scripts, 60 + 5 + 4);
+  EXPECT_EQ(scripts, 60 + 5 + 4 + 8);
 }
 
 }  // namespace

@@ -87,9 +87,9 @@ INSTANTIATE_TEST_SUITE_P(I386, Recorded,
                          testing::ValuesIn(RecordingsOf("i386-6.1")), TestName);
 
 // 15 scenarios of each profile, each with maps and with all at the end; those
-// of 1000 operations; and the special ones.
+// of 1000 operations, the special ones and those of huge pages.
 TEST(RecordedFiles, AllAreThere) {
-  EXPECT_EQ(RecordingsOf("linux-6.18").size(), 120u + 3 + 4);
+  EXPECT_EQ(RecordingsOf("linux-6.18").size(), 120u + 3 + 4 + 8);
   EXPECT_EQ(RecordingsOf("linux-6.1").size(), 120u + 14);
   EXPECT_EQ(RecordingsOf("i386-6.1").size(), 20u);
 }

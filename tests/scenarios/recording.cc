@@ -72,15 +72,15 @@ Recording RecordingOf(const fs::path& path, const std::string& kernel) {
   recording.hidden_page = kernel == "linux-6.18";
   const std::string stem = path.stem();
   const Making making = MakingOf(recording);
-  const bool special = path.parent_path().filename() == "special";
   recording.maps_each = absl::EndsWith(stem, ".maps") || kernel == "i386-6.1";
   const std::string folder = path.parent_path().filename();
   const std::string name =
       making.script.empty() ? stem.substr(0, stem.find('.')) : making.script;
+  recording.by_native = folder == "huge";
+  // Those of a kernel's own folder are the common ones.
   recording.script =
       (fs::path(kRecorded) /
-       (special || folder == "long" ? folder : std::string("scripts")) /
-       (name + ".s"))
+       (folder == kernel ? std::string("scripts") : folder) / (name + ".s"))
           .string();
   return recording;
 }
@@ -111,7 +111,10 @@ absl::StatusOr<scenario::Script> ScriptOf(const Recording& recording,
                                           const Making& making) {
   FL_ASSIGN_OR_RETURN(const std::string text,
                       scenario::ReadFile(recording.script));
-  std::string made = BootLine(recording, making) + "\n";
+  std::string made;
+  if (!absl::StartsWith(text, "boot ")) {
+    absl::StrAppend(&made, BootLine(recording, making), "\n");
+  }
   for (absl::string_view line : absl::StrSplit(text, '\n')) {
     if (making.files != 0 && absl::StartsWith(line, "file ")) {
       absl::StrAppend(&made, FileLine(line, making.files), "\n");
@@ -170,7 +173,9 @@ absl::StatusOr<std::string> RunRecorded(const Recording& recording) {
         if (making.thp_disabled) FL_RETURN_IF_ERROR(DisableThp(*machine));
         if (!recording.hidden_page) return machine;
         return WithHiddenPage::Make(std::move(machine), native::kHiddenPage,
-                                    WithHiddenPage::Mlockall::kLocksIt);
+                                    recording.by_native
+                                        ? WithHiddenPage::Mlockall::kLeavesIt
+                                        : WithHiddenPage::Mlockall::kLocksIt);
       },
       *printer, {.event_level = v1::EVENT_LEVEL_NONE}, script.file_name);
   FL_RETURN_IF_ERROR(runner.Run(script));

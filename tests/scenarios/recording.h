@@ -25,6 +25,7 @@ struct Recording {
   // well, but for 6.1, where who brings a page into another's memory has it
   // counted at once and nothing else can tell.
   bool hidden_page = false;
+  bool by_native = false;  // made by tests/native, not by an older recorder
 };
 void PrintTo(const Recording& recording, std::ostream* out);
 

@@ -1,0 +1,84 @@
+boot thp=madvise kernel.cap_bound=2199006478335
+mmap 0x40000000 2560p rw- PRIVATE|ANON|FIXED - 0
+madvise 0x40000000 2560p HUGEPAGE
+@0 r1: mremap 0x40363000 1 1024p MAYMOVE 0x10004000
+@0 clear_refs 6
+@0 read 0x40800000+1684
+@0 write 0x40200000+3258 114
+@0 r2: mremap 0x40400000 512p 171p MAYMOVE 0x40000000
+@0 read 0x40200000
+@0 mlockall CURRENT|ONFAULT
+@0 write 0x40200000 230
+@0 r3: mmap 0x4079c000 2p r-- PRIVATE|ANON|FIXED - 0
+@0 write 0x40200000+2592 35
+@0 mlockall CURRENT
+@0 write 0x40400000+337 158
+@0 writer 0x40200000 13 4096 19
+@0 mprotect 0x40202000 2p rw-
+@0 madvise 0x40200000 1024p HUGEPAGE
+@0 read 0x40200000
+@0 r4: mremap 0x40200000 305p 1024p MAYMOVE 0x40718000
+@0 mprotect 0x40000000 10p+3315 ---
+@0 read 0x40603000
+@0 write 0x40600000+3079 133
+@0 r5: mremap 0x40795000 512p 512p MAYMOVE|FIXED 0x40200000
+@0 mprotect 0x405f6000 3p r--
+@0 munmap 0x403d0000 514p
+@0 madvise 0x40800000 5p DONTNEED
+@0 fork
+@0 writer 0x40400000 7 4096 147
+@1 readr 0x40000000 11
+@1 mincore 0x4081e000 16p
+@0 kill 0 SIGKILL
+@0 mprotect 0x40800000 5p r--
+@1 read 0x40200000+2584
+@0 munmap 0x40600000 155p
+@1 writer 0x40602000 16 4096 54
+@1 mprotect 0x40200000 512p r--
+@0 write 0x40000000 121
+@1 writer 0x408ae000 2 4096 34
+@0 write 0x401f6000+63 67
+@0 madvise 0x40600000 1024p FREE
+@0 writer 0x40200000 15 4096 14
+@1 writer 0x404bd000 9 4096 117
+@0 prctl THP_DISABLE 0
+@1 clone FILES
+@1 write 0x40003000+829 142
+@2 r6: mremap 0x40000000 4p 512p MAYMOVE 0x40200000
+@2 mprotect 0x40200000 512p rw-
+@1 madvise 0x40600000 512p HWPOISON
+@0 write 0x403a1000+1511 170
+@1 write 0x40602000+1588 97
+@1 read 0x40263000+3603
+@2 r7: mremap 0x40842000 16p 351p MAYMOVE 0x40002000
+@1 mprotect 0x40000000 1024p r--
+@0 mprotect 0x40802000 512p rw-
+@1 munlockall
+@1 vfork
+@0 r8: mremap 0x40800000 512p 2p FIXED 0x40200000
+@2 process_madvise 1 0x4087d000 2p PAGEOUT
+@2 write 0x40403000 155
+@1 madvise 0x40800000 20p DONTNEED
+@3 mprotect 0x40000000 1024p rw-
+@1 madvise 0x40800000 4p NOHUGEPAGE
+@2 write 0x40803000+229 146
+@1 readr 0x401d2000 15
+@3 mlock $r3+3p 2p
+@0 munlockall
+@3 write 0x40802000 18
+@1 r9: mmap 0x40800000 4p rw- PRIVATE|ANON|FIXED - 0
+@0 mprotect 0x40126000 14p+3251 ---
+@1 process_madvise 0 0x40602000 4p COLD
+@0 r10: mremap 0x40400000 1024p 16p+8 MAYMOVE|FIXED 0x40401000
+@3 setrlimit MEMLOCK 877p 1500p
+@0 r11: mremap 0x40800000 11p 5p MAYMOVE 0x40200000
+@3 munmap 0x409fa000 1p
+@3 readr 0x40694000 3
+@0 mprotect 0x40306000 695p ---
+@2 madvise 0x40870000 3p MERGEABLE
+@0 write 0x40000000+1743 12
+@0 r12: mremap 0x1001f000 1024p 1024p MAYMOVE|DONTUNMAP $r7+1p
+@3 mprotect 0x4031e000 10p+3873 r--
+@2 wait
+@2 write 0x40803000+819 162
+dump all

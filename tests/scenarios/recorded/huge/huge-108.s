@@ -1,0 +1,84 @@
+boot thp=madvise kernel.cap_bound=2199006478335
+mmap 0x40000000 2560p rw- PRIVATE|ANON|FIXED - 0
+madvise 0x40000000 2560p HUGEPAGE
+@0 r1: mmap 0x40200000 1024p r-- PRIVATE|ANON|FIXED - 0
+@0 prctl THP_DISABLE 0
+@0 mprotect 0x40803000 4p rw-
+@0 madvise 0x40800000 2p FREE
+@0 r2: mmap 0x40600000 1024p rw- PRIVATE|ANON|FIXED - 0
+@0 readr 0x40200000 14
+@0 writer 0x40200000 15 4096 48
+@0 munlockall
+@0 r3: mremap 0x40400000 4p 2p MAYMOVE 0x40401000
+@0 madvise 0x404ae000 4p COLD
+@0 r4: mremap 0x40200000 1024p 939p MAYMOVE|FIXED 0x40200000
+@0 writer 0x40000000 7 4096 192
+@0 mprotect 0x40800000 755p r-x
+@0 process_madvise 1 0x40200000 512p COLLAPSE 0 0x4090f000 369p 0x40400000 24p+2695
+@0 r5: mremap 0x40000000 24p 4p MAYMOVE 0x40200000
+@0 madvise 0x405f9000 648p COLLAPSE
+@0 madvise 0x40600000 3p COLLAPSE
+@0 madvise 0x40400000 512p DONTNEED
+@0 r6: mmap 0x40801000 512p rw- PRIVATE|ANON|FIXED - 0
+@0 madvise 0x404b4000 241p DONTDUMP
+@0 r7: mremap 0x40800000 512p 365p FIXED 0x40200000
+@0 madvise 0x40142000 512p DONTNEED
+@0 mprotect 0x40800000 1088p r--
+@0 writer 0x4062d000 2 4096 31
+@0 fork
+@1 madvise 0x40202000 4p DONTNEED
+@1 madvise 0x40600000 3p DONTNEED
+@0 r8: mmap 0x40600000 512p rw- PRIVATE|ANON|FIXED - 0
+@0 read 0x40200000+715
+@1 mprotect 0x40600000 473p r-x
+@1 madvise 0x40600000 1024p DONTNEED
+@1 mincore 0x40400000 25p
+@1 mprotect 0x40499000 14p r--
+@1 munlockall
+@1 mincore 0x40200000 21p
+@1 munmap 0x40200000 512p
+@1 r9: mmap 0x40600000 3p r-- PRIVATE|ANON|FIXED - 0
+@0 write 0x40200000 16
+@1 write 0x40400000+2751 160
+@0 madvise 0x40600000 11p COLLAPSE
+@1 madvise 0x1002e000 4p FREE
+@1 madvise 0x409c7000 26p RANDOM
+@0 mprotect 0x40600000 4p rw-
+@0 write 0x40800000+3278 59
+@1 process_madvise 0 0x40200000 4p PAGEOUT
+@0 writer 0x40913000 12 4096 101
+@0 munmap 0x40200000 512p
+@0 write 0x40200000+357 19
+@1 madvise 0x1001d000 512p HUGEPAGE
+@0 read 0x40002000
+@1 fork
+@2 writer 0x40800000 15 4096 122
+@2 write 0x10014000 0
+@1 madvise 0x40402000 512p COLLAPSE
+@1 munmap 0x40200000 600p
+@2 clear_refs 2
+@2 write 0x10009000+2590 96
+@1 mlock 0x40600000 512p
+@0 mprotect 0x40857000 512p r--
+@2 munmap 0x405f0000 512p
+@1 read 0x40800000
+@2 r10: mremap 0x4099a000 512p 3p MAYMOVE 0x40200000
+@2 mincore 0x40015000 18p
+@2 fork
+@1 munlockall
+@2 r11: mremap 0x40002000 1024p 1024p MAYMOVE|FIXED|DONTUNMAP 0x40200000
+@1 read 0x20171000
+@0 munmap 0x40600000 512p
+@1 prctl MEMORY_MERGE 0
+@0 madvise 0x404ad000 1p COLD
+@0 madvise 0x409c2000 1024p PAGEOUT
+@0 mprotect 0x40800000 642p r-x
+@1 write 0x40000000+463 142
+@3 mprotect 0x40600000 512p rw-
+@3 readr 0x40203000 6
+@3 mincore 0x407b8000 28p
+@2 fetch 0x40803000
+@1 r12: mremap 0x40923000 1024p 3p MAYMOVE 0x10019000
+@3 mprotect 0x40400000 1024p 0x13
+@3 mprotect 0x40400000 512p ---
+dump all
