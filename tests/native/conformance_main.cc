@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "server/scenario/parser.h"
 #include "tests/conformance/rows.h"
 #include "tests/native/affinity.h"
 #include "tests/native/conformance.h"
@@ -231,12 +232,23 @@ int RunFile(const std::string& path, const Flags& flags) {
   return kExitDiffer;
 }
 
-int RunRows(const std::string& folder, const ScoreboardOptions& options) {
+absl::StatusOr<std::vector<conformance::Case>> ReadCases(
+    const std::string& path) {
+  const auto text = scenario::ReadFile(path);
+  if (!text.ok()) return text.status();
+  return conformance::ParseCases(*text);
+}
+
+int RunRows(const std::string& folder, const std::string& cases_path,
+            ScoreboardOptions options) {
   const auto rows = conformance::ReadAllRows(folder);
-  if (!rows.ok()) {
-    std::cerr << "conformance: " << rows.status().message() << "\n";
+  const auto cases = ReadCases(cases_path);
+  if (!rows.ok() || !cases.ok()) {
+    std::cerr << "conformance: "
+              << (rows.ok() ? cases.status() : rows.status()).message() << "\n";
     return kExitCannot;
   }
+  options.cases = *cases;
   return PrintScoreboard(*rows, options, std::cout) ? 0 : kExitDiffer;
 }
 
@@ -253,6 +265,7 @@ int main(int argc, char** argv) {
   bool scoreboard = false;
   ScoreboardOptions rows;
   std::string folder = "tests/conformance/rows";
+  std::string cases = "tests/conformance/cases.txt";
   std::vector<std::string> profiles = {"all"};
   for (const ScriptProfile profile : AllScriptProfiles()) {
     profiles.emplace_back(NameOf(profile));
@@ -286,6 +299,7 @@ int main(int argc, char** argv) {
                  "Only rows whose FAMILY/NAME contains this");
   app.add_option("--rows", folder, "Where the files of rows are")
       ->check(CLI::ExistingDirectory);
+  app.add_option("--cases", cases, "The file of cases");
   app.add_option("--script", script, "Run this script and nothing else")
       ->check(CLI::ExistingFile);
   try {
@@ -300,6 +314,6 @@ int main(int argc, char** argv) {
   }
   PinToFirstCpu();
   rows.files = flags.files;
-  if (scoreboard) return RunRows(folder, rows);
+  if (scoreboard) return RunRows(folder, cases, rows);
   return script.empty() ? RunSeeds(flags) : RunFile(script, flags);
 }

@@ -1,12 +1,14 @@
 #include "tests/native/scoreboard.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <sstream>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "server/scenario/script.h"
 #include "tests/conformance/run_row.h"
 #include "tests/native/compare.h"
@@ -132,6 +134,53 @@ Verdict Judge(const Row& row, const std::string& files) {
   return verdict;
 }
 
+using Verdicts = std::map<std::string, Verdict>;  // by FAMILY/NAME
+
+// What the rows of a case come to: the worst, but on Linux one that could be
+// asked counts before one that could not.
+Verdict JudgeCase(const conformance::Case& one, const Verdicts& verdicts) {
+  Verdict worst{.here = State::kPass, .real = State::kSkipped, .why = {}};
+  for (const auto& [name, verdict] : verdicts) {
+    if (std::none_of(one.rows.begin(), one.rows.end(),
+                     [&name = name](const std::string& begin) {
+                       return absl::StartsWith(name, begin);
+                     })) {
+      continue;
+    }
+    if (verdict.here == State::kFail ||
+        (verdict.here == State::kMissing && worst.here == State::kPass)) {
+      worst.here = verdict.here;
+    }
+    if (verdict.real == State::kFail || worst.real == State::kSkipped) {
+      worst.real = verdict.real;
+    }
+  }
+  return worst;
+}
+
+void PrintCases(const std::vector<conformance::Case>& cases,
+                const Verdicts& verdicts, std::ostream& out) {
+  out << absl::StreamFormat("\n%-50s %-7s %-7s  %s\n", "case", "here", "Linux",
+                            "rows");
+  int passed = 0;
+  int without = 0;
+  for (const conformance::Case& one : cases) {
+    if (!one.why_none.empty()) {
+      ++without;
+      out << absl::StreamFormat("%-50s %-15s  %s\n", one.name, "no row",
+                                one.why_none);
+      continue;
+    }
+    const Verdict verdict = JudgeCase(one, verdicts);
+    passed += verdict.here == State::kPass ? 1 : 0;
+    out << absl::StreamFormat("%-50s %-7s %-7s  %s\n", one.name,
+                              NameOf(verdict.here), NameOf(verdict.real),
+                              absl::StrJoin(one.rows, " "));
+  }
+  out << absl::StreamFormat("%d cases: %d pass here, %d have no row\n\n",
+                            cases.size(), passed, without);
+}
+
 struct Totals {
   int rows = 0;
   int assertions = 0;
@@ -161,15 +210,16 @@ bool PrintScoreboard(const std::vector<Row>& rows,
   out << absl::StreamFormat("%-46s %-7s %-7s %3s  %s\n", "row", "here", "Linux",
                             "n", "what is claimed");
   Totals totals;
+  Verdicts verdicts;
   for (const Row& row : rows) {
-    if (!absl::StrContains(absl::StrCat(row.family, "/", row.name),
-                           options.only)) {
-      continue;
-    }
+    const std::string name = absl::StrCat(row.family, "/", row.name);
+    if (!absl::StrContains(name, options.only)) continue;
     const Verdict verdict = Judge(row, options.files);
     totals.Add(row, verdict);
     Print(row, verdict, out);
+    verdicts.emplace(name, verdict);
   }
+  if (options.only.empty()) PrintCases(options.cases, verdicts, out);
   const auto count = [](const int(&states)[4], State state) {
     return states[static_cast<int>(state)];
   };

@@ -18,11 +18,15 @@ struct ScoreboardOptions {
   // Where files that are to be on a disk are made; empty: such rows are not
   // asked of Linux.
   std::string files;
+  // The cases of the lists, which are told after the rows when none was left
+  // out.
+  std::vector<conformance::Case> cases;
 };
 
-// Prints a line for each row, then the totals. True when no row failed on
-// either side and both sides did the same in everything that a run prints.
-// REQUIRES: root, and that this process may trace its children.
+// Prints a line for each row, then one for each case, then the totals. True
+// when no row failed on either side and both sides did the same in everything
+// that a run prints. REQUIRES: root, and that this process may trace its
+// children.
 bool PrintScoreboard(const std::vector<conformance::Row>& rows,
                      const ScoreboardOptions& options, std::ostream& out);
 
