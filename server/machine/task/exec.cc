@@ -126,6 +126,7 @@ void DeThread(Kernel& k, Id<Task> self) {
       Task& task = k.tasks[self];
       Pid old = task.pid;
       task.ppid = leader.ppid;
+      task.sibling = leader.sibling;
       task.exit_signal = leader.exit_signal;
       leader.pid = old;
       k.pids[old] = id;

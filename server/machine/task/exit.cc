@@ -2,6 +2,7 @@
 // do_wait(); kernel/signal.c: the default actions.
 #include "server/machine/task/exit.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -65,15 +66,22 @@ bool GroupHasEnded(const Kernel& k, Pid tgid) {
 void ReparentChildren(Kernel& k, Pid parent) {
   std::vector<Pid> orphans;
   for (auto [pid, id] : k.pids) {
-    if (k.tasks[id].ppid == parent) orphans.push_back(pid);
+    if (std::as_const(k).tasks[id].ppid == parent) orphans.push_back(pid);
   }
+  const auto sibling = [&](Pid pid) {
+    return std::as_const(k).tasks[k.pids.at(pid)].sibling;
+  };
+  std::sort(orphans.begin(), orphans.end(),
+            [&](Pid a, Pid b) { return sibling(a) < sibling(b); });
   constexpr Pid kInit = 1;
   auto init = k.pids.find(kInit);
   bool adopts = parent != kInit && init != k.pids.end() &&
                 k.tasks[init->second].state == TaskState::kRunning;
+  uint64_t newest = NewestSibling(std::as_const(k), kInit);
   for (Pid pid : orphans) {
     Task& child = k.tasks[k.pids.at(pid)];
     child.ppid = adopts ? kInit : 0;
+    child.sibling = newest++;
     if (!adopts && child.state == TaskState::kZombie) ReleaseTask(k, pid);
   }
 }
@@ -97,6 +105,15 @@ void UpdateNextOwner(Kernel& k, Mm& mm, const Task& leaver) {
 }
 
 }  // namespace
+
+uint64_t NewestSibling(const Kernel& k, Pid parent) {
+  uint64_t last = 0;
+  for (auto [pid, id] : k.pids) {
+    const Task& task = k.tasks[id];
+    if (task.ppid == parent) last = std::max(last, task.sibling);
+  }
+  return last + 1;
+}
 
 void ExitMm(Kernel& k, Task& task) {
   SyncMmRss(k, task);
@@ -229,22 +246,24 @@ Errno DoKill(Kernel& k, Pid target, int32_t signal) {
 ErrnoOr<uint64_t> DoWait(Kernel& k, int64_t wanted, std::string* status) {
   const Pid parent = k.Current().tgid;
   bool any_child = false;
+  const Task* first = nullptr;  // in the order of the list of children
   for (auto [pid, id] : k.pids) {
-    const Task& child = k.tasks[id];
+    const Task& child = std::as_const(k).tasks[id];
     if (child.ppid != parent || child.pid != child.tgid) continue;
     if (wanted > 0 && pid != static_cast<Pid>(wanted)) continue;
     any_child = true;
-    if (!GroupHasEnded(k, pid)) continue;
-    auto code = static_cast<uint32_t>(child.exit_code);
-    for (int i = 0; i < 4; i++) {
-      status->push_back(static_cast<char>(code >> (8 * i)));
-    }
-    uint64_t reaped = pid;
-    ReleaseTask(k, pid);
-    return reaped;
+    if (first != nullptr && first->sibling < child.sibling) continue;
+    if (GroupHasEnded(k, pid)) first = &child;
   }
   if (!any_child) return Errno::kECHILD;
-  return uint64_t{0};
+  if (first == nullptr) return uint64_t{0};
+  const auto code = static_cast<uint32_t>(first->exit_code);
+  for (int i = 0; i < 4; i++) {
+    status->push_back(static_cast<char>(code >> (8 * i)));
+  }
+  const Pid reaped = first->pid;
+  ReleaseTask(k, reaped);
+  return uint64_t{reaped};
 }
 
 }  // namespace faultline

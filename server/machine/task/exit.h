@@ -29,6 +29,10 @@ Errno DoKill(Kernel& k, Pid target, int32_t signal);
 // has ended, or ECHILD; *status receives the 4 bytes of its status.
 ErrnoOr<uint64_t> DoWait(Kernel& k, int64_t pid, std::string* status);
 
+// list_add_tail(&task->sibling, &parent->children): the place of who becomes a
+// child of the process now.
+uint64_t NewestSibling(const Kernel& k, Pid parent);
+
 // exit_mm(): the task gives its address space up; somebody else who has it
 // becomes its owner.
 void ExitMm(Kernel& k, Task& task);

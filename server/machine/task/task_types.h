@@ -51,6 +51,7 @@ struct Task {
   Pid pid = 0;
   Pid tgid = 0;
   Pid ppid = 0;
+  uint64_t sibling = 0;  // its place among its parent's children, of ever more
   TaskState state = TaskState::kRunning;
   int32_t exit_signal = 17;  // SIGCHLD; 0: the parent is told nothing
   int32_t exit_code = 0;     // as wait4 reports it
@@ -76,9 +77,9 @@ struct Task {
 
   template <class Ar, class Self>
   static void Describe(Ar& ar, Self& s) {
-    ar(s.pid, s.tgid, s.ppid, s.state, s.exit_signal, s.exit_code, s.mm,
-       s.files, s.comm, s.uid, s.rlim, s.min_flt, s.maj_flt, s.oom_score_adj,
-       s.oom_score_adj_min, s.nr_dirtied, s.nr_dirtied_pause,
+    ar(s.pid, s.tgid, s.ppid, s.sibling, s.state, s.exit_signal, s.exit_code,
+       s.mm, s.files, s.comm, s.uid, s.rlim, s.min_flt, s.maj_flt,
+       s.oom_score_adj, s.oom_score_adj_min, s.nr_dirtied, s.nr_dirtied_pause,
        s.dirty_paused_when, s.mempolicy, s.rss_stat, s.rss_events);
   }
 };

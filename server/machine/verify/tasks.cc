@@ -1,5 +1,7 @@
 // Verifies processes, what they share, and open files.
 #include <map>
+#include <set>
+#include <utility>
 
 #include "server/machine/verify/verifier.h"
 
@@ -8,6 +10,7 @@ namespace faultline::verify {
 // Processes, threads and what they share.
 void Verifier::CheckTasks() {
   std::map<uint32_t, uint32_t> mm_users, files_users;
+  std::set<std::pair<Pid, uint64_t>> siblings;
   for (const auto& [pid, id] : k_.pids) {
     if (!k_.tasks.Has(id)) {
       return Fail("pid %u names task %u, which does not exist", pid,
@@ -17,6 +20,11 @@ void Verifier::CheckTasks() {
     if (task.pid != pid) {
       return Fail("pid %u names a task that thinks it is pid %u", pid,
                   task.pid);
+    }
+    const bool alone = siblings.emplace(task.ppid, task.sibling).second;
+    if (!alone && task.ppid != 0 && task.pid == task.tgid) {
+      return Fail("pid %u has the place of a sibling: %llu", pid,
+                  ull{task.sibling});
     }
     const bool running = task.state == TaskState::kRunning;
     if (running != static_cast<bool>(task.mm) ||
