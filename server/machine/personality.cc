@@ -14,6 +14,7 @@ Quirks QuirksOf(Personality personality) {
     q.stack_flag_is_nohuge = false;
     q.thp_aligned_mmap = false;
     q.pageout_clears_young = true;
+    q.vma_has_recency = false;
     q.last_page_makes_no_table = false;
     q.map_droppable = false;
     q.mseal = false;

@@ -47,6 +47,7 @@ struct Quirks {
   bool newer_mempolicies = true;         // 6.9, 6.10: see mm/mempolicy.cc
   bool split_rss_counting = false;       // 6.2: see mm/rss_stat.h
   bool split_queue_has_all = true;       // 6.12: thp_underused()
+  bool vma_has_recency = true;           // 6.3: random, POSIX_FADV_NOREUSE
   uint32_t vvar_vclock_pages = 2;        // 6.13: a mapping of its own
 
   template <class Ar, class Self>
@@ -62,7 +63,8 @@ struct Quirks {
        s.ksm_merge_any, s.ksm_break_unshares, s.mremap_realigns,
        s.ext4_large_folios, s.tmpfs_direct_io, s.swap_zeromap,
        s.names_shared_anon, s.huge_zero_becomes_huge, s.newer_mempolicies,
-       s.split_rss_counting, s.split_queue_has_all, s.vvar_vclock_pages);
+       s.split_rss_counting, s.split_queue_has_all, s.vma_has_recency,
+       s.vvar_vclock_pages);
   }
 };
 Quirks QuirksOf(Personality personality);

@@ -60,7 +60,7 @@ Errno DoFadvise(Kernel& k, const Fadvise& call) {
   switch (call.advice) {
     case kNormal:
       file.ra.ra_pages = fresh.ra_pages;
-      file.ra.random = false;
+      file.ra.random = file.noreuse = false;
       break;
     case kRandom:
       file.ra.random = true;
@@ -78,7 +78,8 @@ Errno DoFadvise(Kernel& k, const Fadvise& call) {
     case kDontneed:
       Dontneed(k, id, offset, end_byte);
       break;
-    default:
+    default:  // kNoreuse
+      file.noreuse = true;
       break;
   }
   return Errno::kOk;

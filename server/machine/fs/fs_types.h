@@ -123,6 +123,7 @@ struct File {
   bool direct = false;     // O_DIRECT
   bool dsync = false;      // O_DSYNC, also with O_SYNC
   bool sync = false;       // O_SYNC
+  bool noreuse = false;    // FMODE_NOREUSE: see VmaHasRecency()
   uint32_t f_count = 0;
   FileRa ra;
 };

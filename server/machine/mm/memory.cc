@@ -509,6 +509,7 @@ void ZapPageRange(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
   RssBatch rss(k, mm, RssBatch::How::kDirect);
   uint64_t region = 0;
   Pfn large;  // the last page of a large folio that went
+  const bool recency = VmaHasRecency(std::as_const(k), vma);
   const PagingMode paging = k.paging;
   auto zap_pte = [&](VirtAddr a, auto& entry) __attribute__((always_inline)) {
     // zap_pte_range() works table by table.
@@ -528,9 +529,7 @@ void ZapPageRange(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
     Page& page = k.page(pte.pfn());
     if (!page.Is(page_flag::kAnon)) {
       if (pte.dirty()) page.flags |= page_flag::kDirty;
-      if (pte.young() && VmaHasRecency(vma)) {
-        MarkPageAccessed(k, pte.pfn(), &vma);
-      }
+      if (pte.young() && recency) MarkPageAccessed(k, pte.pfn(), &vma);
     }
     rss.Add(RssKindOf(page), -1);
     if (page.Is(page_flag::kLarge)) [[unlikely]]
@@ -644,7 +643,7 @@ void UnmapMappingPages(Kernel& k, Inode& inode, uint64_t first, uint64_t last,
       if (!pte.present() || pte.special()) return;
       if (k.page(pte.pfn()).Is(page_flag::kAnon)) return;
       if (pte.dirty()) MarkPageDirty(k, pte.pfn());
-      if (pte.young() && VmaHasRecency(vma)) {
+      if (pte.young() && VmaHasRecency(std::as_const(k), vma)) {
         MarkPageAccessed(k, pte.pfn(), &vma);
       }
       entry = 0;

@@ -50,7 +50,7 @@ void NoteYoung(const Kernel& k, const Vma& vma, auto& entry,
                PageReferences* refs) {
   if (vma.Has(vm::kLocked)) refs->vm_flags |= vm::kLocked;
   if (refs->vm_flags & vm::kLocked) return;
-  if (!VmaHasRecency(vma)) return;
+  if (!VmaHasRecency(k, vma)) return;
   const Pte pte(entry);
   const bool token = HoldsSwapToken(k, vma.mm);
   if (!pte.young() && !token) return;

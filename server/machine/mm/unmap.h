@@ -25,8 +25,11 @@ PageReferences FolioReferenced(Kernel& k, Pfn pfn);
 bool TryToUnmap(Kernel& k, Pfn pfn);
 
 // vma_has_recency(): an access says that another one will follow.
-inline bool VmaHasRecency(const Vma& vma) {
-  return !vma.Has(vm::kSeqRead | vm::kRandRead);
+inline bool VmaHasRecency(const Kernel& k, const Vma& vma) {
+  if (vma.Has(vm::kSeqRead)) return false;
+  if (!k.quirks.vma_has_recency) return true;
+  return !vma.Has(vm::kRandRead) &&
+         !(vma.file && k.open_files[vma.file].noreuse);
 }
 
 }  // namespace faultline
