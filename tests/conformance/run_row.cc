@@ -18,7 +18,7 @@ std::string RunHere(const scenario::Script& script, uint64_t caps,
   // A long row is about how many there are, not about each of them.
   constexpr size_t kVerifiedOpsMax = 2000;
   return scenarios::SimulateWithHiddenPage(
-      script, native::kHiddenPage, caps,
+      script, native::kHiddenPage, {{"kernel.cap_bound", caps}},
       script.ops.size() > kVerifiedOpsMax
           ? scenarios::Verification::kNone
           : scenarios::Verification::kAfterEveryCommand,

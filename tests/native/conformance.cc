@@ -1,5 +1,9 @@
 #include "tests/native/conformance.h"
 
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -35,6 +39,28 @@ void CountOperations(const std::string& run, int lines, Conformance* result) {
       ++count.succeeded;
     }
   }
+}
+
+uint64_t NumberIn(const std::string& path) {
+  return std::strtoull(ReadWholeFile(path).c_str(), nullptr, 10);
+}
+
+// What root may do here, and how the disk with the files is read.
+scenarios::Sysctls SysctlsFor(const ConformanceOptions& options) {
+  scenarios::Sysctls sysctls = {{"kernel.cap_bound", OwnCapabilities()}};
+  struct stat facts;
+  if (options.files.empty() || stat(options.files.c_str(), &facts) != 0) {
+    return sysctls;
+  }
+  const std::string device =
+      absl::StrCat(major(facts.st_dev), ":", minor(facts.st_dev));
+  sysctls.emplace_back(
+      "bdi.read_ahead_kb",
+      NumberIn(absl::StrCat("/sys/class/bdi/", device, "/read_ahead_kb")));
+  sysctls.emplace_back("bdi.max_sectors_kb",
+                       NumberIn(absl::StrCat("/sys/dev/block/", device,
+                                             "/queue/max_sectors_kb")));
+  return sysctls;
 }
 
 }  // namespace
@@ -82,7 +108,7 @@ Conformance RunBoth(const std::vector<std::string>& lines,
   result.problem = runner.Run();
   std::ostringstream ours;
   const std::string stopped = scenarios::SimulateWithHiddenPage(
-      *script, kHiddenPage, OwnCapabilities(),
+      *script, kHiddenPage, SysctlsFor(options),
       options.verify ? scenarios::Verification::kAfterEveryCommand
                      : scenarios::Verification::kNone,
       ours);

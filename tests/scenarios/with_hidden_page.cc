@@ -93,16 +93,18 @@ void WithHiddenPage::RemoveArea(std::string& text) const {
 }
 
 std::string SimulateWithHiddenPage(const scenario::Script& script,
-                                   uint64_t page, uint64_t caps,
+                                   uint64_t page, const Sysctls& sysctls,
                                    Verification verification,
                                    std::ostream& out) {
   const auto printer = scenario::MakeJsonPrinter(out);
   scenario::Runner runner(
       [&](v1::MachineConfig config)
           -> absl::StatusOr<std::unique_ptr<scenario::Target>> {
-        v1::Sysctl* bound = config.add_sysctls();
-        bound->set_name("kernel.cap_bound");
-        bound->set_value(caps);
+        for (const auto& [name, value] : sysctls) {
+          v1::Sysctl* sysctl = config.add_sysctls();
+          sysctl->set_name(name);
+          sysctl->set_value(value);
+        }
         FL_ASSIGN_OR_RETURN(std::unique_ptr<scenario::Target> machine,
                             MakeMachine(config, verification));
         return WithHiddenPage::Make(std::move(machine), page,

@@ -9,6 +9,8 @@
 #include <memory>
 #include <ostream>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "server/scenario/script.h"
@@ -46,11 +48,13 @@ class WithHiddenPage final : public scenario::Target {
   const Mlockall mlockall_;
 };
 
-// Runs the script on a machine that has the page and whose root has the
-// capabilities `caps`, and writes its JSON lines; what it stopped at, or
-// nothing.
+// By their names; "kernel.cap_bound" is what root may do.
+using Sysctls = std::vector<std::pair<std::string, uint64_t>>;
+
+// Runs the script on a machine that has the page and these sysctls, and writes
+// its JSON lines; what it stopped at, or nothing.
 std::string SimulateWithHiddenPage(const scenario::Script& script,
-                                   uint64_t page, uint64_t caps,
+                                   uint64_t page, const Sysctls& sysctls,
                                    Verification verification,
                                    std::ostream& out);
 
