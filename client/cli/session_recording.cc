@@ -6,6 +6,7 @@
 #include "client/cpp/connection.h"
 #include "client/cpp/error.h"
 #include "client/cpp/look.h"
+#include "client/cpp/stubs.h"
 #include "grpcpp/support/sync_stream.h"
 
 namespace faultline::cli {
@@ -73,7 +74,7 @@ absl::Status SessionRecording::WatchOnce(const v1::WatchEventsRequest& request,
                                          int64_t* next) {
   grpc::ClientContext context;
   Connection::SetDeadline(context, client::kLongDeadline);
-  auto reader = connection_->history().WatchEvents(&context, request);
+  auto reader = connection_->stubs().history.WatchEvents(&context, request);
   v1::WatchEventsResponse response;
   while (reader->Read(&response)) {
     for (const v1::Change& change : response.changes()) {

@@ -3,6 +3,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/cpp/diagnosis.h"
+#include "client/cpp/stubs.h"
 
 namespace faultline::client {
 namespace {
@@ -30,8 +31,8 @@ absl::StatusOr<Session> Client::CreateSession(const SessionSpec& spec) {
   v1::CreateSessionResponse response;
   absl::Status status = connection_->Call(
       kDefaultDeadline, Repeat::kNo, [&](grpc::ClientContext& context) {
-        return connection_->sessions().CreateSession(&context, request,
-                                                     &response);
+        return connection_->stubs().sessions.CreateSession(&context, request,
+                                                           &response);
       });
   if (!status.ok()) return status;
   return Session(connection_, response.session().name(),
@@ -50,7 +51,8 @@ absl::StatusOr<v1::Session> Client::GetSession(absl::string_view name) {
   v1::GetSessionResponse response;
   absl::Status status = connection_->Call(
       kDefaultDeadline, Repeat::kYes, [&](grpc::ClientContext& context) {
-        return connection_->sessions().GetSession(&context, request, &response);
+        return connection_->stubs().sessions.GetSession(&context, request,
+                                                        &response);
       });
   if (!status.ok()) return status;
   return response.session();
@@ -64,8 +66,8 @@ absl::StatusOr<std::vector<v1::Session>> Client::ListSessions() {
     v1::ListSessionsResponse response;
     absl::Status status = connection_->Call(
         kDefaultDeadline, Repeat::kYes, [&](grpc::ClientContext& context) {
-          return connection_->sessions().ListSessions(&context, request,
-                                                      &response);
+          return connection_->stubs().sessions.ListSessions(&context, request,
+                                                            &response);
         });
     if (!status.ok()) return status;
     sessions.insert(sessions.end(), response.sessions().begin(),
@@ -81,8 +83,8 @@ absl::StatusOr<v1::Session> Client::CloseSession(absl::string_view name) {
   v1::CloseSessionResponse response;
   absl::Status status = connection_->Call(
       kDefaultDeadline, Repeat::kYes, [&](grpc::ClientContext& context) {
-        return connection_->sessions().CloseSession(&context, request,
-                                                    &response);
+        return connection_->stubs().sessions.CloseSession(&context, request,
+                                                          &response);
       });
   if (!status.ok()) return status;
   return response.session();
@@ -95,7 +97,7 @@ absl::Status Client::DeleteSession(absl::string_view name) {
   // Not repeated: a second attempt would find nothing and call it an error.
   return connection_->Call(kDefaultDeadline, Repeat::kNo,
                            [&](grpc::ClientContext& context) {
-                             return connection_->sessions().DeleteSession(
+                             return connection_->stubs().sessions.DeleteSession(
                                  &context, request, &response);
                            });
 }

@@ -7,6 +7,7 @@
 #include "absl/time/clock.h"
 #include "client/cpp/diagnosis.h"
 #include "client/cpp/error.h"
+#include "client/cpp/stubs.h"
 #include "grpcpp/create_channel.h"
 #include "grpcpp/security/credentials.h"
 
@@ -45,13 +46,10 @@ uint64_t RandomWord() {
 
 Connection::Connection(std::string address)
     : address_(std::move(address)),
-      channel_(MakeChannel(address_)),
-      sessions_(v1::SessionService::NewStub(channel_)),
-      machines_(v1::MachineService::NewStub(channel_)),
-      inspect_(v1::InspectService::NewStub(channel_)),
-      history_(v1::HistoryService::NewStub(channel_)),
-      grading_(v1::GradingService::NewStub(channel_)),
+      stubs_(std::make_unique<Stubs>(MakeChannel(address_))),
       id_prefix_(absl::StrFormat("%016x", RandomWord())) {}
+
+Connection::~Connection() = default;
 
 absl::Status Connection::Call(
     absl::Duration deadline, Repeat repeat,

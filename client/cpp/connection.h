@@ -12,12 +12,11 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "faultline/v1/grading.grpc.pb.h"
-#include "faultline/v1/history.grpc.pb.h"
-#include "faultline/v1/inspect.grpc.pb.h"
-#include "faultline/v1/machine.grpc.pb.h"
-#include "faultline/v1/session.grpc.pb.h"
-#include "grpcpp/channel.h"
+#include "faultline/v1/grading.pb.h"
+#include "faultline/v1/history.pb.h"
+#include "faultline/v1/inspect.pb.h"
+#include "faultline/v1/machine.pb.h"
+#include "faultline/v1/session.pb.h"
 #include "grpcpp/client_context.h"
 
 namespace faultline::client {
@@ -38,20 +37,19 @@ inline constexpr absl::Duration kLastBackoff = absl::Seconds(5);
 // it carries a request_id by which the server knows it.
 enum class Repeat { kNo, kYes };
 
+struct Stubs;  // client/cpp/stubs.h
+
 class Connection {
  public:
   // `address` is normalized. Does not wait for the server.
   explicit Connection(std::string address);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
+  ~Connection();
 
   const std::string& address() const { return address_; }
 
-  v1::SessionService::Stub& sessions() { return *sessions_; }
-  v1::MachineService::Stub& machines() { return *machines_; }
-  v1::InspectService::Stub& inspect() { return *inspect_; }
-  v1::HistoryService::Stub& history() { return *history_; }
-  v1::GradingService::Stub& grading() { return *grading_; }
+  Stubs& stubs() { return *stubs_; }
 
   // Makes a unary call until it succeeds, fails with something other than
   // UNAVAILABLE, or has used its attempts or its deadline.
@@ -71,12 +69,7 @@ class Connection {
 
  private:
   std::string address_;
-  std::shared_ptr<grpc::Channel> channel_;
-  std::unique_ptr<v1::SessionService::Stub> sessions_;
-  std::unique_ptr<v1::MachineService::Stub> machines_;
-  std::unique_ptr<v1::InspectService::Stub> inspect_;
-  std::unique_ptr<v1::HistoryService::Stub> history_;
-  std::unique_ptr<v1::GradingService::Stub> grading_;
+  std::unique_ptr<Stubs> stubs_;
   std::string id_prefix_;
   std::atomic<uint64_t> next_id_{1};
 };

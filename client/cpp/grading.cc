@@ -3,6 +3,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "client/cpp/stubs.h"
 
 namespace faultline::client {
 namespace {
@@ -40,8 +41,8 @@ absl::StatusOr<v1::CreateExerciseResponse> Grading::CreateExercise(
   // Not repeated: a second attempt would find the first and call it an error.
   absl::Status status = connection_->Call(
       kLongDeadline, Repeat::kNo, [&](grpc::ClientContext& context) {
-        return connection_->grading().CreateExercise(&context, request,
-                                                     &response);
+        return connection_->stubs().grading.CreateExercise(&context, request,
+                                                           &response);
       });
   if (!status.ok()) return status;
   return response;
@@ -54,7 +55,8 @@ absl::StatusOr<v1::ExerciseSummary> Grading::GetExercise(
   v1::GetExerciseResponse response;
   absl::Status status = connection_->Call(
       kDefaultDeadline, Repeat::kYes, [&](grpc::ClientContext& context) {
-        return connection_->grading().GetExercise(&context, request, &response);
+        return connection_->stubs().grading.GetExercise(&context, request,
+                                                        &response);
       });
   if (!status.ok()) return status;
   return std::move(*response.mutable_exercise());
@@ -69,8 +71,8 @@ absl::StatusOr<std::vector<v1::ExerciseSummary>> Grading::ListExercises()
     v1::ListExercisesResponse response;
     absl::Status status = connection_->Call(
         kDefaultDeadline, Repeat::kYes, [&](grpc::ClientContext& context) {
-          return connection_->grading().ListExercises(&context, request,
-                                                      &response);
+          return connection_->stubs().grading.ListExercises(&context, request,
+                                                            &response);
         });
     if (!status.ok()) return status;
     exercises.insert(exercises.end(), response.exercises().begin(),
@@ -92,7 +94,7 @@ absl::Status Grading::DeleteExercise(absl::string_view exercise,
   return connection_->Call(kDefaultDeadline,
                            spec.allow_missing ? Repeat::kYes : Repeat::kNo,
                            [&](grpc::ClientContext& context) {
-                             return connection_->grading().DeleteExercise(
+                             return connection_->stubs().grading.DeleteExercise(
                                  &context, request, &response);
                            });
 }
@@ -106,8 +108,8 @@ absl::StatusOr<v1::Attempt> Grading::StartAttempt(
   v1::StartAttemptResponse response;
   absl::Status status = connection_->Call(
       kDefaultDeadline, Repeat::kYes, [&](grpc::ClientContext& context) {
-        return connection_->grading().StartAttempt(&context, request,
-                                                   &response);
+        return connection_->stubs().grading.StartAttempt(&context, request,
+                                                         &response);
       });
   if (!status.ok()) return status;
   return std::move(*response.mutable_attempt());
@@ -120,7 +122,8 @@ absl::StatusOr<v1::Attempt> Grading::GetAttempt(
   v1::GetAttemptResponse response;
   absl::Status status = connection_->Call(
       kDefaultDeadline, Repeat::kYes, [&](grpc::ClientContext& context) {
-        return connection_->grading().GetAttempt(&context, request, &response);
+        return connection_->stubs().grading.GetAttempt(&context, request,
+                                                       &response);
       });
   if (!status.ok()) return status;
   return std::move(*response.mutable_attempt());
@@ -150,7 +153,8 @@ absl::StatusOr<v1::Attempt> Grading::Submit(
   v1::SubmitResponse response;
   absl::Status status = connection_->Call(
       kDefaultDeadline, Repeat::kYes, [&](grpc::ClientContext& context) {
-        return connection_->grading().Submit(&context, request, &response);
+        return connection_->stubs().grading.Submit(&context, request,
+                                                   &response);
       });
   if (!status.ok()) return status;
   return std::move(*response.mutable_attempt());
@@ -164,7 +168,7 @@ absl::StatusOr<v1::Grade> Grading::Grade(const GradeSpec& spec) const {
   v1::GradeResponse response;
   absl::Status status = connection_->Call(
       kLongDeadline, Repeat::kYes, [&](grpc::ClientContext& context) {
-        return connection_->grading().Grade(&context, request, &response);
+        return connection_->stubs().grading.Grade(&context, request, &response);
       });
   if (!status.ok()) return status;
   return std::move(*response.mutable_grade());
@@ -182,8 +186,8 @@ absl::StatusOr<std::vector<v1::Grade>> Grading::ListGrades(
     v1::ListGradesResponse response;
     absl::Status status = connection_->Call(
         kDefaultDeadline, Repeat::kYes, [&](grpc::ClientContext& context) {
-          return connection_->grading().ListGrades(&context, request,
-                                                   &response);
+          return connection_->stubs().grading.ListGrades(&context, request,
+                                                         &response);
         });
     if (!status.ok()) return status;
     grades.insert(grades.end(), response.grades().begin(),

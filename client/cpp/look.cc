@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "client/cpp/stubs.h"
 
 namespace faultline::client {
 namespace {
@@ -46,25 +47,20 @@ absl::StatusOr<std::string> Look::ReadProcAt(absl::string_view path,
   return bytes;
 }
 
-template <class Request, class Response>
-absl::Status Look::Ask(grpc::Status (v1::InspectService::StubInterface::*rpc)(
-                           grpc::ClientContext*, const Request&, Response*),
-                       Request& request, Response* response) const {
+template <class Rpc, class Request, class Response>
+absl::Status Look::Ask(Rpc rpc, Request& request, Response* response) const {
   request.set_session(session_);
   if (at_revision_) request.set_at_revision(*at_revision_);
   return connection_->Call(at_revision_ ? kLongDeadline : kDefaultDeadline,
                            Repeat::kYes, [&](grpc::ClientContext& context) {
-                             return (connection_->inspect().*rpc)(
+                             return (connection_->stubs().inspect.*rpc)(
                                  &context, request, response);
                            });
 }
 
-template <class Request, class Response, class Add>
-absl::StatusOr<Response> Look::AskParts(
-    grpc::Status (v1::InspectService::StubInterface::*rpc)(grpc::ClientContext*,
-                                                           const Request&,
-                                                           Response*),
-    Request request, Add add) const {
+template <class Response, class Rpc, class Request, class Add>
+absl::StatusOr<Response> Look::AskParts(Rpc rpc, Request request,
+                                        Add add) const {
   Response whole;
   while (true) {
     Response part;
@@ -91,7 +87,7 @@ absl::StatusOr<v1::MmStruct> Look::Mm(uint32_t pid) const {
 absl::StatusOr<v1::GetVmaTreeResponse> Look::VmaTree(uint32_t pid) const {
   v1::GetVmaTreeRequest request;
   request.set_pid(pid);
-  return AskParts(
+  return AskParts<v1::GetVmaTreeResponse>(
       &v1::InspectService::StubInterface::GetVmaTree, request,
       [](const v1::GetVmaTreeResponse& part, v1::GetVmaTreeResponse* whole) {
         whole->set_revision(part.revision());
@@ -103,7 +99,7 @@ absl::StatusOr<v1::GetVmaTreeResponse> Look::VmaTree(uint32_t pid) const {
 absl::StatusOr<v1::ListChunksResponse> Look::Chunks(uint32_t pid) const {
   v1::ListChunksRequest request;
   request.set_pid(pid);
-  return AskParts(
+  return AskParts<v1::ListChunksResponse>(
       &v1::InspectService::StubInterface::ListChunks, request,
       [](const v1::ListChunksResponse& part, v1::ListChunksResponse* whole) {
         whole->set_revision(part.revision());
@@ -127,17 +123,18 @@ absl::StatusOr<v1::GetPageCacheResponse> Look::PageCache(uint64_t inode) const {
 
 absl::StatusOr<v1::GetPageCacheResponse> Look::PageCacheOf(
     const v1::GetPageCacheRequest& request) const {
-  return AskParts(&v1::InspectService::StubInterface::GetPageCache, request,
-                  [](const v1::GetPageCacheResponse& part,
-                     v1::GetPageCacheResponse* whole) {
-                    whole->set_revision(part.revision());
-                    *whole->mutable_mapping() = part.mapping();
-                    whole->mutable_pages()->MergeFrom(part.pages());
-                  });
+  return AskParts<v1::GetPageCacheResponse>(
+      &v1::InspectService::StubInterface::GetPageCache, request,
+      [](const v1::GetPageCacheResponse& part,
+         v1::GetPageCacheResponse* whole) {
+        whole->set_revision(part.revision());
+        *whole->mutable_mapping() = part.mapping();
+        whole->mutable_pages()->MergeFrom(part.pages());
+      });
 }
 
 absl::StatusOr<v1::ListSlabsResponse> Look::Slabs() const {
-  return AskParts(
+  return AskParts<v1::ListSlabsResponse>(
       &v1::InspectService::StubInterface::ListSlabs, v1::ListSlabsRequest(),
       [](const v1::ListSlabsResponse& part, v1::ListSlabsResponse* whole) {
         whole->set_revision(part.revision());
@@ -148,7 +145,7 @@ absl::StatusOr<v1::ListSlabsResponse> Look::Slabs() const {
 absl::StatusOr<v1::GetLruResponse> Look::Lru(absl::string_view list) const {
   v1::GetLruRequest request;
   request.set_lru(std::string(list));
-  return AskParts(
+  return AskParts<v1::GetLruResponse>(
       &v1::InspectService::StubInterface::GetLru, request,
       [](const v1::GetLruResponse& part, v1::GetLruResponse* whole) {
         v1::GetLruResponse all = part;
@@ -171,11 +168,12 @@ absl::StatusOr<v1::ListSwapsResponse> Look::Swaps() const {
 absl::StatusOr<v1::ReadProcResponse> Look::ReadPart(
     const v1::ReadProcRequest& request) const {
   v1::ReadProcResponse response;
-  absl::Status status = connection_->Call(
-      at_revision_ ? kLongDeadline : kDefaultDeadline, Repeat::kYes,
-      [&](grpc::ClientContext& context) {
-        return connection_->inspect().ReadProc(&context, request, &response);
-      });
+  absl::Status status =
+      connection_->Call(at_revision_ ? kLongDeadline : kDefaultDeadline,
+                        Repeat::kYes, [&](grpc::ClientContext& context) {
+                          return connection_->stubs().inspect.ReadProc(
+                              &context, request, &response);
+                        });
   if (!status.ok()) return status;
   // A server that does not know at_revision answers with what is now.
   if (at_revision_ && response.revision() != *at_revision_) {

@@ -63,18 +63,14 @@ class Look {
   absl::StatusOr<v1::ListSwapsResponse> Swaps() const;
 
  private:
-  // Asks an rpc of InspectService, at the revision of this look.
-  template <class Request, class Response>
-  absl::Status Ask(grpc::Status (v1::InspectService::StubInterface::*rpc)(
-                       grpc::ClientContext*, const Request&, Response*),
-                   Request& request, Response* response) const;
+  // Asks an rpc of InspectService, a pointer to a member of its stub, at the
+  // revision of this look.
+  template <class Rpc, class Request, class Response>
+  absl::Status Ask(Rpc rpc, Request& request, Response* response) const;
   // The same, part after part; the response is the last with what `add` takes
   // from those before it.
-  template <class Request, class Response, class Add>
-  absl::StatusOr<Response> AskParts(
-      grpc::Status (v1::InspectService::StubInterface::*rpc)(
-          grpc::ClientContext*, const Request&, Response*),
-      Request request, Add add) const;
+  template <class Response, class Rpc, class Request, class Add>
+  absl::StatusOr<Response> AskParts(Rpc rpc, Request request, Add add) const;
   absl::StatusOr<v1::GetPageCacheResponse> PageCacheOf(
       const v1::GetPageCacheRequest& request) const;
   absl::StatusOr<v1::ReadProcResponse> ReadPart(

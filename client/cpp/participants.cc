@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "client/cpp/session.h"
+#include "client/cpp/stubs.h"
 
 namespace faultline::client {
 namespace {
@@ -21,8 +22,8 @@ absl::StatusOr<v1::Participant> Session::Join(const ParticipantSpec& spec) {
   // Not repeated: a second attempt would find the first and call it an error.
   absl::Status status = connection_->Call(
       kDefaultDeadline, Repeat::kNo, [&](grpc::ClientContext& context) {
-        return connection_->sessions().JoinSession(&context, request,
-                                                   &response);
+        return connection_->stubs().sessions.JoinSession(&context, request,
+                                                         &response);
       });
   if (!status.ok()) return status;
   revision_ = response.revision();
@@ -35,8 +36,8 @@ absl::StatusOr<v1::Participant> Session::Leave(absl::string_view participant) {
   v1::LeaveSessionResponse response;
   absl::Status status = connection_->Call(
       kDefaultDeadline, Repeat::kYes, [&](grpc::ClientContext& context) {
-        return connection_->sessions().LeaveSession(&context, request,
-                                                    &response);
+        return connection_->stubs().sessions.LeaveSession(&context, request,
+                                                          &response);
       });
   if (!status.ok()) return status;
   return std::move(*response.mutable_participant());
@@ -53,8 +54,8 @@ absl::StatusOr<std::vector<v1::Participant>> Session::ListParticipants(
     v1::ListParticipantsResponse response;
     absl::Status status = connection_->Call(
         kDefaultDeadline, Repeat::kYes, [&](grpc::ClientContext& context) {
-          return connection_->sessions().ListParticipants(&context, request,
-                                                          &response);
+          return connection_->stubs().sessions.ListParticipants(
+              &context, request, &response);
         });
     if (!status.ok()) return status;
     participants.insert(participants.end(), response.participants().begin(),

@@ -5,6 +5,7 @@
 
 #include "absl/time/clock.h"
 #include "client/cpp/error.h"
+#include "client/cpp/stubs.h"
 
 namespace faultline::client {
 namespace {
@@ -93,7 +94,7 @@ absl::StatusOr<RunAnswer> Runner::Next() {
 void Runner::Open() {
   context_ = std::make_unique<grpc::ClientContext>();
   Connection::SetDeadline(*context_, settings_.deadline);
-  stream_ = connection_->machines().Run(context_.get());
+  stream_ = connection_->stubs().machines.Run(context_.get());
 }
 
 void Runner::Recover() {

@@ -1,6 +1,7 @@
 #include "client/cpp/session.h"
 
 #include "client/cpp/error.h"
+#include "client/cpp/stubs.h"
 #include "grpcpp/support/sync_stream.h"
 
 namespace faultline::client {
@@ -30,7 +31,8 @@ absl::StatusOr<v1::Outcome> Invoke(
   Response response;
   absl::Status status = connection.Call(
       settings.deadline, Repeat::kYes, [&](grpc::ClientContext& context) {
-        return (connection.machines().*method)(&context, request, &response);
+        return (connection.stubs().machines.*method)(&context, request,
+                                                     &response);
       });
   if (!status.ok()) return status;
   *revision = response.revision();
@@ -214,7 +216,7 @@ absl::StatusOr<v1::ReplayReport> Session::Replay(
   request.set_to_revision(to_revision);
   grpc::ClientContext context;
   Connection::SetDeadline(context, kLongDeadline);
-  auto reader = connection_->history().Replay(&context, request);
+  auto reader = connection_->stubs().history.Replay(&context, request);
   return ReadReport<v1::ReplayReport>(address(), *reader, progress,
                                       v1::ReplayResponse());
 }
@@ -225,7 +227,7 @@ absl::StatusOr<v1::VerifyReport> Session::Verify(
   request.set_session(name_);
   grpc::ClientContext context;
   Connection::SetDeadline(context, kLongDeadline);
-  auto reader = connection_->history().VerifySession(&context, request);
+  auto reader = connection_->stubs().history.VerifySession(&context, request);
   return ReadReport<v1::VerifyReport>(address(), *reader, progress,
                                       v1::VerifySessionResponse());
 }

@@ -5,6 +5,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/cpp/session.h"
+#include "client/cpp/stubs.h"
 
 namespace faultline::client {
 namespace {
@@ -44,7 +45,7 @@ absl::StatusOr<v1::Snapshot> Session::CreateSnapshot(const SnapshotSpec& spec) {
       connection_->Call(spec.revision ? kLongDeadline : kDefaultDeadline,
                         chosen.repeat, [&](grpc::ClientContext& context) {
                           ++attempts;
-                          return connection_->history().CreateSnapshot(
+                          return connection_->stubs().history.CreateSnapshot(
                               &context, request, &response);
                         });
   // Only the answer to an earlier attempt got lost.
@@ -62,7 +63,8 @@ absl::StatusOr<v1::Snapshot> Session::GetSnapshot(
   v1::GetSnapshotResponse response;
   absl::Status status = connection_->Call(
       kDefaultDeadline, Repeat::kYes, [&](grpc::ClientContext& context) {
-        return connection_->history().GetSnapshot(&context, request, &response);
+        return connection_->stubs().history.GetSnapshot(&context, request,
+                                                        &response);
       });
   if (!status.ok()) return status;
   return std::move(*response.mutable_snapshot());
@@ -77,8 +79,8 @@ absl::StatusOr<std::vector<v1::Snapshot>> Session::ListSnapshots() const {
     v1::ListSnapshotsResponse response;
     absl::Status status = connection_->Call(
         kDefaultDeadline, Repeat::kYes, [&](grpc::ClientContext& context) {
-          return connection_->history().ListSnapshots(&context, request,
-                                                      &response);
+          return connection_->stubs().history.ListSnapshots(&context, request,
+                                                            &response);
         });
     if (!status.ok()) return status;
     snapshots.insert(snapshots.end(), response.snapshots().begin(),
@@ -99,7 +101,7 @@ absl::Status Session::DeleteSnapshot(absl::string_view snapshot,
   return connection_->Call(kDefaultDeadline,
                            request.allow_missing() ? Repeat::kYes : Repeat::kNo,
                            [&](grpc::ClientContext& context) {
-                             return connection_->history().DeleteSnapshot(
+                             return connection_->stubs().history.DeleteSnapshot(
                                  &context, request, &response);
                            });
 }
@@ -116,8 +118,8 @@ absl::StatusOr<Session> Session::RestoreSnapshot(
   absl::Status status = connection_->Call(
       kDefaultDeadline, chosen.repeat, [&](grpc::ClientContext& context) {
         ++attempts;
-        return connection_->history().RestoreSnapshot(&context, request,
-                                                      &response);
+        return connection_->stubs().history.RestoreSnapshot(&context, request,
+                                                            &response);
       });
   // Only the answer to an earlier attempt got lost: nobody else knows the name,
   // so the session is at its first revision.

@@ -8,6 +8,7 @@
 #include "absl/time/clock.h"
 #include "client/cpp/error.h"
 #include "client/cpp/session.h"
+#include "client/cpp/stubs.h"
 #include "grpcpp/support/sync_stream.h"
 
 namespace faultline::client {
@@ -72,7 +73,7 @@ class Watching {
   absl::Status Read() {
     grpc::ClientContext context;
     cancellation_.Attach(&context);
-    auto reader = connection_.history().WatchEvents(&context, request_);
+    auto reader = connection_.stubs().history.WatchEvents(&context, request_);
     v1::WatchEventsResponse response;
     while (reader->Read(&response)) Take(response);
     const grpc::Status status = reader->Finish();
