@@ -41,15 +41,26 @@ struct Range {
   uint64_t floor, ceiling;  // what may go; ceiling inclusive
 };
 
+// Is there a table of the lowest level that translates only what may go? Among
+// many small mappings there is none.
+bool HoldsWholeTable(const Kernel& k, const Range& r) {
+  const uint64_t mask = k.paging.TableSpan() - 1;
+  const uint64_t first = r.start & ~mask, last = r.last | mask;
+  if (first >= r.floor && (r.start | mask) <= r.ceiling) return true;
+  if ((r.last & ~mask) >= r.floor && last <= r.ceiling) return true;
+  return last - first > 2 * mask + 1;
+}
+
 // Frees what `table`, of `level` and translating from `base` on, points to.
 void FreeBelow(Kernel& k, Mm& mm, Pfn table, int level, uint64_t base,
                const Range& r) {
-  const uint64_t span = uint64_t{1} << k.paging.LevelShift(level);
+  const int shift = k.paging.LevelShift(level);
+  const uint64_t span = uint64_t{1} << shift;
   const auto entries_max = static_cast<uint64_t>(k.paging.entries());
   const uint64_t whole = span * entries_max;
-  uint64_t first = r.start > base ? (r.start - base) / span : 0;
+  uint64_t first = r.start > base ? (r.start - base) >> shift : 0;
   uint64_t last =
-      r.last - base < whole ? (r.last - base) / span : entries_max - 1;
+      r.last - base < whole ? (r.last - base) >> shift : entries_max - 1;
   for (uint64_t i = first; i <= last; i++) {
     uint64_t from = base + i * span, to = from + span - 1;
     const uint64_t* entries = std::as_const(k.frames).Table(table);
@@ -161,8 +172,9 @@ bool TableIsEmpty(const uint64_t* table) {
 
 void FreePgtables(Kernel& k, Mm& mm, VirtAddr start, VirtAddr end,
                   VirtAddr floor, VirtAddr ceiling) {
-  uint64_t before = mm.pgtables_bytes;
   Range r{start.value(), end.value() - 1, floor.value(), ceiling.value() - 1};
+  if (!HoldsWholeTable(k, r)) return;
+  const uint64_t before = mm.pgtables_bytes;
   FreeBelow(k, mm, mm.pgd, k.paging.levels(), 0, r);
   // The paging-structure cache may point at what is free now.
   if (mm.pgtables_bytes != before) k.tlb.FlushAsid(mm.asid);
