@@ -1,5 +1,5 @@
 // faultline policies: what each replacement policy does with a reference
-// string.
+// string, or with what a session recorded.
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -17,7 +17,8 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
-#include "absl/strings/strip.h"
+#include "client/cli/reference_string.h"
+#include "client/cli/session_recording.h"
 #include "client/cli/subcommands.h"
 #include "server/scenario/names.h"
 
@@ -31,6 +32,9 @@ constexpr char kFooter[] =
     "frames\n"
     "and makes the accesses. With one policy and one number of frames the\n"
     "frames are shown after each access; else the faults of each.\n"
+    "With --session the accesses are those of a recorded process: pages are\n"
+    "numbered from 0 in the order of their addresses, and OPT knows what was\n"
+    "accessed later.\n"
     "\n"
     "Policies: fifo lru clock second_chance lfu mru nru aging random opt.\n"
     "\n"
@@ -38,10 +42,10 @@ constexpr char kFooter[] =
     "  faultline policies --frames 3 7 0 1 2 0 3 0 4 2 3 0 3 2\n"
     "  faultline policies --policy lru --frames 3 7 0 1 2 0 3 0 4\n"
     "  faultline policies --policy fifo --frames 1-5 1 2 3 4 1 2 5 1 2 3 4 5\n"
-    "                                             Belady's anomaly";
+    "                                             Belady's anomaly\n"
+    "  faultline policies --session lab-1 --pid 2 --frames 4-16";
 
 constexpr uint64_t kPageSize = 4096;
-constexpr uint64_t kPagesMax = 10'000;
 constexpr uint64_t kFramesMax = 64;
 constexpr uint64_t kSwapBytes = uint64_t{64} << 20;
 constexpr char kAll[] = "all";
@@ -49,12 +53,10 @@ constexpr char kAll[] = "all";
 struct PoliciesFlags {
   std::string frames = "3";
   std::string policy = kAll;
+  std::string server;
+  std::string session;
+  uint32_t pid = 1;
   std::vector<std::string> pages;
-};
-
-struct Reference {
-  uint64_t page = 0;
-  bool write = false;
 };
 
 // What one access did.
@@ -63,23 +65,6 @@ struct Step {
   std::vector<uint64_t> frames;  // the page in each; kFree: none
 };
 constexpr uint64_t kFree = ~uint64_t{0};
-
-absl::StatusOr<std::vector<Reference>> ParseString(
-    const std::vector<std::string>& words) {
-  std::vector<Reference> string;
-  for (const std::string& word : words) {
-    absl::string_view digits = word;
-    Reference one;
-    one.write = absl::ConsumeSuffix(&digits, "w");
-    if (!absl::SimpleAtoi(digits, &one.page) || one.page >= kPagesMax) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("'", word, "' is no page: write a number from 0 to ",
-                       kPagesMax - 1, ", with a w behind it for a store"));
-    }
-    string.push_back(one);
-  }
-  return string;
-}
 
 // "3" or "1-5".
 absl::StatusOr<std::vector<uint32_t>> ParseFrames(const std::string& text) {
@@ -255,9 +240,23 @@ void PrintSteps(const std::string& policy, uint32_t frames,
            [&](size_t i) -> std::string { return steps[i].fault ? "*" : ""; });
 }
 
+absl::StatusOr<std::vector<Reference>> StringOf(const PoliciesFlags& flags) {
+  if (flags.session.empty()) return ParseReferences(flags.pages);
+  auto recording = OpenRecording(flags.server, flags.session);
+  if (!recording.ok()) return recording.status();
+  return RecordedReferences(**recording, flags.pid);
+}
+
 int Print(const PoliciesFlags& flags, const Context& context) {
-  const auto string = ParseString(flags.pages);
-  if (!string.ok()) return FailUsage(string.status());
+  if (flags.pages.empty() == flags.session.empty()) {
+    return FailUsage(absl::InvalidArgumentError(
+        "give the pages, or with --session the session that accessed them"));
+  }
+  const auto string = StringOf(flags);
+  if (!string.ok()) {
+    return flags.session.empty() ? FailUsage(string.status())
+                                 : Fail(string.status());
+  }
   const auto frames = ParseFrames(flags.frames);
   if (!frames.ok()) return FailUsage(frames.status());
   const auto policies = ParsePolicies(flags.policy);
@@ -293,8 +292,17 @@ void AddPolicies(CLI::App& app, Context& context) {
       "policies", "Compares replacement policies on a reference string");
   policies
       ->add_option("pages", flags->pages, "The pages, in the order of access")
-      ->required()
       ->type_name("PAGE ...");
+  AddServerOption(*policies, &flags->server);
+  policies
+      ->add_option("--session", flags->session,
+                   "Take the accesses of a recorded session")
+      ->type_name("ID");
+  policies
+      ->add_option("--pid", flags->pid,
+                   "Of this process of the session (default: 1)")
+      ->check(CLI::PositiveNumber)
+      ->type_name("PID");
   policies
       ->add_option("--frames", flags->frames,
                    "How many frames, or from how many to how many (default: 3)")

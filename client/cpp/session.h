@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -16,6 +17,7 @@
 #include "client/cpp/connection.h"
 #include "client/cpp/look.h"
 #include "client/cpp/runner.h"
+#include "client/cpp/victims.h"
 #include "client/cpp/watch.h"
 
 namespace faultline::client {
@@ -123,6 +125,13 @@ class Session {
   // is resumed when it is cut off. NOT_FOUND when the session is deleted.
   absl::Status Watch(const WatchOptions& options, const WatchCallback& callback,
                      Cancellation* cancellation = nullptr);
+
+  // Makes a function the replacement policy of a process that has
+  // REPLACEMENT_POLICY_CLIENT (client/cpp/victims.h).
+  absl::StatusOr<std::unique_ptr<Victims>> ChooseVictims(
+      uint32_t pid, ChooseVictim choose) const {
+    return Victims::Begin(connection_, name_, pid, std::move(choose));
+  }
 
   // Enters the session; the name goes into CallSettings::participant. Not
   // repeated. ALREADY_EXISTS when it has had a participant of that id.

@@ -68,8 +68,8 @@ MachineServiceImpl::Run(grpc::CallbackServerContext* context) {
 }
 
 grpc::ServerBidiReactor<v1::ChooseVictimsRequest, v1::ChooseVictimsResponse>*
-MachineServiceImpl::ChooseVictims(grpc::CallbackServerContext*) {
-  return VictimStream::Start(victim_streams_, context_.drain);
+MachineServiceImpl::ChooseVictims(grpc::CallbackServerContext* context) {
+  return VictimStream::Start(victim_streams_, context_.drain, *context);
 }
 
 }  // namespace faultline

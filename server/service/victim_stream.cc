@@ -40,8 +40,10 @@ void VictimStreams::Remove(const Process& process) {
   streams_.erase(process);
 }
 
-VictimStream* VictimStream::Start(VictimStreams& streams, DrainList& drain) {
-  auto stream = std::shared_ptr<VictimStream>(new VictimStream(streams, drain));
+VictimStream* VictimStream::Start(VictimStreams& streams, DrainList& drain,
+                                  grpc::CallbackServerContext& context) {
+  auto stream =
+      std::shared_ptr<VictimStream>(new VictimStream(streams, drain, context));
   stream->self_ = stream;
   drain.Add(stream.get());
   stream->StartRead(&stream->incoming_);
@@ -98,7 +100,11 @@ absl::Status VictimStream::Open() {
     return errors::VictimStreamExists(SessionName(session), incoming_.pid());
   }
   process_ = std::move(process);
-  StartSendInitialMetadata();  // now it is the policy
+  // Now it is the policy. Not every client can tell metadata without an entry
+  // from an end without metadata.
+  context_.AddInitialMetadata("faultline-process",
+                              absl::StrCat(incoming_.pid()));
+  StartSendInitialMetadata();
   return absl::OkStatus();
 }
 

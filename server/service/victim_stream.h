@@ -57,7 +57,8 @@ class VictimStream : public grpc::ServerBidiReactor<v1::ChooseVictimsRequest,
   // The page that goes, or why there is none.
   using Answer = std::function<void(absl::StatusOr<uint64_t>)>;
 
-  static VictimStream* Start(VictimStreams& streams, DrainList& drain);
+  static VictimStream* Start(VictimStreams& streams, DrainList& drain,
+                             grpc::CallbackServerContext& context);
 
   // `answer` is called once, on another thread or on this one.
   void Ask(int64_t revision, VictimWanted wanted, Answer answer)
@@ -71,8 +72,9 @@ class VictimStream : public grpc::ServerBidiReactor<v1::ChooseVictimsRequest,
     Answer answer;
   };
 
-  VictimStream(VictimStreams& streams, DrainList& drain)
-      : streams_(streams), drain_(drain) {}
+  VictimStream(VictimStreams& streams, DrainList& drain,
+               grpc::CallbackServerContext& context)
+      : streams_(streams), drain_(drain), context_(context) {}
 
   void OnReadDone(bool ok) override ABSL_LOCKS_EXCLUDED(mutex_);
   void OnWriteDone(bool ok) override ABSL_LOCKS_EXCLUDED(mutex_);
@@ -91,6 +93,7 @@ class VictimStream : public grpc::ServerBidiReactor<v1::ChooseVictimsRequest,
 
   VictimStreams& streams_;
   DrainList& drain_;
+  grpc::CallbackServerContext& context_;
   std::shared_ptr<VictimStream> self_;              // until OnDone
   absl::optional<VictimStreams::Process> process_;  // once it is open
 

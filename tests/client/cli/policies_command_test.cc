@@ -51,7 +51,59 @@ TEST(PoliciesCommandTest, ComparesAll) {
   }
 }
 
+// What a session recorded is the reference string, and OPT's future.
+class RecordedPoliciesTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    const Finished run = Faultline(
+        {"run", "-", "--server", server_.address(), "--session", "lab"},
+        kScript, {});
+    ASSERT_EQ(run.code, kExitOk) << run.err;
+  }
+  Finished Recorded(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(),
+                     {"--server", server_.address(), "--session", "lab"});
+    return Policies(arguments);
+  }
+
+  static constexpr char kScript[] =
+      "a: mmap 0x10000000 8p rw- PRIVATE|ANON|FIXED\n"
+      "writer $a+1p 4 0x2000 7\n"  // pages 1 3 5 7 of the area
+      "read $a+1p\n"
+      "fork\n"
+      "@1 read $a\n"
+      "read $a+3p\n"
+      "write 0x20000000 1\n";  // is not done
+
+  Server server_;
+};
+
+TEST_F(RecordedPoliciesTest, AreOfTheAccessesThatWereDone) {
+  const Finished lru = Recorded({"--policy", "lru"});
+  EXPECT_EQ(lru.code, kExitOk) << lru.err;
+  EXPECT_EQ(lru.out,
+            "lru, 3 frames: 6 faults of 6 accesses\n"
+            "access   0w 1w 2w 3w  0  1\n"
+            "frame 0   0  0  0  3  3  3\n"
+            "frame 1      1  1  1  0  0\n"
+            "frame 2         2  2  2  1\n"
+            "fault     *  *  *  *  *  *\n");
+  EXPECT_THAT(Recorded({"--policy", "opt"}).out,
+              HasSubstr("opt, 3 frames: 4 faults of 6 accesses\n"));
+}
+
+TEST_F(RecordedPoliciesTest, AreOfOneProcess) {
+  EXPECT_THAT(Recorded({"--pid", "2", "--policy", "fifo"}).out,
+              HasSubstr("fifo, 3 frames: 1 fault"));
+  const Finished nobody = Recorded({"--pid", "9"});
+  EXPECT_EQ(nobody.code, kExitCannot);
+  EXPECT_THAT(nobody.err, HasSubstr("process 9 accessed nothing"));
+}
+
 TEST(PoliciesCommandTest, SaysWhatIsWrong) {
+  EXPECT_THAT(Policies({}).err, HasSubstr("give the pages, or with --session"));
+  EXPECT_THAT(Policies({"--session", "lab", "1"}).err,
+              HasSubstr("give the pages"));
   EXPECT_THAT(Policies({"x"}).err, HasSubstr("'x' is no page"));
   EXPECT_THAT(Policies({"--frames", "0", "1"}).err, HasSubstr("--frames 0"));
   EXPECT_THAT(Policies({"--frames", "3-2", "1"}).err, HasSubstr("3-2"));

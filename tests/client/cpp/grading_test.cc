@@ -17,6 +17,7 @@
 #include "absl/time/clock.h"
 #include "client/cpp/client.h"
 #include "client/cpp/error.h"
+#include "faultline/v1/grading.grpc.pb.h"
 #include "server/gradebook/gradebook.h"
 #include "server/service/server.h"
 #include "server/session/session_table.h"

@@ -18,6 +18,8 @@
 #include "absl/time/clock.h"
 #include "client/cpp/client.h"
 #include "client/cpp/error.h"
+#include "faultline/v1/history.grpc.pb.h"
+#include "faultline/v1/session.grpc.pb.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "server/gradebook/gradebook.h"
