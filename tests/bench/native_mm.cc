@@ -367,8 +367,8 @@ const std::vector<NativeMeasurement>& NativeMeasurements() {
       {"kmalloc_kfree", "ns/pair", PipeResize, 100, WantedOf::kOurs},
       {"vmalloc_vfree", "ns/pair", AnonymousWriteFault, 1000, WantedOf::kOurs},
       {"page_cache_read_hit", "ns/call", PageCacheReadHit, 1},
-      // There is no swap to ask the kernel with: beside ours stands its write
-      // fault.
+      // Swap that is turned on would be the whole machine's: beside ours
+      // stands the kernel's write fault.
       {"swap_out_in", "ns/page", AnonymousWriteFault, 2000, WantedOf::kOurs},
       {"reclaim_of_10000", "ns/page", AnonymousWriteFault, 2000,
        WantedOf::kOurs},

@@ -42,7 +42,7 @@ class Bench {
   template <class Op>
   uint64_t Do(Pid pid, Op op) {
     const Command command{pid, Operation(std::move(op))};
-    const Outcome outcome = machine_.Apply(command, EventLevel::kNone);
+    const Outcome outcome = machine_.Apply(command, EventLevel::kCounters);
     if (outcome.error != Errno::kOk || outcome.signal.signal != 0 ||
         outcome.no_process) {
       std::fprintf(stderr, "bench: a simulated call failed with value %lld\n",

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "client/cli/exit_code.h"
-#include "tests/client/cli/process.h"
+#include "tests/client/cli/lab.h"
 
 namespace faultline::cli {
 namespace {
@@ -16,24 +16,14 @@ using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::Not;
 
-class CacheCommandTest : public testing::Test {
+class CacheCommandTest : public LabTest {
  protected:
-  void SetUp() override {
-    const Finished run =
-        Do({"run", "-", "--server", server_.address(), "--session", "lab"},
-           "file 1 80p dc\n"
-           "pread 1 0\n"
-           "pwrite 1 70p 7\n"
-           "tick 10\n");
-    ASSERT_EQ(run.code, kExitOk) << run.err;
-  }
-  Finished Do(const std::vector<std::string>& arguments,
-              const std::string& input = "") {
-    return Faultline(arguments, input,
-                     {{"FAULTLINE_SERVER", server_.address()}});
-  }
-
-  Server server_;
+  CacheCommandTest()
+      : LabTest(
+            "file 1 80p dc\n"
+            "pread 1 0\n"
+            "pwrite 1 70p 7\n"
+            "tick 10\n") {}
 };
 
 TEST_F(CacheCommandTest, PrintsTheAddressSpaceAndItsPages) {

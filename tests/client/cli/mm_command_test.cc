@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "client/cli/exit_code.h"
-#include "tests/client/cli/process.h"
+#include "tests/client/cli/lab.h"
 
 namespace faultline::cli {
 namespace {
@@ -16,23 +16,13 @@ using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::Not;
 
-class MmCommandTest : public testing::Test {
+class MmCommandTest : public LabTest {
  protected:
-  void SetUp() override {
-    const Finished run =
-        Do({"run", "-", "--server", server_.address(), "--session", "lab"},
-           "mmap 0x10000000 2p rw- PRIVATE|ANON|FIXED\n"
-           "a: malloc 100\n"
-           "free $a\n");
-    ASSERT_EQ(run.code, kExitOk) << run.err;
-  }
-  Finished Do(const std::vector<std::string>& arguments,
-              const std::string& input = "") {
-    return Faultline(arguments, input,
-                     {{"FAULTLINE_SERVER", server_.address()}});
-  }
-
-  Server server_;
+  MmCommandTest()
+      : LabTest(
+            "mmap 0x10000000 2p rw- PRIVATE|ANON|FIXED\n"
+            "a: malloc 100\n"
+            "free $a\n") {}
 };
 
 TEST_F(MmCommandTest, PrintsTheStructTheTreeAndTheHeap) {

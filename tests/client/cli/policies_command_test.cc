@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "client/cli/exit_code.h"
+#include "tests/client/cli/lab.h"
 #include "tests/client/cli/process.h"
 
 namespace faultline::cli {
@@ -52,30 +53,22 @@ TEST(PoliciesCommandTest, ComparesAll) {
 }
 
 // What a session recorded is the reference string, and OPT's future.
-class RecordedPoliciesTest : public testing::Test {
+class RecordedPoliciesTest : public LabTest {
  protected:
-  void SetUp() override {
-    const Finished run = Faultline(
-        {"run", "-", "--server", server_.address(), "--session", "lab"},
-        kScript, {});
-    ASSERT_EQ(run.code, kExitOk) << run.err;
-  }
+  RecordedPoliciesTest()
+      : LabTest(
+            "a: mmap 0x10000000 8p rw- PRIVATE|ANON|FIXED\n"
+            "writer $a+1p 4 0x2000 7\n"  // pages 1 3 5 7 of the area
+            "read $a+1p\n"
+            "fork\n"
+            "@1 read $a\n"
+            "read $a+3p\n"
+            "write 0x20000000 1\n") {}  // is not done
+
   Finished Recorded(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(),
-                     {"--server", server_.address(), "--session", "lab"});
-    return Policies(arguments);
+    arguments.insert(arguments.begin(), {"policies", "--session", "lab"});
+    return Do(arguments);
   }
-
-  static constexpr char kScript[] =
-      "a: mmap 0x10000000 8p rw- PRIVATE|ANON|FIXED\n"
-      "writer $a+1p 4 0x2000 7\n"  // pages 1 3 5 7 of the area
-      "read $a+1p\n"
-      "fork\n"
-      "@1 read $a\n"
-      "read $a+3p\n"
-      "write 0x20000000 1\n";  // is not done
-
-  Server server_;
 };
 
 TEST_F(RecordedPoliciesTest, AreOfTheAccessesThatWereDone) {

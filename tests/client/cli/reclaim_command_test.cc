@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "client/cli/exit_code.h"
-#include "tests/client/cli/process.h"
+#include "tests/client/cli/lab.h"
 
 namespace faultline::cli {
 namespace {
@@ -16,25 +16,15 @@ using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::Not;
 
-class ReclaimCommandTest : public testing::Test {
+class ReclaimCommandTest : public LabTest {
  protected:
-  void SetUp() override {
-    const Finished run =
-        Do({"run", "-", "--server", server_.address(), "--session", "lab"},
-           "boot ram=64m swap=16m\n"
-           "mmap 0x10000000 4p rw PRIVATE|ANON|FIXED\n"
-           "writer 0x10000000 4\n"
-           "madvise 0x10000000 2p PAGEOUT\n"
-           "kmalloc 100 KERNEL\n");
-    ASSERT_EQ(run.code, kExitOk) << run.err;
-  }
-  Finished Do(const std::vector<std::string>& arguments,
-              const std::string& input = "") {
-    return Faultline(arguments, input,
-                     {{"FAULTLINE_SERVER", server_.address()}});
-  }
-
-  Server server_;
+  ReclaimCommandTest()
+      : LabTest(
+            "boot ram=64m swap=16m\n"
+            "mmap 0x10000000 4p rw PRIVATE|ANON|FIXED\n"
+            "writer 0x10000000 4\n"
+            "madvise 0x10000000 2p PAGEOUT\n"
+            "kmalloc 100 KERNEL\n") {}
 };
 
 TEST_F(ReclaimCommandTest, SlabsHasALineForEachCache) {

@@ -11,7 +11,7 @@
 #include "client/cli/exit_code.h"
 #include "client/cli/picture.h"
 #include "nlohmann/json.hpp"
-#include "tests/client/cli/process.h"
+#include "tests/client/cli/lab.h"
 #include "tests/client/cli/trace_reader.h"
 
 namespace faultline::cli {
@@ -32,29 +32,13 @@ constexpr char kScript[] =
     "@0 munmap $a+2p 1p\n"
     "read $a+2p\n";
 
-class ShowCommandTest : public testing::Test {
+class ShowCommandTest : public LabTest {
  protected:
-  void SetUp() override {
-    const Finished run =
-        Do({"run", "-", "--server", server_.address(), "--session", "lab"},
-           kScript);
-    ASSERT_EQ(run.code, kExitOk) << run.err;
+  ShowCommandTest() : LabTest(kScript) {
+    environment_["LC_ALL"] = "C.UTF-8";
+    environment_["COLUMNS"] = "80";
+    environment_["TERM"] = "xterm";
   }
-
-  Finished Do(const std::vector<std::string>& arguments,
-              const std::string& input = "") {
-    return Faultline(arguments, input, environment());
-  }
-  Environment environment() const {
-    return {{"FAULTLINE_SERVER", server_.address()},
-            {"LC_ALL", locale_},
-            {"COLUMNS", columns_},
-            {"TERM", "xterm"}};
-  }
-
-  Server server_;
-  std::string locale_ = "C.UTF-8";
-  std::string columns_ = "80";
 };
 
 std::string Contents(const std::string& path) {
@@ -121,14 +105,14 @@ TEST_F(ShowCommandTest, ThePastIsShownAlsoAfterTheServerDied) {
 }
 
 TEST_F(ShowCommandTest, FollowsTheLocaleTheWidthAndTheWishForColour) {
-  columns_ = "100";
+  environment_["COLUMNS"] = "100";
   size_t widest = 0;
   for (absl::string_view line :
        absl::StrSplit(Do({"show", "lab", "--color", "never"}).out, '\n')) {
     widest = std::max<size_t>(widest, static_cast<size_t>(ColumnsOf(line)));
   }
   EXPECT_LE(widest, 100u);
-  locale_ = "C";
+  environment_["LC_ALL"] = "C";
   EXPECT_THAT(Do({"show", "lab", "--width", "120"}).out,
               HasSubstr("+--------------------------------+ 10000000"));
   EXPECT_THAT(Do({"show", "lab", "--color", "always"}).out,
@@ -136,7 +120,7 @@ TEST_F(ShowCommandTest, FollowsTheLocaleTheWidthAndTheWishForColour) {
 }
 
 TEST_F(ShowCommandTest, ATerminalGetsColourAndItsWidth) {
-  OnTerminal show({"show", "lab"}, environment());
+  OnTerminal show({"show", "lab"}, environment_);
   const std::string out = show.ReadUntil("Time");
   EXPECT_THAT(out, HasSubstr("\033[38;5;"));
   EXPECT_THAT(out, HasSubstr("┌────────────────────────────────┐"))
@@ -198,7 +182,7 @@ TEST_F(ShowCommandTest, ExportsChromesTraceEvents) {
 }
 
 TEST_F(ShowCommandTest, ATerminalIsSparedABinaryTrace) {
-  OnTerminal exported({"export", "lab", "--format=perfetto"}, environment());
+  OnTerminal exported({"export", "lab", "--format=perfetto"}, environment_);
   EXPECT_THAT(exported.ReadUntil("a pipe"), HasSubstr("is binary"));
   EXPECT_EQ(exported.Wait(), kExitUsage);
 }

@@ -11,7 +11,7 @@
 #include "absl/strings/strip.h"
 #include "client/cli/exit_code.h"
 #include "client/cpp/client.h"
-#include "tests/client/cli/process.h"
+#include "tests/client/cli/lab.h"
 
 namespace faultline::cli {
 namespace {
@@ -29,19 +29,10 @@ constexpr char kScript[] =
     "fork\n"
     "@1 write $a 8\n";
 
-class SnapshotCommandTest : public testing::Test {
+class SnapshotCommandTest : public LabTest {
  protected:
-  void SetUp() override {
-    const Finished run =
-        Do({"run", "-", "--server", server_.address(), "--session", "lab"},
-           kScript);
-    ASSERT_EQ(run.code, kExitOk) << run.err;
-  }
-  Finished Do(const std::vector<std::string>& arguments,
-              const std::string& input = "") {
-    return Faultline(arguments, input,
-                     {{"FAULTLINE_SERVER", server_.address()}});
-  }
+  SnapshotCommandTest() : LabTest(kScript) {}
+
   // It must succeed.
   std::string Out(const std::vector<std::string>& arguments) {
     const Finished done = Do(arguments);
@@ -56,8 +47,6 @@ class SnapshotCommandTest : public testing::Test {
     EXPECT_THAT(done.out, IsEmpty());
     return done.err;
   }
-
-  Server server_;
 };
 
 TEST_F(SnapshotCommandTest, OneIsTakenShownListedAndDeleted) {
