@@ -28,6 +28,9 @@ absl::StatusOr<std::unique_ptr<Victims>> Victims::Begin(
   return victims;
 }
 
+Victims::Victims(std::shared_ptr<Connection> connection, ChooseVictim choose)
+    : connection_(std::move(connection)), choose_(std::move(choose)) {}
+
 Victims::~Victims() { Stop().IgnoreError(); }
 
 absl::Status Victims::Stop() {

@@ -50,8 +50,7 @@ class Victims {
   absl::Status Stop() ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
-  Victims(std::shared_ptr<Connection> connection, ChooseVictim choose)
-      : connection_(std::move(connection)), choose_(std::move(choose)) {}
+  Victims(std::shared_ptr<Connection> connection, ChooseVictim choose);
   void Answer() ABSL_LOCKS_EXCLUDED(mutex_);
 
   std::shared_ptr<Connection> connection_;

@@ -4,6 +4,7 @@
 #define FAULTLINE_SERVER_SERVICE_VICTIM_STREAM_H_
 
 #include <grpcpp/alarm.h>
+#include <grpcpp/server_context.h>
 #include <grpcpp/support/server_callback.h>
 
 #include <cstdint>

@@ -13,6 +13,7 @@
 #include "absl/synchronization/blocking_counter.h"
 #include "client/cpp/client.h"
 #include "client/cpp/connection.h"
+#include "client/cpp/stubs.h"
 #include "tests/bench/or_die.h"
 #include "tests/bench/service_process.h"
 
@@ -53,7 +54,7 @@ class Caller {
     context_ = std::make_unique<grpc::ClientContext>();
     client::Connection::SetDeadline(*context_, client::kDefaultDeadline);
     request_.mutable_options()->set_request_id(connection_.NewRequestId());
-    connection_.machines().async()->Access(
+    connection_.stubs().machines.async()->Access(
         context_.get(), &request_, &response_,
         [this](const grpc::Status& status) { Called(status); });
   }

@@ -16,6 +16,7 @@
 #include "absl/synchronization/mutex.h"
 #include "client/cpp/client.h"
 #include "client/cpp/connection.h"
+#include "client/cpp/stubs.h"
 #include "tests/bench/driver.h"
 #include "tests/bench/or_die.h"
 
@@ -62,7 +63,7 @@ class Watcher final : public grpc::ClientReadReactor<v1::WatchEventsResponse> {
     request_.set_session(session);
     request_.set_include_commands(true);
     request_.set_event_level(v1::EVENT_LEVEL_FAULTS);
-    connection.history().async()->WatchEvents(&context_, &request_, this);
+    connection.stubs().history.async()->WatchEvents(&context_, &request_, this);
     StartRead(&response_);
     StartCall();
   }

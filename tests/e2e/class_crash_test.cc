@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/cpp/client.h"
 #include "client/cpp/grading.h"
+#include "client/cpp/stubs.h"
 #include "tests/e2e/server_process.h"
 
 namespace faultline::e2e {
@@ -87,7 +88,7 @@ class Student {
     v1::AccessResponse response;
     return connection.Call(client::kDefaultDeadline, client::Repeat::kNo,
                            [&](grpc::ClientContext& context) {
-                             return connection.machines().Access(
+                             return connection.stubs().machines.Access(
                                  &context, request, &response);
                            });
   }

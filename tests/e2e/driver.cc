@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/cpp/client.h"
 #include "client/cpp/error.h"
+#include "client/cpp/stubs.h"
 
 namespace faultline::e2e {
 namespace {
@@ -115,7 +116,7 @@ void Driver::Call(client::Connection& connection, std::atomic<int>& count) {
 
 void Driver::Run(client::Connection& connection, std::atomic<int>& count) {
   grpc::ClientContext context;
-  const auto stream = connection.machines().Run(&context);
+  const auto stream = connection.stubs().machines.Run(&context);
   for (;;) {
     while (unanswered_.size() < kBatchesInFlight) {
       unanswered_.push_back(NextRequest());
@@ -174,7 +175,7 @@ absl::Status Driver::Send(client::Connection& connection,
     return absl::OkStatus();
   }
   grpc::ClientContext context;
-  const auto stream = connection.machines().Run(&context);
+  const auto stream = connection.stubs().machines.Run(&context);
   Write(*stream, request);
   stream->WritesDone();
   ReadAnswer(*stream, request);
@@ -201,7 +202,7 @@ Journal::Journal(client::Connection& connection, const std::string& session) {
     const absl::Status status =
         connection.Call(client::kDefaultDeadline, client::Repeat::kYes,
                         [&](grpc::ClientContext& context) {
-                          return connection.history().ListCommands(
+                          return connection.stubs().history.ListCommands(
                               &context, request, &response);
                         });
     EXPECT_TRUE(status.ok()) << status;

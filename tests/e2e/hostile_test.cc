@@ -21,6 +21,7 @@
 #include "absl/time/time.h"
 #include "client/cpp/client.h"
 #include "client/cpp/error.h"
+#include "client/cpp/stubs.h"
 #include "tests/client/cli/process.h"
 #include "tests/e2e/driver.h"
 #include "tests/e2e/server_process.h"
@@ -114,7 +115,7 @@ TEST_F(HostileTest, AHalfClosedStreamIsAnsweredToItsEnd) {
   Create("half-closed");
   client::Connection connection(server_.address());
   grpc::ClientContext context;
-  const auto stream = connection.machines().Run(&context);
+  const auto stream = connection.stubs().machines.Run(&context);
   for (uint64_t i = 0; i < kBatches; ++i) {
     v1::RunRequest request;
     request.set_session("sessions/half-closed");
@@ -143,7 +144,7 @@ TEST_F(HostileTest, AStreamThatIsCutOffLosesNoBatchThatWasAnswered) {
   std::vector<Request> answered;
   {
     grpc::ClientContext context;
-    const auto stream = connection.machines().Run(&context);
+    const auto stream = connection.stubs().machines.Run(&context);
     for (uint64_t i = 0; i < 2 * kAnswers; ++i) {
       v1::RunRequest request;
       request.set_session("sessions/cut-off");
@@ -200,7 +201,7 @@ TEST_F(HostileTest, AClientThatNeverReadsIsHeldBackAndCutOffBySecondSignal) {
     ASSERT_TRUE(client->CreateSession({"deaf"}).ok());
   }
   grpc::ClientContext context;
-  const auto stream = connection.machines().Run(&context);
+  const auto stream = connection.stubs().machines.Run(&context);
   v1::RunRequest request;
   request.set_session("sessions/deaf");
   v1::Command* command = request.add_commands();
@@ -274,7 +275,7 @@ TEST_F(HostileTest, ABatchOfTooManyCommandsIsRefusedWhole) {
   Create("many");
   client::Connection connection(server_.address());
   grpc::ClientContext context;
-  const auto stream = connection.machines().Run(&context);
+  const auto stream = connection.stubs().machines.Run(&context);
   v1::RunRequest request;
   request.set_session("sessions/many");
   for (uint64_t i = 0; i < kOneTooMany; ++i) {

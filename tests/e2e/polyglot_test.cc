@@ -21,6 +21,7 @@
 #include "absl/time/clock.h"
 #include "client/cpp/client.h"
 #include "client/cpp/error.h"
+#include "client/cpp/stubs.h"
 #include "tests/client/cli/process.h"
 #include "tests/e2e/cutting_proxy.h"
 #include "tests/e2e/driver.h"
@@ -274,7 +275,7 @@ std::vector<std::string> WatchAll(const std::string& address,
   request.set_session(session);
   request.set_start_revision(start);
   request.set_include_commands(true);
-  const auto stream = connection.history().WatchEvents(&context, request);
+  const auto stream = connection.stubs().history.WatchEvents(&context, request);
   std::vector<std::string> lines;
   v1::WatchEventsResponse response;
   while (stream->Read(&response)) {

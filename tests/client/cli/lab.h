@@ -18,7 +18,9 @@ class LabTest : public testing::Test {
   explicit LabTest(std::string script) : script_(std::move(script)) {}
 
   void SetUp() override {
-    const Finished run = Do({"run", "-", "--session", "lab"}, script_);
+    const Finished run =
+        Do({"run", "-", "--server", server_.address(), "--session", "lab"},
+           script_);
     ASSERT_EQ(run.code, kExitOk) << run.err;
   }
   // Runs faultline against the server.

@@ -62,7 +62,7 @@ class RecordedPoliciesTest : public LabTest {
             "read $a+1p\n"
             "fork\n"
             "@1 read $a\n"
-            "read $a+3p\n"
+            "@0 read $a+3p\n"
             "write 0x20000000 1\n") {}  // is not done
 
   Finished Recorded(std::vector<std::string> arguments) {
