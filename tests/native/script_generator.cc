@@ -21,7 +21,9 @@ constexpr uint64_t kPage = 4096;
 constexpr uint64_t kHuge = 0x40000000;
 constexpr uint64_t kHugePages = 5 * 512;
 constexpr int kFiles = 5;
-constexpr int kProcessesMax = 4;
+constexpr uint64_t kMemfd = 4;      // the last of them
+constexpr uint64_t kLargeFile = 5;  // that some scripts have
+constexpr int kProcessesMax = 5;
 
 // What a line may do; the columns of the weights below.
 enum Deed : size_t {
@@ -67,7 +69,7 @@ constexpr NamedProfile kProfiles[] = {
      {18, 6, 13, 9, 4, 8, 4, 2, 2, 9, 10, 4, 6, 1, 2, 3, 5, 8}},
     {ScriptProfile::kHuge,
      "huge",
-     {5, 4, 10, 10, 0, 20, 3, 0, 2, 8, 16, 3, 8, 1, 0, 7, 0, 4}},
+     {5, 4, 10, 10, 0, 20, 6, 0, 2, 8, 16, 3, 8, 1, 0, 7, 0, 4}},
 };
 
 const NamedProfile& Find(ScriptProfile profile) {
@@ -97,6 +99,11 @@ class Generator {
           absl::StrFormat("mmap 0x%x %dp rw- PRIVATE|ANON|FIXED - 0", kHuge,
                           kHugePages),
           absl::StrFormat("madvise 0x%x %dp HUGEPAGE", kHuge, kHugePages)};
+    }
+    if (!huge_ && !options_.on_disk && OneIn(4)) {
+      lines_.push_back(
+          absl::StrFormat("file %d %dp h", kLargeFile, kLargePages));
+      large_file_ = true;
     }
     if (!huge_ && OneIn(2)) FillDense();
     // Now and then what follows is an ordinary user's.
@@ -179,6 +186,10 @@ class Generator {
       case kBreak:
         return absl::StrCat("brk $brk", BreakOffset());
       case kAdvise:
+        if (!huge_ && OneIn(100)) {  // far from the page of the runner
+          return absl::StrFormat("madvise 0x%x 0x700000000000 %s",
+                                 kDense + Below(kDensePages) * kPage, Advice());
+        }
         return absl::StrCat("madvise ", Addr(), " ", Near(), " ", Advice());
       case kLock:
         return LockText();
@@ -318,10 +329,14 @@ class Generator {
                               : hint && OneIn(2) ? std::string("0")
                                                  : Addr();
     const std::string what =
-        file ? absl::StrCat(OneIn(40) ? 9 : Below(kFiles), " ", FileOffset())
+        file ? absl::StrCat(OneIn(40) ? 9 : AnyFile(), " ", FileOffset())
              : "- 0";
     return absl::StrCat("mmap ", where, " ", length, " ", Prot(), " ", flags,
                         " ", what);
+  }
+
+  uint64_t AnyFile() {
+    return large_file_ && OneIn(4) ? kLargeFile : Below(kFiles);
   }
 
   // In pages: mostly where the file is, or up to where no file can be.
@@ -594,7 +609,7 @@ class Generator {
   }
 
   std::string SealText() {
-    const uint64_t file = OneIn(6) ? Below(kFiles) : kFiles - 1;
+    const uint64_t file = OneIn(6) ? Below(kFiles) : kMemfd;
     if (OneIn(4)) return absl::StrCat("get_seals ", file);
     return absl::StrCat(
         "add_seals ", file, " ",
@@ -604,7 +619,7 @@ class Generator {
 
   std::string FileText() {
     if (OneIn(14)) return SealText();
-    const uint64_t file = Below(kFiles);
+    const uint64_t file = AnyFile();
     switch (Below(10)) {
       case 9:
         if (OneIn(2)) return absl::StrCat("fdatasync ", file);
@@ -613,16 +628,15 @@ class Generator {
                                  "DONTNEED", "NOREUSE", "6"}));
       case 8:
         return absl::StrCat(
-            "fallocate ", OneIn(4) && !options_.on_disk ? file : kFiles - 1,
-            " ",
+            "fallocate ", OneIn(4) && !options_.on_disk ? file : kMemfd, " ",
             Any({"0", "KEEP_SIZE", "PUNCH_HOLE|KEEP_SIZE",
                  "PUNCH_HOLE|KEEP_SIZE", "PUNCH_HOLE", "ZERO_RANGE", "0x100"}),
             " ", Below(28), "p", OneIn(3) ? "+77 " : " ",
             OneIn(20) ? "0" : Near());
       case 0:
       case 1:
-        return absl::StrCat("ftruncate ", options_.on_disk ? kFiles - 1 : file,
-                            " ", Below(40), "p+", OneIn(2) ? 0 : Below(kPage));
+        return absl::StrCat("ftruncate ", options_.on_disk ? kMemfd : file, " ",
+                            Below(40), "p+", OneIn(2) ? 0 : Below(kPage));
       case 2:
         return absl::StrCat("fsync ", file);
       case 3:
@@ -642,6 +656,7 @@ class Generator {
   std::vector<std::string> lines_;
   uint64_t labels_ = 0;
   int processes_ = 1;
+  bool large_file_ = false;
   // The answers of mincore and get_mempolicy need memory, which a user who has
   // locked it all cannot have.
   bool user_ = false;          // some process is not root's

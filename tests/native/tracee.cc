@@ -287,6 +287,10 @@ Tracee::Stop Tracee::Fetch(uint64_t addr) {
   regs.eflags |= kTrapFlag;
   // What it pushes would be a write to the stack of the script.
   regs.rsp = kHiddenPage;
+  // From a call of the vsyscall page the kernel itself returns: to the hidden
+  // page, and not to what the script may have at address 0.
+  constexpr uint64_t kVsyscallPage = 0xffffffffff600000;
+  if (addr >= kVsyscallPage) regs.rsp = Put(&code_, sizeof(code_));
   return Run(regs);
 }
 
