@@ -151,5 +151,124 @@ TEST_F(ViewTest, ZonesAndTheirFreeAreasAgree) {
   EXPECT_THAT(names, ElementsAre("DMA", "DMA32"));
 }
 
+v1::Page PageAt(const Kernel& k, uint64_t pfn) {
+  v1::Page page;
+  EXPECT_TRUE(PageToProto(k, pfn, &page)) << pfn;
+  return page;
+}
+
+TEST_F(ViewTest, AnAnonymousPageKnowsItsListAndItsPlace) {
+  machine_.Apply({1, Access{AccessKind::kWrite, start_ + 4096, 2, 4096, 7}});
+  const uint64_t pfn = Walk(start_ + 4096).pfn();
+  const v1::Page page = PageAt(k(), pfn);
+  EXPECT_EQ(page.list(), "inactive_anon");
+  EXPECT_EQ(page.order(), 0U);
+  EXPECT_EQ(page.head_pfn(), pfn);
+  EXPECT_NE(page.anon_vma(), 0U);
+  EXPECT_EQ(page.index(), (start_ + 4096) >> 12);
+  EXPECT_EQ(page.migrate_type(), "Movable");
+  EXPECT_EQ(page.inode(), 0U);
+  // The page that was touched after it is nearer to the head.
+  ASSERT_TRUE(page.has_prev_pfn());
+  EXPECT_EQ(page.prev_pfn(), Walk(start_ + 8192).pfn());
+  EXPECT_EQ(PageAt(k(), page.prev_pfn()).next_pfn(), pfn);
+  EXPECT_FALSE(PageAt(k(), page.prev_pfn()).has_prev_pfn()) << "the head";
+}
+
+TEST_F(ViewTest, APageTableHasAnOwner) {
+  const v1::Page page = PageAt(k(), Walk(start_).steps(3).table_pfn());
+  EXPECT_EQ(page.table_of_pid(), 1U);
+  EXPECT_EQ(page.list(), "");
+  EXPECT_EQ(page.migrate_type(), "Unmovable");
+}
+
+TEST_F(ViewTest, AFreePageIsPartOfABlock) {
+  v1::GetFreeAreasResponse areas;
+  FreeAreasToProto(k(), &areas);
+  for (const Zone& zone : k().zones) {
+    for (int order = 1; order <= kMaxPageOrder; order++) {
+      const Pfn head = zone.free_area[order].lists[0].head;  // Unmovable
+      if (!head.valid()) continue;
+      const v1::Page tail = PageAt(k(), head.value() + 1);
+      EXPECT_EQ(tail.kind(), "free");
+      EXPECT_EQ(tail.list(), "free");
+      EXPECT_EQ(tail.head_pfn(), head.value());
+      EXPECT_EQ(tail.order(), static_cast<uint32_t>(order));
+      EXPECT_FALSE(tail.has_prev_pfn());
+    }
+    if (zone.pristine.empty()) continue;
+    const uint32_t first = zone.pristine.front().begin.value();
+    const v1::Page untouched = PageAt(k(), first + 700);
+    EXPECT_EQ(untouched.kind(), "free");
+    EXPECT_EQ(untouched.head_pfn(), first);
+    EXPECT_EQ(untouched.order(), 10U);
+  }
+}
+
+TEST_F(ViewTest, ASlabHasItsCachesName) {
+  constexpr uint32_t kGfpKernel = 0xcc0;
+  const auto address = static_cast<uint64_t>(
+      machine_.Apply({1, Kmalloc{1024, kGfpKernel}}).value);
+  constexpr uint64_t kDirectMap = 0xffff888000000000;
+  const v1::Page page = PageAt(k(), (address - kDirectMap) >> 12);
+  EXPECT_EQ(page.kind(), "kernel");
+  EXPECT_EQ(page.cache(), "kmalloc-1k");
+  EXPECT_THAT(page.flags(), Contains("slab"));
+  EXPECT_GT(page.order(), 0U);
+  EXPECT_LE(page.head_pfn(), page.pfn());
+}
+
+TEST(LargeFolioView, EachPageShowsTheWhole) {
+  MachineConfig config;
+  config.ram_bytes = 64 << 20;
+  config.thp = ThpMode::kAlways;
+  Machine machine(config);
+  constexpr uint64_t kHuge = 2 << 20, kAt = 0x40000000;
+  machine.Apply({1, Mmap{kAt, kHuge, 3, 0x32, -1, 0}});
+  machine.Apply({1, Access{AccessKind::kWrite, kAt, 1, 4096, 7}});
+  v1::WalkPageTableResponse walk;
+  WalkToProto(machine.kernel(), *FindMm(machine.kernel(), 1), kAt + 5 * 4096,
+              &walk);
+  ASSERT_THAT(walk.steps(), SizeIs(3)) << "a huge page";
+  const v1::Page tail = PageAt(machine.kernel(), walk.pfn());
+  EXPECT_EQ(tail.order(), 9U);
+  EXPECT_EQ(tail.head_pfn() + 5, tail.pfn());
+  EXPECT_EQ(tail.index(), (kAt >> 12) + 5);
+  EXPECT_EQ(tail.list(), "inactive_anon");
+  EXPECT_THAT(tail.flags(), Contains("tail"));
+  EXPECT_THAT(tail.flags(), Contains("swapbacked")) << "the folio's";
+  EXPECT_THAT(tail.flags(), ::testing::Not(Contains("head")));
+  EXPECT_EQ(tail.anon_vma(),
+            PageAt(machine.kernel(), tail.head_pfn()).anon_vma());
+}
+
+TEST_F(ViewTest, AZoneShowsAllThatZoneinfoHas) {
+  v1::ListZonesResponse zones;
+  ZonesToProto(k(), &zones);
+  v1::GetFreeAreasResponse areas;
+  FreeAreasToProto(k(), &areas);
+  uint64_t lru = 0;
+  for (int i = 0; i < zones.zones_size(); i++) {
+    const v1::Zone& zone = zones.zones(i);
+    EXPECT_LE(zone.high(), zone.promo());
+    EXPECT_EQ(zone.boost(), 0U);
+    EXPECT_THAT(zone.protection(), SizeIs(5)) << "with ZONE_DEVICE";
+    EXPECT_GT(zone.pcp().batch(), 0U);
+    EXPECT_LE(zone.pcp().high_min(), zone.pcp().high_max());
+    lru += zone.lru().inactive_anon();
+    ASSERT_THAT(areas.zones(i).types(), SizeIs(kMigrateTypes));
+    for (int order = 0; order <= kMaxPageOrder; order++) {
+      uint64_t blocks = 0;
+      for (const v1::FreeBlocks& type : areas.zones(i).types()) {
+        blocks += type.blocks(order);
+      }
+      EXPECT_EQ(blocks, areas.zones(i).blocks(order));
+    }
+  }
+  EXPECT_EQ(zones.zones(0).protection(1), k().zones[0].lowmem_reserve[1]);
+  EXPECT_EQ(lru, k().lruvec.Size(kInactiveAnon));
+  EXPECT_GT(lru, 0U);
+}
+
 }  // namespace
 }  // namespace faultline

@@ -23,14 +23,17 @@ bool KeptByBoot(const Zone& zone, Pfn pfn) {
 }
 
 // The first page of the block of pages that `pfn` lies in, as far as a head
-// with this flag says.
-bool InBlockOf(const Kernel& k, Pfn pfn, uint32_t head_flag) {
+// with this flag says; else an invalid Pfn.
+Pfn HeadOfBlock(const Kernel& k, Pfn pfn, uint32_t head_flag) {
   for (int order = 0; order <= kMaxPageOrder; order++) {
     Pfn head(pfn.value() & ~((uint32_t{1} << order) - 1));
     const Page& page = k.page(head);
-    if (page.Is(head_flag) && page.order >= order) return true;
+    if (page.Is(head_flag) && page.order >= order) return head;
   }
-  return false;
+  return Pfn();
+}
+bool InBlockOf(const Kernel& k, Pfn pfn, uint32_t head_flag) {
+  return HeadOfBlock(k, pfn, head_flag).valid();
 }
 
 bool IsPristine(const Kernel& k, Pfn pfn) {
@@ -71,6 +74,28 @@ FrameUse FrameUseOf(const Kernel& k, uint64_t number) {
   if (InBlockOf(k, pfn, page_flag::kHead)) return FrameUse::kKernel;
   const Zone& zone = k.zone(ZoneOf(k, pfn));
   return KeptByBoot(zone, pfn) ? FrameUse::kReserved : FrameUse::kKernel;
+}
+
+FrameBlock FrameBlockOf(const Kernel& k, Pfn pfn) {
+  const Page& page = k.page(pfn);
+  if (page.Is(page_flag::kLarge)) return {FolioHead(page, pfn), kHugePmdOrder};
+  if (page.Is(page_flag::kSlab)) {
+    const Slab& slab = k.slub.slabs[Id<Slab>(page.mapping)];
+    return {slab.pfn, slab.order};
+  }
+  if (page.Is(page_flag::kLargeKmalloc)) {
+    const Pfn head(page.mapping);
+    return {head, k.page(head).order};
+  }
+  // What was freed, or given out, as one block; of no other page.
+  if (page.refcount > 0 && !page.Is(page_flag::kHead)) return {pfn, 0};
+  for (uint32_t flag : {page_flag::kBuddy, page_flag::kPcp, page_flag::kHead}) {
+    const Pfn head = HeadOfBlock(k, pfn, flag);
+    if (head.valid()) return {head, k.page(head).order};
+  }
+  if (!IsPristine(k, pfn)) return {pfn, 0};
+  return {Pfn(pfn.value() & ~((uint32_t{1} << kMaxPageOrder) - 1)),
+          kMaxPageOrder};
 }
 
 std::vector<Pfn> MlockedPages(const Kernel& k) {

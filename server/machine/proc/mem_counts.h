@@ -25,6 +25,15 @@ enum class FrameUse : uint8_t {
 };
 FrameUse FrameUseOf(const Kernel& k, uint64_t pfn);
 
+// The 2^order pages that a frame is one of: a free block, what was allocated as
+// one, a slab, a large folio. A page alone is its own head. The frame is
+// memory.
+struct FrameBlock {
+  Pfn head;
+  int order = 0;
+};
+FrameBlock FrameBlockOf(const Kernel& k, Pfn pfn);
+
 // The frames that a VM_LOCKED VMA maps, sorted: PG_mlocked.
 std::vector<Pfn> MlockedPages(const Kernel& k);
 // mapping_unevictable(): ramfs pages have nowhere to go.
