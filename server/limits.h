@@ -66,8 +66,10 @@ inline constexpr uint64_t kRamBytesMax = kTiB;
 inline constexpr uint64_t kSwapBytesMax = kTiB;
 inline constexpr uint32_t kCpusMax = 64;
 inline constexpr int kSysctlsMax = 64;
-inline constexpr int kMemoryRangesMax = 128;  // E820_MAX_ENTRIES_ZEROPAGE
-inline constexpr int kZonePagesMax = 8;       // there are five zones
+inline constexpr int kMemoryRangesMax = 128;    // E820_MAX_ENTRIES_ZEROPAGE
+inline constexpr int kZonePagesMax = 8;         // there are five zones
+inline constexpr int kSysctlMoreMax = 4;        // as many zones, but one
+inline constexpr int kCoreMemoryBytesMax = 32;  // kernelcore=, movablecore=
 
 // --- Sessions.
 // The last part of a name: of a session, of a participant.

@@ -6,6 +6,7 @@
 #include <CLI/Formatter.hpp>
 #include <algorithm>
 #include <iostream>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -65,8 +66,14 @@ void Show(const v1::Session& session) {
             << Megabytes(config.swap_bytes()) << " swap, " << config.cpus()
             << " CPU, seed " << config.seed() << "\n";
   for (const v1::Sysctl& sysctl : config.sysctls()) {
-    std::cout << "  sysctl       " << sysctl.name() << " = " << sysctl.value()
-              << "\n";
+    std::cout << "  sysctl       " << sysctl.name() << " = " << sysctl.value();
+    for (const uint64_t value : sysctl.more()) std::cout << " " << value;
+    std::cout << "\n";
+  }
+  for (const auto& [key, value] :
+       {std::pair("kernelcore   ", config.kernelcore()),
+        std::pair("movablecore  ", config.movablecore())}) {
+    if (!value.empty()) std::cout << "  " << key << value << "\n";
   }
   if (!session.panic().empty()) {
     std::cout << "  panic        " << session.panic() << "\n";

@@ -195,6 +195,7 @@ FL_FIELDS(FreeAddress) {
 FL_FIELDS(Sysctl) {
   FL_FIELD(name, MaxBytes{kNameBytesMax, 1});
   FL_FIELD(value);
+  FL_NUMBERS(more);
 }
 FL_FIELDS(ClearRefs) { FL_FIELD(type); }
 FL_FIELDS(Malloc) { FL_FIELD(size); }
@@ -399,6 +400,10 @@ void Complete(Decoder& c, Access& s, const v1::Access&) {
 void Complete(Decoder& c, SetReplacement& s, const v1::SetReplacement&) {
   if (!c.checks()) return;
   CheckMost(c, "future", s.future.size(), limits::kFutureMax);
+}
+
+void Complete(Decoder& c, Sysctl& s, const v1::Sysctl&) {
+  if (c.checks()) CheckMost(c, "more", s.more.size(), limits::kSysctlMoreMax);
 }
 
 void Complete(Decoder& c, Mbind& s, const v1::Mbind&) {

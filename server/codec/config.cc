@@ -36,6 +36,8 @@ void Fields(C& c, S& s, P& p) {
   FL_ENUM(thp, ThpMode::kAlways);
   FL_FIELD(seed);
   FL_FIELD(lowmem_bytes);
+  FL_FIELD(kernelcore, MaxBytes{limits::kCoreMemoryBytesMax});
+  FL_FIELD(movablecore, MaxBytes{limits::kCoreMemoryBytesMax});
 }
 
 // At most `max` rows, each made by one(row, where).
@@ -58,7 +60,13 @@ void Tables(Decoder& c, MachineConfig& config, const v1::MachineConfig& proto) {
              const std::string wrong =
                  MaxBytes{limits::kNameBytesMax, 1}(row.name());
              if (!wrong.empty()) c.Violate((where + "name").c_str(), wrong);
-             return Sysctl{row.name(), row.value()};
+             if (row.more_size() > limits::kSysctlMoreMax) {
+               c.Violate((where + "more").c_str(),
+                         absl::StrCat("at most ", limits::kSysctlMoreMax));
+             }
+             return Sysctl{row.name(),
+                           row.value(),
+                           {row.more().begin(), row.more().end()}};
            });
   Repeated(c, proto.e820(), limits::kMemoryRangesMax, "e820", config.e820,
            [](const v1::MemoryRange& row, const std::string&) {
@@ -118,6 +126,7 @@ void ConfigToProto(const MachineConfig& config, v1::MachineConfig* proto) {
     v1::Sysctl* p = proto->add_sysctls();
     p->set_name(sysctl.name);
     p->set_value(sysctl.value);
+    for (const uint64_t value : sysctl.more) p->add_more(value);
   }
   for (const MemoryRange& range : config.e820) {
     v1::MemoryRange* p = proto->add_e820();

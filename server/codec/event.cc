@@ -56,7 +56,12 @@ namespace {
   X(SwapRead, swap_read)                                             \
   X(MarkVictim, mark_victim)                                         \
   X(MmShrinkSlabStart, mm_shrink_slab_start)                         \
-  X(MmShrinkSlabEnd, mm_shrink_slab_end)
+  X(MmShrinkSlabEnd, mm_shrink_slab_end)                             \
+  X(MmCompactionBegin, mm_compaction_begin)                          \
+  X(MmCompactionEnd, mm_compaction_end)                              \
+  X(MmCompactionWakeupKcompactd, mm_compaction_wakeup_kcompactd)     \
+  X(MmCompactionKcompactdWake, mm_compaction_kcompactd_wake)         \
+  X(MmCompactionKcompactdSleep, mm_compaction_kcompactd_sleep)
 
 // --- The field lists, in the order of event.h.
 
@@ -194,6 +199,30 @@ FL_FIELDS(MmVmscanLruShrinkActive) {
   FL_FIELD(priority);
   FL_FIELD(file);
 }
+FL_FIELDS(MmCompactionBegin) {
+  FL_FIELD(zone_start);
+  FL_FIELD(migrate_pfn);
+  FL_FIELD(free_pfn);
+  FL_FIELD(zone_end);
+}
+FL_FIELDS(MmCompactionEnd) {
+  FL_FIELD(zone_start);
+  FL_FIELD(migrate_pfn);
+  FL_FIELD(free_pfn);
+  FL_FIELD(zone_end);
+  FL_FIELD(status);
+}
+FL_FIELDS(MmCompactionWakeupKcompactd) {
+  FL_FIELD(nid);
+  FL_FIELD(order);
+  FL_FIELD(highest_zoneidx);
+}
+FL_FIELDS(MmCompactionKcompactdWake) {
+  FL_FIELD(nid);
+  FL_FIELD(order);
+  FL_FIELD(highest_zoneidx);
+}
+FL_FIELDS(MmCompactionKcompactdSleep) { FL_FIELD(nid); }
 FL_FIELDS(SwapWrite) {
   FL_FIELD(pfn);
   FL_FIELD(area);

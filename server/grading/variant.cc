@@ -101,8 +101,14 @@ std::string BootLine(const v1::MachineConfig& machine) {
     add("initmem", absl::StrJoin(machine.initmem(), ",", row));
   }
   if (machine.lowmem_bytes() > 0) add("lowmem", machine.lowmem_bytes());
+  if (!machine.kernelcore().empty()) add("kernelcore", machine.kernelcore());
+  if (!machine.movablecore().empty()) add("movablecore", machine.movablecore());
   for (const v1::Sysctl& sysctl : machine.sysctls()) {
-    add(absl::StripPrefix(sysctl.name(), "vm."), sysctl.value());
+    std::string values = absl::StrCat(sysctl.value());
+    for (const uint64_t value : sysctl.more()) {
+      absl::StrAppend(&values, ",", value);
+    }
+    add(absl::StripPrefix(sysctl.name(), "vm."), values);
   }
   return line == "boot" ? "" : line + "\n";
 }

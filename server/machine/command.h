@@ -341,10 +341,11 @@ struct Mallopt {
 struct Sysctl {
   std::string name;
   uint64_t value = 0;
+  std::vector<uint64_t> more{};  // of a sysctl with several values: the others
 
   template <class Ar, class Self>
   static void Describe(Ar& ar, Self& s) {
-    ar(s.name, s.value);
+    ar(s.name, s.value, s.more);
   }
 };
 // A number written to /proc/PID/clear_refs of the calling process: 1 to 3 clear
@@ -440,6 +441,10 @@ struct MachineConfig {
   std::vector<ZonePages> initmem{};
   // i386: where HIGHMEM begins. 0: 896 MiB, or with a map what 6.1 has.
   uint64_t lowmem_bytes = 0;
+  // As on Linux's command line, "512M" or "25%": how much of memory the kernel
+  // may use, or may not (ZONE_MOVABLE). Both empty: all of it.
+  std::string kernelcore{};
+  std::string movablecore{};
   uint64_t swap_bytes = 0;
   uint32_t cpus = 1;
   ThpMode thp = ThpMode::kNever;
@@ -449,7 +454,8 @@ struct MachineConfig {
   template <class Ar, class Self>
   static void Describe(Ar& ar, Self& s) {
     ar(s.profile, s.personality, s.ram_bytes, s.e820, s.reserved, s.initmem,
-       s.lowmem_bytes, s.swap_bytes, s.cpus, s.thp, s.seed, s.sysctls);
+       s.lowmem_bytes, s.kernelcore, s.movablecore, s.swap_bytes, s.cpus, s.thp,
+       s.seed, s.sysctls);
   }
 };
 

@@ -63,7 +63,8 @@ struct Kernel {
   // Physical memory.
   MemMap mem_map;
   std::array<Zone, kMaxNrZones> zones;
-  CowArray<PageBlock, 10> page_blocks;  // by pfn >> kPageBlockOrder
+  ZoneType movable_zone = ZoneType::kNormal;  // whose end ZONE_MOVABLE would be
+  CowArray<PageBlock, 10> page_blocks;        // by pfn >> kPageBlockOrder
   Lruvec lruvec;
   Kswapd kswapd;
   Kcompactd kcompactd;
@@ -142,14 +143,14 @@ struct Kernel {
   template <class Ar, class Self>
   static void Describe(Ar& ar, Self& s) {
     ar(s.config, s.quirks, s.sysctl, s.prng, s.clock_ns, s.frames, s.tlb,
-       s.paging, s.mem_map, s.zones, s.page_blocks, s.lruvec, s.kswapd, s.swap,
-       s.vmstat, s.zero_page, s.huge_zero_page, s.vdso_pages, s.totalram_pages,
-       s.vm_committed, s.mms, s.vmas, s.vma_branches, s.vma_nodes, s.anon_vmas,
-       s.anon_chains, s.folios, s.inodes, s.open_files, s.files, s.tasks,
-       s.pids, s.names, s.last_pid, s.last_ino, s.last_asid, s.active_mm,
-       s.heaps, s.ksm, s.slub, s.kernel_maps, s.devices, s.disk, s.xa_nodes,
-       s.bdi, s.drop_caches_quiet, s.replacements, s.mempolicies, s.kcompactd,
-       s.shrinkers);
+       s.paging, s.mem_map, s.zones, s.movable_zone, s.page_blocks, s.lruvec,
+       s.kswapd, s.swap, s.vmstat, s.zero_page, s.huge_zero_page, s.vdso_pages,
+       s.totalram_pages, s.vm_committed, s.mms, s.vmas, s.vma_branches,
+       s.vma_nodes, s.anon_vmas, s.anon_chains, s.folios, s.inodes,
+       s.open_files, s.files, s.tasks, s.pids, s.names, s.last_pid, s.last_ino,
+       s.last_asid, s.active_mm, s.heaps, s.ksm, s.slub, s.kernel_maps,
+       s.devices, s.disk, s.xa_nodes, s.bdi, s.drop_caches_quiet,
+       s.replacements, s.mempolicies, s.kcompactd, s.shrinkers);
   }
 
   template <class Body>

@@ -168,8 +168,13 @@ Machine::Machine(const MachineConfig& config) {
   BootMemory(k_);
   const SysctlTable booted = k_.sysctl;
   for (const Sysctl& s : config.sysctls) {
+    if (s.name == kLowmemReserveRatio) {
+      SetLowmemReserveRatio(k_, s);
+      continue;
+    }
     uint64_t* value = FindSysctl(k_.sysctl, s.name);
     if (value == nullptr) throw ConfigError("unknown sysctl " + s.name);
+    if (!s.more.empty()) throw ConfigError(s.name + " has one value");
     if (!SysctlAccepts(k_.sysctl, value, s.value)) {
       throw ConfigError(s.name + " cannot be " + std::to_string(s.value));
     }
@@ -180,7 +185,8 @@ Machine::Machine(const MachineConfig& config) {
     k_.sysctl.user_min_free_kbytes = k_.sysctl.min_free_kbytes;
     SetupPerZoneWmarks(k_);
   }
-  if (k_.sysctl.watermark_scale_factor != booted.watermark_scale_factor) {
+  if (k_.sysctl.watermark_scale_factor != booted.watermark_scale_factor ||
+      k_.sysctl.percpu_pagelist_high_fraction != 0) {
     SetupPerZoneWmarks(k_);
   }
   k_.zero_page = BootPages(k_, 0);

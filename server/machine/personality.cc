@@ -95,6 +95,9 @@ uint64_t* FindSysctl(SysctlTable& t, std::string_view name) {
       {"vm.panic_on_oom", &t.panic_on_oom},
       {"vm.oom_dump_tasks", &t.oom_dump_tasks},
       {"vm.compaction_proactiveness", &t.compaction_proactiveness},
+      {"vm.compact_unevictable_allowed", &t.compact_unevictable_allowed},
+      {"vm.extfrag_threshold", &t.extfrag_threshold},
+      {"vm.percpu_pagelist_high_fraction", &t.percpu_pagelist_high_fraction},
       {"vm.vfs_cache_pressure", &t.vfs_cache_pressure},
       {"kernel.threads-max", &t.threads_max},
   };
@@ -141,7 +144,15 @@ bool SysctlAccepts(const SysctlTable& table, const uint64_t* sysctl,
   if (sysctl == &table.swappiness) return value <= kMaxSwappiness;
   if (sysctl == &table.page_cluster) return value <= kPageClusterMax;
   if (sysctl == &table.panic_on_oom) return value <= kPanicMax;
-  if (sysctl == &table.swap_token) return value <= 1;
+  if (sysctl == &table.swap_token ||
+      sysctl == &table.compact_unevictable_allowed) {
+    return value <= 1;
+  }
+  if (sysctl == &table.extfrag_threshold) return value <= 1000;
+  constexpr uint64_t kHighFractionMin = 8;  // MIN_PERCPU_PAGELIST_HIGH_FRACTION
+  if (sysctl == &table.percpu_pagelist_high_fraction) {
+    return value == 0 || (value >= kHighFractionMin && value <= INT32_MAX);
+  }
   if (sysctl == &table.vfs_cache_pressure) return value <= INT32_MAX;
   // set_max_threads(): FUTEX_TID_MASK is the most that there are numbers for.
   constexpr uint64_t kThreadsMin = 20, kThreadsMax = 0x3fffffff;

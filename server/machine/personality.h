@@ -3,6 +3,7 @@
 #ifndef FAULTLINE_SERVER_MACHINE_PERSONALITY_H_
 #define FAULTLINE_SERVER_MACHINE_PERSONALITY_H_
 
+#include <array>
 #include <cstdint>
 #include <string_view>
 
@@ -112,6 +113,9 @@ struct SysctlTable {
   uint64_t user_reserve_kbytes = 0;
   uint64_t watermark_scale_factor = 10;
   uint64_t watermark_boost_factor = 15000;
+  // Of DMA, DMA32, Normal, HighMem, Movable, and of ZONE_DEVICE, which no
+  // machine has.
+  std::array<uint64_t, 6> lowmem_reserve_ratio = {256, 256, 32, 0, 0, 0};
   uint64_t legacy_va_layout = 0;
   uint64_t unmapped_area = 0;      // KERNEL_VERSION(2, 6, 32), or 0: its own
   uint64_t stack_guard_gap = 256;  // pages; the boot parameter
@@ -132,6 +136,9 @@ struct SysctlTable {
   uint64_t panic_on_oom = 0;
   uint64_t oom_dump_tasks = 1;
   uint64_t compaction_proactiveness = 20;
+  uint64_t compact_unevictable_allowed = 1;
+  uint64_t extfrag_threshold = 500;
+  uint64_t percpu_pagelist_high_fraction = 0;  // 0: by the low watermark
   uint64_t vfs_cache_pressure = 100;
   uint64_t threads_max = 0;  // computed at boot
 
@@ -146,7 +153,8 @@ struct SysctlTable {
        s.dirty, s.bdi, s.cap_bound, s.slub_debug, s.swappiness, s.page_cluster,
        s.swap_token, s.oom_kill_allocating_task, s.panic_on_oom,
        s.oom_dump_tasks, s.compaction_proactiveness, s.vfs_cache_pressure,
-       s.threads_max);
+       s.threads_max, s.lowmem_reserve_ratio, s.compact_unevictable_allowed,
+       s.extfrag_threshold, s.percpu_pagelist_high_fraction);
   }
 };
 

@@ -448,13 +448,25 @@ absl::Status SetSysctl(const std::string& name, const std::string& value,
     sysctl->set_value(number);
     return absl::OkStatus();
   }
-  if (!absl::SimpleAtoi(value, &number) && !KernelVersion(value, &number)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "the value of ", SysctlPath(name), " is a number, not '", value, "'"));
-  }
   sysctl->set_name(SysctlPath(name));
-  sysctl->set_value(number);
-  return absl::OkStatus();
+  if (KernelVersion(value, &number)) {
+    sysctl->set_value(number);
+    return absl::OkStatus();
+  }
+  // Several values of one sysctl have commas between them, or spaces.
+  bool first = true;
+  for (absl::string_view part :
+       absl::StrSplit(value, absl::ByAnyChar(", \t"), absl::SkipEmpty())) {
+    if (!absl::SimpleAtoi(part, &number)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "the value of ", SysctlPath(name), " is a number, not '", part, "'"));
+    }
+    first ? sysctl->set_value(number) : sysctl->add_more(number);
+    first = false;
+  }
+  if (!first) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(SysctlPath(name), " is given no value"));
 }
 
 absl::Status NotYet(absl::string_view what) {
@@ -533,6 +545,8 @@ absl::StatusOr<v1::MachineConfig> ConfigOf(const Boot& boot) {
   SetZonePages(boot.reserved_pages, config.mutable_reserved());
   SetZonePages(boot.initmem_pages, config.mutable_initmem());
   if (boot.lowmem_bytes) config.set_lowmem_bytes(*boot.lowmem_bytes);
+  config.set_kernelcore(boot.kernelcore);
+  config.set_movablecore(boot.movablecore);
   return config;
 }
 

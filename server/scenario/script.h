@@ -139,6 +139,8 @@ struct Boot {
   std::vector<std::pair<std::string, uint64_t>> reserved_pages;
   std::vector<std::pair<std::string, uint64_t>> initmem_pages;
   std::optional<uint64_t> lowmem_bytes;
+  std::string kernelcore;   // 512M, 25%
+  std::string movablecore;  // of ZONE_MOVABLE
   std::optional<uint64_t> swap_bytes;
   std::optional<uint64_t> cpus;
   std::string thp;  // always, madvise, never.

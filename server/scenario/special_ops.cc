@@ -15,8 +15,9 @@ namespace faultline::scenario {
 namespace {
 
 const char* const kBootKeys[] = {
-    "profile", "personality", "ram",  "e820", "reserved", "initmem",
-    "lowmem",  "swap",        "cpus", "thp",  "seed",     "slub_debug"};
+    "profile",     "personality", "ram",  "e820",      "reserved",
+    "initmem",     "lowmem",      "swap", "cpus",      "kernelcore",
+    "movablecore", "thp",         "seed", "slub_debug"};
 
 MaybeError OneOf(const Word& value, const char* key,
                  const std::vector<std::string>& allowed, std::string* out) {
@@ -99,6 +100,10 @@ MaybeError BootPair(const Word& key, const Word& value, Boot* boot) {
   if (k == "lowmem") return OptionalNumber(value, &boot->lowmem_bytes);
   if (k == "reserved") return ParseZonePages(value, &boot->reserved_pages);
   if (k == "initmem") return ParseZonePages(value, &boot->initmem_pages);
+  if (k == "kernelcore" || k == "movablecore") {
+    (k == "kernelcore" ? boot->kernelcore : boot->movablecore) = value.text;
+    return std::nullopt;
+  }
   if (k == "e820") {
     boot->e820_path = value.text;
     return std::nullopt;

@@ -84,6 +84,7 @@ TEST(Pictures, AreAllThere) {
                 "tests/scenarios/physical/three-levels",
                 "tests/scenarios/physical/two-levels",
                 "tests/scenarios/physical/writeback",
+                "tests/scenarios/physical/zone-movable",
                 "tests/scenarios/physical/zones-of-a-recorded-machine",
                 "tests/scenarios/picture/gonzo-maps",
                 "tests/scenarios/picture/heap-steps",

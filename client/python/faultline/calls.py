@@ -745,9 +745,10 @@ class Calls(Generic[Result]):
         victim_wanted."""
         return self._call("evict_page", pid, addr=addr)
 
-    def sysctl(self, name: str, value: int) -> Result:
-        """Sets a sysctl: "vm.overcommit_memory"."""
-        return self._call("sysctl", 0, name=name, value=value)
+    def sysctl(self, name: str, value: int, *more: int) -> Result:
+        """Sets a sysctl: "vm.overcommit_memory". Of one with several values
+        (vm.lowmem_reserve_ratio) the first ones may be given."""
+        return self._call("sysctl", 0, name=name, value=value, more=more)
 
     def clear_refs(self, type: int, *, pid: int = 1) -> Result:
         """A number written to /proc/PID/clear_refs: 1 to 3 clear referenced

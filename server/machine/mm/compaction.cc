@@ -33,6 +33,8 @@ class Compactor {
     if (cc_.proactive && Finished()) return CompactResult::kSuccess;
     uint32_t block = BlockOf(zone_.start);
     CompactResult result = CompactResult::kComplete;
+    k_.Emit(EventLevel::kAll,
+            MmCompactionBegin{zone_.start.value(), block, free_block_, End()});
     for (; block < free_block_; block += kPageBlockPages) {
       if (!CompactBlock(block)) break;
       if (Finished()) {
@@ -41,10 +43,15 @@ class Compactor {
       }
     }
     ReleaseFreePages();
+    const bool success = result == CompactResult::kSuccess;
+    k_.Emit(EventLevel::kAll,
+            MmCompactionEnd{zone_.start.value(), block, free_block_, End(),
+                            success ? "success" : "complete"});
     return result;
   }
 
  private:
+  uint32_t End() const { return (zone_.start + zone_.spanned).value(); }
   static uint32_t BlockOf(Pfn pfn) {
     return pfn.value() & ~(kPageBlockPages - 1);
   }
@@ -53,8 +60,7 @@ class Compactor {
   // to move pages to.
   bool CompactBlock(uint32_t block) {
     uint32_t pfn = std::max(block, zone_.start.value());
-    const uint32_t end = std::min(block + kPageBlockPages,
-                                  (zone_.start + zone_.spanned).value());
+    const uint32_t end = std::min(block + kPageBlockPages, End());
     int moved = 0;
     while (pfn < end) {
       const Page& page = std::as_const(k_).page(Pfn(pfn));
@@ -63,7 +69,7 @@ class Compactor {
         pfn += uint32_t{1} << page.order;
         continue;
       }
-      if (PageIsMovable(k_, Pfn(pfn))) {
+      if (MayIsolate(page) && PageIsMovable(k_, Pfn(pfn))) {
         if (free_pages_.empty()) IsolateFreePages(block);
         if (free_pages_.empty()) return false;
         Move(Pfn(pfn));
@@ -72,6 +78,12 @@ class Compactor {
       pfn++;
     }
     return true;
+  }
+
+  // ISOLATE_UNEVICTABLE: locked pages are moved too, unless that was forbidden.
+  bool MayIsolate(const Page& page) const {
+    return k_.sysctl.compact_unevictable_allowed != 0 ||
+           !page.Is(page_flag::kUnevictable);
   }
 
   void Move(Pfn from) {
@@ -99,8 +111,7 @@ class Compactor {
   }
 
   void IsolateBlock(uint32_t block) {
-    const uint32_t end = std::min(block + kPageBlockPages,
-                                  (zone_.start + zone_.spanned).value());
+    const uint32_t end = std::min(block + kPageBlockPages, End());
     for (uint32_t pfn = std::max(block, zone_.start.value()); pfn < end;) {
       const Page& page = std::as_const(k_).page(Pfn(pfn));
       k_.vmstat.events[kCompactFreeScanned]++;
@@ -160,15 +171,15 @@ CompactResult CompactZone(Kernel& k, Zone& zone, const CompactControl& cc) {
   return Compactor(k, zone, cc).Run();
 }
 
-bool CompactionSuitable(const Zone& zone, int order, int highest) {
+bool CompactionSuitable(const Kernel& k, const Zone& zone, int order,
+                        int highest) {
   const uint64_t gap = uint64_t{2} << order;  // compact_gap()
   const uint64_t mark =
       (order > kCostlyOrder ? zone.wmark.low : zone.wmark.min) + gap;
   if (!ZoneWatermarkOk(zone, 0, mark, highest, 0)) return false;
   if (order <= kCostlyOrder) return true;
-  constexpr int kExtfragThreshold = 500;  // sysctl_extfrag_threshold
   const int index = FragmentationIndex(zone, order);
-  return index < 0 || index > kExtfragThreshold;
+  return index < 0 || static_cast<uint64_t>(index) > k.sysctl.extfrag_threshold;
 }
 
 bool CompactionDeferred(Zone& zone, int order) {
@@ -220,7 +231,7 @@ bool TryToCompactPages(Kernel& k, int order, MigrateType type, int highest) {
       any = true;
       continue;
     }
-    if (!CompactionSuitable(zone, order, highest)) continue;
+    if (!CompactionSuitable(k, zone, order, highest)) continue;
     if (CompactZone(k, zone, {order, type}) == CompactResult::kSuccess) {
       return true;
     }

@@ -25,7 +25,8 @@ struct CompactControl {
 CompactResult CompactZone(Kernel& k, Zone& zone, const CompactControl& cc);
 // compaction_suitable(): is there memory to move pages to, and is it not for
 // lack of memory that there is no block?
-bool CompactionSuitable(const Zone& zone, int order, int highest);
+bool CompactionSuitable(const Kernel& k, const Zone& zone, int order,
+                        int highest);
 // compaction_deferred(): after failures fewer and fewer runs are made.
 bool CompactionDeferred(Zone& zone, int order);
 void DeferCompaction(Zone& zone, int order);

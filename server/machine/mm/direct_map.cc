@@ -46,7 +46,7 @@ Pfn VirtToPfn(const Kernel& k, uint64_t addr) {
   const uint64_t number = (addr - PageOffset(k)) >> kPageShift;
   if (!PfnValid(k, number)) return Pfn();
   const Pfn pfn(static_cast<uint32_t>(number));
-  return ZoneOf(k, pfn) == ZoneType::kHighMem ? Pfn() : pfn;
+  return PageHighMem(k, pfn) ? Pfn() : pfn;
 }
 
 uint8_t ReadByte(const Kernel& k, uint64_t addr) {

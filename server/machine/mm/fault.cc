@@ -10,6 +10,7 @@
 #include "server/machine/mm/memory.h"
 #include "server/machine/mm/mmap.h"
 #include "server/machine/mm/mmap_lock.h"
+#include "server/machine/mm/oom_kill.h"
 #include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/vma_tree.h"
 
@@ -138,6 +139,9 @@ UserAccess AccessUser(Kernel& k, Mm& mm, VirtAddr addr, MmuAccess access) {
     }
     UserAccess failed = HandleFault(k, mm, addr, code);
     if (failed.signal.signal != 0 || failed.out_of_memory) return failed;
+    // Who was chosen to die meanwhile does not come back to its program.
+    if (CurrentIsOomVictim(k)) [[unlikely]]
+      return {Pfn(), {}, true};
   }
   VM_BUG_ON(true && "a page fault that never ends");
   return {};

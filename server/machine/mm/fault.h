@@ -13,7 +13,7 @@ namespace faultline {
 struct UserAccess {
   Pfn pfn;            // where the byte lies; invalid when signalled or killed
   SignalInfo signal;  // SIGSEGV or SIGBUS for the process
-  bool out_of_memory = false;  // no page could be had; try again after a kill
+  bool out_of_memory = false;  // no page could be had, or the task is to die
 };
 
 // The current task, whose address space is `mm`, accesses `addr`:

@@ -14,6 +14,7 @@
 #include "server/machine/mm/gfp.h"
 #include "server/machine/mm/lru.h"
 #include "server/machine/mm/memory.h"
+#include "server/machine/mm/oom_kill.h"
 #include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/page_writeback.h"
 #include "server/machine/mm/readahead.h"
@@ -275,6 +276,10 @@ ErrnoOr<uint64_t> FileWrite(Kernel& k, Id<Inode> id, uint64_t offset,
   data = data.substr(0, kMaxFileBytes - offset);
   uint64_t done = 0;
   while (done < data.size()) {
+    if (CurrentIsOomVictim(k)) {
+      if (done == 0) return Errno::kEINTR;
+      break;
+    }
     const uint64_t at = offset + done;
     const uint64_t end =
         std::min((at & kPageMask) + kPageSize, offset + data.size());

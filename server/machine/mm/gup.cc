@@ -7,6 +7,7 @@
 
 #include "server/machine/mm/mmap.h"
 #include "server/machine/mm/mmap_lock.h"
+#include "server/machine/mm/oom_kill.h"
 #include "server/machine/mm/page_writeback.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/swap.h"
@@ -55,6 +56,7 @@ Errno PopulateVma(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
   if (!VmaIsAccessible(vma)) return Errno::kEFAULT;
   bool write = (vma.flags & (vm::kWrite | vm::kShared)) == vm::kWrite;
   for (VirtAddr a = start; a < end; a = a + kPageSize) {
+    if (CurrentIsOomVictim(k)) return Errno::kEINTR;
     FL_TRY(FaultIn(k, vma, a, write, retry));
   }
   return Errno::kOk;

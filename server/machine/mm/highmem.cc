@@ -82,7 +82,7 @@ Errno WarnOfUnmap(Kernel& k) {
 ErrnoOr<uint64_t> DoKmap(Kernel& k, uint64_t number) {
   if (!PfnValid(k, number)) return Errno::kEINVAL;
   const Pfn pfn(static_cast<uint32_t>(number));
-  if (ZoneOf(k, pfn) != ZoneType::kHighMem) return VirtOf(k, pfn);
+  if (!PageHighMem(k, pfn)) return VirtOf(k, pfn);
   auto& slots = k.kernel_maps.pkmap;
   if (slots.empty()) slots.resize(LastPkmap(k));
   const int32_t found = SlotOf(k, pfn);
@@ -95,7 +95,7 @@ ErrnoOr<uint64_t> DoKmap(Kernel& k, uint64_t number) {
 Errno DoKunmap(Kernel& k, uint64_t number) {
   if (!PfnValid(k, number)) return Errno::kEINVAL;
   const Pfn pfn(static_cast<uint32_t>(number));
-  if (ZoneOf(k, pfn) != ZoneType::kHighMem) return Errno::kOk;
+  if (!PageHighMem(k, pfn)) return Errno::kOk;
   const int32_t nr = SlotOf(k, pfn);
   if (nr < 0 || k.kernel_maps.pkmap[static_cast<size_t>(nr)].count < 2) {
     return Bug(k);
@@ -107,7 +107,7 @@ Errno DoKunmap(Kernel& k, uint64_t number) {
 ErrnoOr<uint64_t> DoKmapLocal(Kernel& k, uint64_t number) {
   if (!PfnValid(k, number)) return Errno::kEINVAL;
   const Pfn pfn(static_cast<uint32_t>(number));
-  if (ZoneOf(k, pfn) != ZoneType::kHighMem) return VirtOf(k, pfn);
+  if (!PageHighMem(k, pfn)) return VirtOf(k, pfn);
   auto& stack = k.kernel_maps.kmap_local;
   // kmap_local_idx_push()
   const int idx = static_cast<int>(stack.size());
@@ -136,7 +136,7 @@ Errno DoKunmapLocal(Kernel& k, uint64_t address) {
 }
 
 uint64_t PageAddressOf(const Kernel& k, Pfn pfn) {
-  if (ZoneOf(k, pfn) != ZoneType::kHighMem) return VirtOf(k, pfn);
+  if (!PageHighMem(k, pfn)) return VirtOf(k, pfn);
   const int32_t nr = SlotOf(k, pfn);
   return nr < 0 ? 0 : PkmapAddr(k, static_cast<uint32_t>(nr));
 }

@@ -17,10 +17,11 @@ constexpr int kLooksInVain = 64;   // of one sleep
 
 // compaction_suit_allocation_order(): does the zone lack such a block, and can
 // compaction make one?
-bool WantsCompaction(const Zone& zone, int order, int highest) {
+bool WantsCompaction(const Kernel& k, const Zone& zone, int order,
+                     int highest) {
   if (!zone.populated()) return false;
   if (ZoneWatermarkOk(zone, order, zone.wmark.min, highest, 0)) return false;
-  return CompactionSuitable(zone, order, highest);
+  return CompactionSuitable(k, zone, order, highest);
 }
 
 // A run, with what it scanned counted as the daemon's too.
@@ -39,10 +40,13 @@ CompactResult Compact(Kernel& k, Zone& zone, const CompactControl& cc) {
 void DoWork(Kernel& k) {
   const int order = k.kcompactd.max_order, highest = k.kcompactd.highest;
   k.vmstat.events[kCompactDaemonWake]++;
+  k.Emit(EventLevel::kFaults,
+         MmCompactionKcompactdWake{0, static_cast<uint32_t>(order),
+                                   static_cast<uint32_t>(highest)});
   for (int i = 0; i <= highest; i++) {
     Zone& zone = k.zones[i];
     if (!zone.populated() || CompactionDeferred(zone, order)) continue;
-    if (!WantsCompaction(zone, order, i)) continue;
+    if (!WantsCompaction(k, zone, order, i)) continue;
     const CompactControl cc{.order = order, .type = MigrateType::kUnmovable};
     if (Compact(k, zone, cc) == CompactResult::kSuccess) {
       // compaction_defer_reset() before anybody has the block
@@ -90,6 +94,7 @@ bool Wake(Kernel& k, uint64_t now) {
   daemon.look_ns = now + kFragCheckNs;
   if (daemon.max_order > 0 && !daemon.proactive_trigger) {
     DoWork(k);
+    k.Emit(EventLevel::kFaults, MmCompactionKcompactdSleep{0});
     return true;
   }
   daemon.proactive_trigger = false;
@@ -108,10 +113,15 @@ void WakeupKcompactd(Kernel& k, int order, int highest) {
   if (daemon.max_order > 0) highest = std::min(daemon.highest, highest);
   daemon.highest = highest;
   daemon.max_order = std::max(daemon.max_order, order);
+  const bool was_woken = daemon.woken;
   for (int i = 0; i <= daemon.highest; i++) {
     daemon.woken |=
-        WantsCompaction(k.zones[i], daemon.max_order, daemon.highest);
+        WantsCompaction(k, k.zones[i], daemon.max_order, daemon.highest);
   }
+  if (!daemon.woken || was_woken) return;
+  k.Emit(EventLevel::kFaults,
+         MmCompactionWakeupKcompactd{0, static_cast<uint32_t>(daemon.max_order),
+                                     static_cast<uint32_t>(daemon.highest)});
 }
 
 void NoteProactiveness(Kernel& k) {

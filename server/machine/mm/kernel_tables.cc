@@ -97,7 +97,7 @@ bool IsLargeRegion(const Kernel& k, Pfn first) {
   const auto pages = static_cast<uint32_t>(k.paging.entries());
   if (first.value() < pages) return false;
   for (const Zone& zone : k.zones) {
-    if (zone.type == ZoneType::kHighMem) continue;
+    if (IsHighmem(k, zone.type)) continue;
     for (const PfnRange& range : zone.present_ranges) {
       if (first >= range.begin && first + PageCount(pages) <= range.end) {
         return true;

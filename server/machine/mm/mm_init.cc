@@ -1,15 +1,19 @@
 // The zones at boot: where they lie and what boot keeps of them. Models
-// mm/mm_init.c (v6.18): calculate_node_totalpages(), memblock_free_pages();
-// arch/x86/mm/init.c: arch_zone_limits_init(); arch/x86/mm/init_32.c:
-// find_low_pfn_range(). Departure: D5 (how much boot keeps, and what it frees
-// late, are estimates unless they are given).
+// mm/mm_init.c (v6.18): zone_spanned_pages_in_node(),
+// find_usable_zone_for_movable(), adjust_zone_range_for_zone_movable(),
+// calculate_node_totalpages(), memblock_free_pages(); arch/x86/mm/init.c:
+// arch_zone_limits_init(); arch/x86/mm/init_32.c: find_low_pfn_range().
+// Departure: D5 (how much boot keeps, and what it frees late, are estimates
+// unless they are given).
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "server/machine/config_error.h"
 #include "server/machine/mm/e820.h"
 #include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/watermark.h"
+#include "server/machine/mm/zone_movable.h"
 
 namespace faultline {
 namespace {
@@ -42,6 +46,7 @@ PagesPerZone ZoneLimits(const MachineConfig& c) {
 
 // Spans what the machine's memory, holes and all, has between the limits.
 void InitZone(Zone& zone, const std::vector<PfnRange>& map, Pfn low, Pfn high) {
+  if (low >= high) return;
   const Pfn start = std::clamp(map.front().begin, low, high);
   const Pfn end = std::clamp(map.back().end, low, high);
   if (start == end) return;
@@ -64,7 +69,8 @@ int KernelZone(const Kernel& k) {
   return 0;
 }
 
-// Boot keeps what lies below 1 MiB, the kernel image and mem_map.
+// Boot keeps what lies below 1 MiB, the kernel image and mem_map. It knows no
+// zones yet: what does not fit below is taken of the movable zone.
 PagesPerZone EstimateReserved(const Kernel& k) {
   uint64_t total = 0;
   for (const Zone& zone : k.zones) total += zone.present.value();
@@ -73,6 +79,11 @@ PagesPerZone EstimateReserved(const Kernel& k) {
   PagesPerZone kept{};
   const int payer = KernelZone(k);
   kept[payer] = std::min(keep, k.zones[payer].present.value() / 2);
+  const int movable = static_cast<int>(ZoneType::kMovable);
+  if (payer != movable) {
+    kept[movable] =
+        std::min(keep - kept[payer], k.zones[movable].present.value() / 2);
+  }
   const Zone& dma = k.zones[0];
   if (dma.populated()) kept[0] += dma.present_ranges.front().size().value();
   return kept;
@@ -87,6 +98,16 @@ PagesPerZone EstimateInitmem(const Kernel& k) {
   const int zone = KernelZone(k);
   freed[zone] = std::min(pages, k.zones[zone].managed.value() / 16);
   return freed;
+}
+
+// What others had allocated when init_user_reserve() and init_admin_reserve()
+// asked what is free. It follows from the recordings as well: 6.1 with one and
+// two CPUs on x86-64, with one on i386.
+uint64_t EstimateInitcalls(const Kernel& k, uint64_t pages) {
+  const uint64_t cpus = std::max<uint64_t>(k.config.cpus, 1);
+  const uint64_t taken =
+      k.config.profile == Profile::kX86_64 ? 1096 + 584 * cpus : 881;
+  return std::min(taken, pages / 16);
 }
 
 // What the configuration gives, checked against the zones.
@@ -153,16 +174,42 @@ void PopulateZone(Kernel& k, Zone& zone, uint64_t keep) {
   }
 }
 
+// find_usable_zone_for_movable(): the highest zone that the machine's addresses
+// reach, and the lowest frame that it can have.
+std::pair<ZoneType, Pfn> UsableZoneForMovable(const PagesPerZone& limits,
+                                              Pfn end) {
+  std::pair<ZoneType, Pfn> highest{ZoneType::kDma, Pfn(0)};
+  uint64_t below = 0;
+  for (int i = 0; i < kMaxNrZones; i++) {
+    if (limits[i] == 0) continue;
+    if (PfnAt(below) < end) {
+      highest = {static_cast<ZoneType>(i), PfnAt(below)};
+    }
+    below = limits[i];
+  }
+  return highest;
+}
+
 void InitZones(Kernel& k) {
   const std::vector<PfnRange> map = PresentMemory(k.config);
   const PagesPerZone limits = ZoneLimits(k.config);
+  const auto [zone_of_movable, usable] =
+      UsableZoneForMovable(limits, map.back().end);
+  k.movable_zone = zone_of_movable;
+  const Pfn movable = FindZoneMovablePfn(k.config, map, usable);
   uint64_t below = 0;
   for (int i = 0; i < kMaxNrZones; i++) {
     Zone& zone = k.zones[i];
     zone.type = static_cast<ZoneType>(i);
     if (limits[i] == 0) continue;
-    InitZone(zone, map, PfnAt(below), PfnAt(limits[i]));
+    // Where ZONE_MOVABLE begins the zone that it is cut out of ends.
+    const Pfn limit = PfnAt(limits[i]);
+    const bool cut = movable.valid() && zone.type == k.movable_zone;
+    InitZone(zone, map, PfnAt(below), cut ? std::min(limit, movable) : limit);
     below = limits[i];
+  }
+  if (movable.valid()) {
+    InitZone(k.zone(ZoneType::kMovable), map, movable, map.back().end);
   }
 }
 
@@ -176,7 +223,8 @@ void InitWatermarksWithout(Kernel& k, const PagesPerZone& late) {
     k.zones[i].managed -= PageCount(late[i]);
     pages += k.zones[i].managed.value();
   }
-  const uint64_t free_kbytes = pages << (kPageShift - 10);
+  const uint64_t free_kbytes = (pages - EstimateInitcalls(k, pages))
+                               << (kPageShift - 10);
   InitWatermarks(k);
   // set_max_threads(): as many as an eighth of memory has stacks for.
   const uint64_t stack_pages = k.config.profile == Profile::kX86_64 ? 4 : 2;

@@ -21,12 +21,6 @@ bool InUse(const Kernel& k, Id<Mm> mm) {
   return mm == k.borrowed_mm || (k.current && k.tasks[k.current].mm == mm);
 }
 
-// tsk_is_oom_victim()
-bool IsOomVictim(const Kernel& k, const Task& task) {
-  const auto& pids = k.oom_victims;
-  return std::find(pids.begin(), pids.end(), task.pid) != pids.end();
-}
-
 bool Unkillable(const Task& task) { return task.tgid == kInit; }
 
 void Log(Kernel& k, std::string text) {
@@ -38,12 +32,12 @@ void Log(Kernel& k, std::string text) {
 void Mark(Kernel& k, Id<Mm> mm) {
   for (const auto& [pid, id] : std::as_const(k).pids) {
     const Task& task = std::as_const(k).tasks[id];
-    if (task.mm == mm && !IsOomVictim(k, task)) k.oom_victims.push_back(pid);
+    if (task.mm == mm && !TskIsOomVictim(k, task)) k.oom_victims.push_back(pid);
   }
 }
 
-// oom_kill_process(). True: its memory is free now.
-bool OomKill(Kernel& k, Id<Task> victim, const OomControl& oc,
+// oom_kill_process(): its memory is free now, or when the command ends.
+void OomKill(Kernel& k, Id<Task> victim, const OomControl& oc,
              const char* message) {
   const Task& task = std::as_const(k).tasks[victim];
   if (k.trace.Wants(EventLevel::kFaults)) {
@@ -52,12 +46,8 @@ bool OomKill(Kernel& k, Id<Task> victim, const OomControl& oc,
     k.Emit(EventLevel::kFaults, MarkVictimEvent(k, task));
   }
   k.vmstat.events[kOomKill]++;
-  if (InUse(k, task.mm)) {
-    Mark(k, task.mm);
-    return false;
-  }
+  if (InUse(k, task.mm)) return Mark(k, task.mm);
   KillOomVictim(k, victim);
-  return true;
 }
 
 }  // namespace
@@ -83,7 +73,7 @@ Id<Task> SelectBadProcess(const Kernel& k) {
   int64_t worst = kOomUnkillable;
   for (const auto& [pid, id] : k.pids) {
     const Task& task = k.tasks[id];
-    if (!task.mm || task.pid != task.tgid || IsOomVictim(k, task)) continue;
+    if (!task.mm || task.pid != task.tgid || TskIsOomVictim(k, task)) continue;
     const int64_t points = OomBadness(k, task);
     if (points == kOomUnkillable || points < worst) continue;
     victim = id;
@@ -92,11 +82,14 @@ Id<Task> SelectBadProcess(const Kernel& k) {
   return victim;
 }
 
+bool TskIsOomVictim(const Kernel& k, const Task& task) {
+  const auto& pids = k.oom_victims;
+  return std::find(pids.begin(), pids.end(), task.pid) != pids.end();
+}
+
 bool OutOfMemory(Kernel& k, const OomControl& oc) {
   // Who is to die anyway gets nothing more.
-  if (k.current && IsOomVictim(k, std::as_const(k).tasks[k.current])) {
-    return false;
-  }
+  if (CurrentIsOomVictim(k)) return false;
   if (k.sysctl.panic_on_oom != 0) {
     Log(k, OomHeaderReport(k, oc));
     Log(k, k.sysctl.panic_on_oom == 2
@@ -109,12 +102,15 @@ bool OutOfMemory(Kernel& k, const OomControl& oc) {
   if (k.sysctl.oom_kill_allocating_task != 0 && k.current) {
     const Task& current = std::as_const(k).tasks[k.current];
     if (current.mm && OomBadness(k, current) != kOomUnkillable) {
-      return OomKill(k, k.current, oc,
-                     "Out of memory (oom_kill_allocating_task)");
+      OomKill(k, k.current, oc, "Out of memory (oom_kill_allocating_task)");
+      return true;
     }
   }
   const Id<Task> victim = SelectBadProcess(std::as_const(k));
-  if (victim) return OomKill(k, victim, oc, "Out of memory");
+  if (victim) {
+    OomKill(k, victim, oc, "Out of memory");
+    return true;
+  }
   Log(k, OomHeaderReport(k, oc));
   Log(k,
       "Out of memory and no killable processes...\n"

@@ -31,8 +31,17 @@ int64_t OomBadness(const Kernel& k, const Task& task);
 // one of equals; none when nobody may be killed.
 Id<Task> SelectBadProcess(const Kernel& k);
 
+// tsk_is_oom_victim(): it is to die, and until then the reserves of
+// ALLOC_OOM are its own.
+bool TskIsOomVictim(const Kernel& k, const Task& task);
+inline bool CurrentIsOomVictim(const Kernel& k) {
+  return !k.oom_victims.empty() && k.current &&
+         TskIsOomVictim(k, k.tasks[k.current]);
+}
+
 // out_of_memory(): the report goes to the log, and somebody is killed. True:
-// memory was freed, or will be by somebody who does not wait for this request.
+// memory was freed, or will be when the command ends; if it is the current task
+// that dies, it may use reserves until then.
 bool OutOfMemory(Kernel& k, const OomControl& oc);
 
 // __oom_kill_process(): ends everybody who shares the victim's memory, in

@@ -1,8 +1,8 @@
 // Allocation: zones in order, their watermarks, and what is tried when none
 // has enough. Models mm/page_alloc.c (v6.18): __alloc_frozen_pages_noprof(),
 // get_page_from_freelist(), __zone_watermark_ok(), rmqueue(), __rmqueue(),
-// gfp_to_alloc_flags(), alloc_flags_nofragment(), __alloc_pages_slowpath(),
-// __free_frozen_pages().
+// gfp_to_alloc_flags(), __gfp_pfmemalloc_flags(), alloc_flags_nofragment(),
+// __alloc_pages_slowpath(), __free_frozen_pages(). Departure: D64.
 #include "server/machine/mm/page_alloc.h"
 
 #include <utility>
@@ -131,9 +131,12 @@ uint32_t KswapdFlag(uint32_t gfp) {
   return gfp & gfp::kKswapdReclaim ? alloc_flag::kKswapd : 0;
 }
 
-// alloc_flags_nofragment(): only where ZONE_DMA32 lies below ZONE_NORMAL.
+// alloc_flags_nofragment(): where ZONE_NORMAL is preferred, and ZONE_DMA32 lies
+// below it.
 uint32_t NoFragmentFlag(const Kernel& k, int highest) {
   if (k.config.profile != Profile::kX86_64) return 0;
+  constexpr int kMovable = static_cast<int>(ZoneType::kMovable);
+  if (highest == kMovable && k.zones[kMovable].populated()) return 0;
   const bool preferred = highest >= static_cast<int>(ZoneType::kNormal) &&
                          k.zone(ZoneType::kNormal).populated();
   return preferred ? alloc_flag::kNoFragment : 0;
@@ -163,34 +166,28 @@ Pfn DirectCompact(Kernel& k, const AllocContext& ac, uint32_t flags) {
   return pfn;
 }
 
-// __alloc_pages_slowpath()
+// __alloc_pages_slowpath(). Departure: D64 (it ends where Linux would try for
+// ever, since nothing changes any more).
 class SlowPath {
  public:
   SlowPath(Kernel& k, const AllocContext& ac)
       : k_(k), ac_(ac), flags_(GfpToAllocFlags(ac.gfp, ac.order)) {}
 
   Pfn Run() {
-    if (TryAgain()) return pfn_;
-    if ((ac_.gfp & gfp::kMemalloc) && !(ac_.gfp & gfp::kNomemalloc)) {
-      flags_ |= alloc_flag::kNoWatermarks;
-      if (Get()) return pfn_;
-    }
-    if (!(ac_.gfp & gfp::kDirectReclaim) || k_.in_reclaim) return pfn_;
-    // First for what is large or cannot be moved itself.
-    const bool costly = ac_.order > kCostlyOrder;
-    if ((costly || ac_.type != MigrateType::kMovable) && Compact()) return pfn_;
+    if (TryAgain() || (UseReserves() && Get())) return pfn_;
+    if (!(ac_.gfp & gfp::kDirectReclaim)) return pfn_;
+    uint64_t before = 0;
     do {
-      if (Reclaim() || Compact()) return pfn_;
-      if (ac_.gfp & gfp::kNoretry) return pfn_;
-      if (costly && !(ac_.gfp & gfp::kRetryMayfail)) break;
-    } while (ShouldRetry() && !TryAgain());
-    if (!pfn_.valid()) LastResorts();
+      before = Freed();
+      if (!k_.in_reclaim) Struggle();
+    } while (!pfn_.valid() && MayNotFail() && Freed() > before);
     return pfn_;
   }
 
  private:
-  bool Get() {
-    pfn_ = GetPageFromFreelist(k_, ac_, flags_);
+  bool Get() { return Get(flags_); }
+  bool Get(uint32_t flags) {
+    pfn_ = GetPageFromFreelist(k_, ac_, flags);
     return pfn_.valid();
   }
   // kswapd gets its turn, and then the watermark is the lowest.
@@ -200,6 +197,34 @@ class SlowPath {
       RunKswapd(k_);
     }
     return Get();
+  }
+  // __gfp_pfmemalloc_flags(): who frees memory, or will by dying, gets what is
+  // kept from others. False: this is an ordinary request.
+  bool UseReserves() {
+    if (ac_.gfp & gfp::kNomemalloc) return false;
+    uint32_t reserves = 0;
+    if ((ac_.gfp & gfp::kMemalloc) || k_.in_reclaim) {
+      reserves = alloc_flag::kNoWatermarks;
+    } else if (CurrentIsOomVictim(k_)) {
+      reserves = alloc_flag::kOom;
+    }
+    if (reserves == 0) return false;
+    flags_ = reserves | (flags_ & alloc_flag::kKswapd);
+    return true;
+  }
+
+  // All that may bring a page, to the point where Linux gives up or begins
+  // anew.
+  void Struggle() {
+    // First for what is large or cannot be moved itself.
+    const bool costly = ac_.order > kCostlyOrder;
+    if ((costly || ac_.type != MigrateType::kMovable) && Compact()) return;
+    do {
+      if (Reclaim() || Compact()) return;
+      if (ac_.gfp & gfp::kNoretry) return;
+      if (costly && !(ac_.gfp & gfp::kRetryMayfail)) break;
+    } while (ShouldRetry() && !TryAgain());
+    if (!pfn_.valid()) LastResorts();
   }
   bool Compact() {
     pfn_ = DirectCompact(k_, ac_, flags_);
@@ -245,17 +270,34 @@ class SlowPath {
         if (Get()) return;
       }
       if (Compact()) return;
-    } while (MayOom() && !TryAgain() && !Reclaim());
+    } while (MayOom() && !AfterOom() && !Reclaim());
   }
-  // __alloc_pages_may_oom(). True: somebody's memory is free now.
+  // __alloc_pages_may_oom(). True: somebody's memory is free now, or the
+  // current task has been told to die.
   bool MayOom() {
     if (ac_.order > kCostlyOrder || (ac_.gfp & gfp::kRetryMayfail))
       return false;
     if (ac_.highest < LowestOomZone() || !(ac_.gfp & gfp::kFs)) return false;
     return OutOfMemory(k_, {ac_.gfp, ac_.order});
   }
+  bool AfterOom() {
+    if ((ac_.gfp & gfp::kNofail) && Get(alloc_flag::kNoWatermarks)) return true;
+    UseReserves();
+    return TryAgain();
+  }
   // ZONE_NORMAL: of DMA memory killing processes frees hardly any.
   int LowestOomZone() const { return static_cast<int>(ZoneType::kNormal); }
+
+  // The end of a request with __GFP_NOFAIL: some of the reserves are its own.
+  // True: it begins anew, if memory was freed since it began.
+  bool MayNotFail() {
+    return (ac_.gfp & gfp::kNofail) && !Get(alloc_flag::kMinReserve);
+  }
+  // What was taken from others so far.
+  uint64_t Freed() const {
+    const auto& events = k_.vmstat.events;
+    return events[kPgStealKswapd] + events[kPgStealDirect] + events[kOomKill];
+  }
 
   Kernel& k_;
   const AllocContext& ac_;

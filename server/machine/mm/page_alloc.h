@@ -37,6 +37,15 @@ ZoneType GfpZone(const Kernel& k, uint32_t gfp);
 MigrateType GfpMigrateType(uint32_t gfp);
 // The zone that a frame belongs to.
 ZoneType ZoneOf(const Kernel& k, Pfn pfn);
+// is_highmem_idx(): ZONE_MOVABLE is what it was cut out of.
+inline bool IsHighmem(const Kernel& k, ZoneType zone) {
+  return zone == ZoneType::kHighMem ||
+         (zone == ZoneType::kMovable && k.movable_zone == ZoneType::kHighMem);
+}
+// PageHighMem(): a page that is not in the direct map.
+inline bool PageHighMem(const Kernel& k, Pfn pfn) {
+  return k.movable_zone == ZoneType::kHighMem && IsHighmem(k, ZoneOf(k, pfn));
+}
 // A frame that exists: inside the present memory of some zone.
 bool PfnValid(const Kernel& k, uint64_t pfn);
 

@@ -13,6 +13,7 @@
 #include "server/machine/mm/bio.h"
 #include "server/machine/mm/filemap.h"
 #include "server/machine/mm/folio.h"
+#include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/rmap.h"
 #include "server/machine/mm/writeback.h"
@@ -181,13 +182,14 @@ namespace {
 // highmem_dirtyable_memory(): what files can have of high memory, which does
 // not count, since what is needed to write a page lies in the low.
 uint64_t HighmemDirtyableMemory(const Kernel& k, uint64_t total) {
-  const Zone& high = k.zone(ZoneType::kHighMem);
-  if (!high.populated()) return 0;
-  const auto& lru = k.lruvec.zone_size[static_cast<int>(ZoneType::kHighMem)];
-  const uint64_t mark = high.wmark.high + high.watermark_boost;
-  const uint64_t pages = high.nr_free_pages -
-                         std::min(high.nr_free_pages, mark) +
-                         lru[kInactiveFile] + lru[kActiveFile];
+  uint64_t pages = 0;
+  for (const Zone& zone : k.zones) {
+    if (!zone.populated() || !IsHighmem(k, zone.type)) continue;
+    const auto& lru = k.lruvec.zone_size[static_cast<int>(zone.type)];
+    const uint64_t mark = zone.wmark.high + zone.watermark_boost;
+    pages += zone.nr_free_pages - std::min(zone.nr_free_pages, mark) +
+             lru[kInactiveFile] + lru[kActiveFile];
+  }
   return std::min(pages, total);
 }
 

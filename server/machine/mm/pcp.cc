@@ -129,6 +129,11 @@ void SetPcpHighAndBatch(const Kernel& k, Zone& zone) {
   auto high = [&](uint64_t pages) {
     return std::max(static_cast<int64_t>(pages) / cpus, pcp.batch * 4);
   };
+  const uint64_t fraction = k.sysctl.percpu_pagelist_high_fraction;
+  if (fraction != 0) {  // set by hand, so it does not move by itself
+    pcp.high_min = pcp.high_max = high(zone.managed.value() / fraction);
+    return;
+  }
   pcp.high_min = high(zone.wmark.low + zone.watermark_boost);
   pcp.high_max = k.config.personality == Personality::kLinux61
                      ? pcp.high_min

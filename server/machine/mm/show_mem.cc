@@ -3,11 +3,14 @@
 // Departures: D31 (no stack trace, no list of slabs), D64 (what is 0).
 #include "server/machine/mm/show_mem.h"
 
+#include <array>
 #include <cstdarg>
 #include <cstdio>
 
 #include "server/machine/mm/buddy.h"
 #include "server/machine/mm/gfp.h"
+#include "server/machine/mm/lru.h"
+#include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/vmscan.h"
 
 namespace faultline {
@@ -37,31 +40,30 @@ bool OfRamfs(const Kernel& k, const Page& page) {
          k.inodes[Id<Inode>(page.mapping)].fs == FsType::kRamfs;
 }
 
-// Of one zone what only its pages say.
+// Of each zone what only its pages say.
 struct ZoneUse {
   uint64_t write_pending = 0;  // dirty, or under writeback
   uint64_t mlocked = 0;
 };
-ZoneUse UseOf(const Kernel& k, const Zone& zone) {
-  ZoneUse use;
-  k.mem_map.ForEach([&](size_t pfn, const Page& page) {
+using ZoneUses = std::array<ZoneUse, kMaxNrZones>;
+ZoneUses UseByZone(const Kernel& k) {
+  ZoneUses uses;
+  k.mem_map.ForEach([&](size_t number, const Page& page) {
     constexpr uint32_t kPending = page_flag::kDirty | page_flag::kWriteback;
     if (!page.Is(kPending | page_flag::kUnevictable)) return;
-    if (pfn < zone.start.value() ||
-        pfn - zone.start.value() >= zone.spanned.value()) {
-      return;
-    }
+    const Pfn pfn(static_cast<uint32_t>(number));
+    ZoneUse& use = uses[static_cast<size_t>(ZoneNumberOf(k, pfn))];
     const bool file = page.mapping != 0 &&
                       !page.Is(page_flag::kAnon | page_flag::kSwapBacked);
     use.write_pending += file && page.Is(kPending);
     use.mlocked += page.Is(page_flag::kUnevictable) && !OfRamfs(k, page);
   });
-  return use;
+  return uses;
 }
 
-void ShowZone(const Kernel& k, std::string& out, const Zone& zone) {
+void ShowZone(const Kernel& k, std::string& out, const Zone& zone,
+              const ZoneUse& use) {
   const uint64_t boost = zone.watermark_boost;
-  const ZoneUse use = UseOf(k, zone);
   const auto& sizes = k.lruvec.zone_size[static_cast<int>(zone.type)];
   Append(out,
          "Node 0 %s free:%llukB boost:%llukB min:%llukB low:%llukB "
@@ -81,12 +83,14 @@ void ShowZone(const Kernel& k, std::string& out, const Zone& zone) {
          Kb(static_cast<uint64_t>(zone.pcp.count)),
          Kb(static_cast<uint64_t>(zone.pcp.count)));
   out += "lowmem_reserve[]:";
+  const bool wide = k.config.profile == Profile::kX86_64;
   for (int i = 0; i < kMaxNrZones; i++) {
     const auto type = static_cast<ZoneType>(i);
-    const bool wide = k.config.profile == Profile::kX86_64;
     if (type == (wide ? ZoneType::kHighMem : ZoneType::kDma32)) continue;
     Append(out, " %llu", ull{zone.lowmem_reserve[i]});
   }
+  // ZONE_DEVICE, which has no memory.
+  if (wide) Append(out, " %llu", ull{zone.lowmem_reserve.back()});
   out += "\n";
 }
 
@@ -219,16 +223,18 @@ std::string AllocFailureReport(const Kernel& k, uint32_t gfp, uint32_t order) {
 std::string MemInfoReport(const Kernel& k) {
   std::string out = "Mem-Info:\n";
   ShowTotals(k, out);
+  const ZoneUses uses = UseByZone(k);
   for (const Zone& zone : k.zones) {
-    if (zone.populated()) ShowZone(k, out, zone);
+    if (!zone.populated()) continue;
+    ShowZone(k, out, zone, uses[static_cast<size_t>(zone.type)]);
   }
-  uint64_t pages = 0, managed = 0;
+  uint64_t pages = 0, managed = 0, high = 0;
   for (const Zone& zone : k.zones) {
     if (zone.populated()) ShowFreeBlocks(out, zone);
     pages += zone.present.value();
     managed += zone.managed.value();
+    if (IsHighmem(k, zone.type)) high += zone.present.value();
   }
-  const uint64_t high = k.zone(ZoneType::kHighMem).present.value();
   Append(out,
          "%llu total pagecache pages\n%llu pages in swap cache\n"
          "Free swap  = %llukB\nTotal swap = %llukB\n",

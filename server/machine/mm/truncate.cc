@@ -1,6 +1,7 @@
 // Models mm/truncate.c (v6.18): truncate_inode_pages_range(),
 // truncate_setsize(), mapping_try_invalidate(),
-// invalidate_inode_pages2_range(); fs/inode.c: evict().
+// invalidate_inode_pages2_range(); mm/swap.c: deactivate_file_folio();
+// fs/inode.c: evict().
 #include "server/machine/mm/truncate.h"
 
 #include <algorithm>
@@ -10,6 +11,7 @@
 #include "server/machine/mm/backing_store.h"
 #include "server/machine/mm/bio.h"
 #include "server/machine/mm/filemap.h"
+#include "server/machine/mm/lru.h"
 #include "server/machine/mm/memory.h"
 #include "server/machine/mm/page_writeback.h"
 #include "server/machine/mm/readahead.h"
@@ -138,6 +140,30 @@ void PunchHoleBytes(Kernel& k, Id<Inode> id, uint64_t offset, uint64_t length) {
   }
 }
 
+namespace {
+
+// deactivate_file_folio(), lru_deactivate_file(): nobody wants the page any
+// more, so reclaim is to come by it soon; when it is clean, first of all. Of a
+// folio of several pages `heads` has the flags.
+void DeactivateFilePage(Kernel& k, Pfn pfn, bool heads) {
+  Page& page = k.page(pfn);
+  if (!page.Is(page_flag::kLru) || page.Is(page_flag::kUnevictable)) return;
+  if (page.mapcount > 0) return;
+  const bool active = page.Is(page_flag::kActive);
+  LruDel(k, pfn);
+  page.flags &= ~(page_flag::kActive | page_flag::kReferenced);
+  if (page.Is(page_flag::kWriteback | page_flag::kDirty)) {
+    LruAdd(k, pfn);
+    if (heads) page.flags |= page_flag::kReclaim;
+  } else {
+    LruAddTail(k, pfn);
+    k.vmstat.events[kPgRotated]++;
+  }
+  if (active) k.vmstat.events[kPgDeactivate]++;
+}
+
+}  // namespace
+
 uint64_t InvalidateMappingPages(Kernel& k, Id<Inode> id, uint64_t first,
                                 uint64_t last) {
   uint64_t dropped = 0;
@@ -148,12 +174,16 @@ uint64_t InvalidateMappingPages(Kernel& k, Id<Inode> id, uint64_t first,
     const CacheFolio folio = CacheFolioOf(std::as_const(k), inode, *at);
     const uint64_t end = folio.index + folio.pages;
     // find_lock_entries() takes what is within the range as a whole.
-    if (folio.index >= first && end - 1 <= last &&
-        MayEvict(std::as_const(k), inode, folio)) {
+    if (folio.index >= first && end - 1 <= last) {
+      const bool evict = MayEvict(std::as_const(k), inode, folio);
       for (uint64_t i = folio.index; i < end; i++) {
-        DeleteFromPageCache(k, id, i);
+        if (evict) {
+          DeleteFromPageCache(k, id, i);
+        } else if (!BeingRead(k, id, i)) {  // a locked folio is passed over
+          DeactivateFilePage(k, FilemapLookup(k, inode, i), i == folio.index);
+        }
       }
-      dropped += folio.pages;
+      dropped += evict ? folio.pages : 0;
     }
     from = end;
   }

@@ -12,6 +12,7 @@
 #include "server/machine/mm/direct_map.h"
 #include "server/machine/mm/highmem.h"
 #include "server/machine/mm/kernel_tables.h"
+#include "server/machine/mm/page_alloc.h"
 
 namespace faultline {
 namespace {
@@ -221,7 +222,7 @@ VmapRange VmallocRange(const Kernel& k) {
   // high_memory + VMALLOC_OFFSET, up to two pages below pkmap.
   uint64_t high = PageOffset(k);
   for (const Zone& zone : k.zones) {
-    if (!zone.populated() || zone.type == ZoneType::kHighMem) continue;
+    if (!zone.populated() || IsHighmem(k, zone.type)) continue;
     high = std::max(high, VirtOf(k, zone.start + zone.spanned));
   }
   constexpr uint64_t kVmallocOffset = 8 * kMiB, kGap = 2 * kPageSize;

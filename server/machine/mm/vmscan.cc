@@ -27,6 +27,13 @@ struct Isolated {
   uint64_t scanned = 0;
 };
 
+// SWAP_CLUSTER_MAX_SKIPPED, since 6.15: when so much was passed over, the rest
+// is taken all the same.
+size_t SkippedMax(const Kernel& k) {
+  return k.config.personality == Personality::kLinux61 ? SIZE_MAX
+                                                       : kSwapClusterMax << 10;
+}
+
 // isolate_lru_folios(): from the tail of a list; what lies in a zone that does
 // not help goes to its head.
 Isolated IsolateLru(Kernel& k, uint64_t nr_to_scan, Lru lru,
@@ -39,7 +46,7 @@ Isolated IsolateLru(Kernel& k, uint64_t nr_to_scan, Lru lru,
     if (!pfn.valid()) break;
     const uint64_t pages = FolioPages(std::as_const(k).page(pfn));
     const int zone = ZoneNumberOf(std::as_const(k), pfn);
-    if (zone > sc.reclaim_idx) {
+    if (zone > sc.reclaim_idx && skipped.size() < SkippedMax(k)) {
       LruDel(k, pfn);
       skipped.push_back(pfn);
       skipped_pages += pages;

@@ -1,11 +1,15 @@
 // How much of each zone is to stay free. Models mm/page_alloc.c (v6.18):
 // setup_per_zone_wmarks(), setup_per_zone_lowmem_reserve(),
-// calculate_min_free_kbytes(), init_per_zone_wmark_min(); and
-// mm/khugepaged.c: set_recommended_min_free_kbytes().
+// lowmem_reserve_ratio_sysctl_handler(), calculate_min_free_kbytes(),
+// init_per_zone_wmark_min(); and mm/khugepaged.c:
+// set_recommended_min_free_kbytes().
 #include "server/machine/mm/watermark.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <vector>
 
+#include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/pcp.h"
 
 namespace faultline {
@@ -19,7 +23,16 @@ uint64_t IntSqrt(uint64_t n) {
   return r;
 }
 
+// What gfp_zone(GFP_USER) may use.
 bool LowMemory(const Zone& zone) { return zone.type <= ZoneType::kNormal; }
+
+// Has a zone its part of min_free_kbytes? Not if a kernel may not use it; until
+// 6.5 one that lies in low memory had, though it is ZONE_MOVABLE.
+bool SharesMinFree(const Kernel& k, const Zone& zone) {
+  if (IsHighmem(k, zone.type)) return false;
+  return zone.type != ZoneType::kMovable ||
+         k.config.personality == Personality::kLinux61;
+}
 
 // nr_free_buffer_pages(): what low memory has beyond the high watermarks.
 uint64_t NrFreeBufferPages(const Kernel& k) {
@@ -71,14 +84,15 @@ void SetupPerZoneWmarks(Kernel& k) {
   const uint64_t pages_min = k.sysctl.min_free_kbytes >> (kPageShift - 10);
   uint64_t lowmem_pages = 0;
   for (const Zone& z : k.zones) {
-    if (LowMemory(z)) lowmem_pages += z.managed.value();
+    if (SharesMinFree(k, z)) lowmem_pages += z.managed.value();
   }
   for (Zone& z : k.zones) {
     const uint64_t managed = z.managed.value();
     const uint64_t share =
         lowmem_pages == 0 ? 0 : pages_min * managed / lowmem_pages;
-    z.wmark.min =
-        LowMemory(z) ? share : std::clamp<uint64_t>(managed / 1024, 32, 128);
+    z.wmark.min = SharesMinFree(k, z)
+                      ? share
+                      : std::clamp<uint64_t>(managed / 1024, 32, 128);
     const uint64_t delta =
         std::max(share / 4, managed * k.sysctl.watermark_scale_factor / 10000);
     z.wmark.low = z.wmark.min + delta;
@@ -90,16 +104,30 @@ void SetupPerZoneWmarks(Kernel& k) {
 }
 
 void SetupPerZoneLowmemReserve(Kernel& k) {
-  // sysctl_lowmem_reserve_ratio
-  constexpr uint64_t kRatio[kMaxNrZones] = {256, 256, 32, 0, 0};
+  const auto& ratio = k.sysctl.lowmem_reserve_ratio;
   for (int i = 0; i < kMaxNrZones; i++) {
     uint64_t above = 0;
     for (int j = i + 1; j < kMaxNrZones; j++) {
       above += k.zones[j].managed.value();
-      const bool none = kRatio[i] == 0 || k.zones[i].managed == PageCount(0);
-      k.zones[i].lowmem_reserve[j] = none ? 0 : above / kRatio[i];
+      const bool none = ratio[i] == 0 || k.zones[i].managed == PageCount(0);
+      k.zones[i].lowmem_reserve[j] = none ? 0 : above / ratio[i];
     }
   }
+}
+
+void SetLowmemReserveRatio(Kernel& k, const Sysctl& sysctl) {
+  // Of each zone of the kernel its place in the table: DMA, DMA32, Normal,
+  // Movable and Device; or DMA, Normal, HighMem and Movable.
+  const std::vector<size_t> places = k.config.profile == Profile::kX86_64
+                                         ? std::vector<size_t>{0, 1, 2, 4, 5}
+                                         : std::vector<size_t>{0, 2, 3, 4};
+  std::vector<uint64_t> values = {sysctl.value};
+  values.insert(values.end(), sysctl.more.begin(), sysctl.more.end());
+  for (size_t i = 0; i < std::min(values.size(), places.size()); i++) {
+    if (values[i] > INT32_MAX) break;
+    k.sysctl.lowmem_reserve_ratio[places[i]] = values[i];
+  }
+  SetupPerZoneLowmemReserve(k);
 }
 
 }  // namespace faultline

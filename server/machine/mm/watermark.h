@@ -17,6 +17,11 @@ void SetRecommendedMinFreeKbytes(Kernel& k);
 void SetupPerZoneWmarks(Kernel& k);
 // setup_per_zone_lowmem_reserve().
 void SetupPerZoneLowmemReserve(Kernel& k);
+// lowmem_reserve_ratio_sysctl_handler(): a number for each zone of the
+// machine's kernel, from the lowest up. As in Linux the write never fails: what
+// follows the first number that is no int stays, and so does what is not given.
+inline constexpr char kLowmemReserveRatio[] = "vm.lowmem_reserve_ratio";
+void SetLowmemReserveRatio(Kernel& k, const Sysctl& sysctl);
 
 }  // namespace faultline
 

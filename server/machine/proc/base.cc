@@ -8,6 +8,7 @@
 #include "server/machine/mm/oom_kill.h"
 #include "server/machine/proc/proc.h"
 #include "server/machine/proc/proc_files.h"
+#include "server/machine/proc/proc_sys.h"
 
 namespace faultline {
 namespace {
@@ -49,13 +50,14 @@ constexpr std::pair<std::string_view, Words> kWordFiles[] = {
     {"kpageflags", ProcKpageflags},
 };
 
-// A path, taken apart. Exactly one of the five is set.
+// A path, taken apart. Exactly one of the six is set.
 struct Node {
   PidText pid_text = nullptr;
   Text text = nullptr;
   Words words = nullptr;
   bool pagemap = false;
   std::string_view ksm;        // a file of /sys/kernel/mm/ksm
+  std::string_view sysctl;     // a file of /proc/sys
   const Task* task = nullptr;  // with pid_text and pagemap
 
   bool binary() const { return pagemap || words != nullptr; }
@@ -73,13 +75,18 @@ const Task* FindTask(const Kernel& k, std::string_view name) {
 }
 
 ErrnoOr<Node> Lookup(const Kernel& k, std::string_view path) {
-  constexpr std::string_view kRoot = "/proc/", kKsm = "/sys/kernel/mm/ksm/";
+  constexpr std::string_view kRoot = "/proc/", kSys = "/proc/sys/",
+                             kKsm = "/sys/kernel/mm/ksm/";
   if (path.starts_with(kKsm)) {
     Node node;
     node.ksm = path.substr(kKsm.size());
     return node;
   }
   Node node;
+  if (path.starts_with(kSys)) {
+    node.sysctl = path.substr(kSys.size());
+    return node;
+  }
   for (const auto& [name, show] : kFiles) {
     if (path == name) node.text = show;
   }
@@ -107,6 +114,7 @@ ErrnoOr<Node> Lookup(const Kernel& k, std::string_view path) {
 
 ErrnoOr<std::string> ShowText(const Kernel& k, const Node& node) {
   if (node.text != nullptr) return node.text(k);
+  if (!node.sysctl.empty()) return ProcSys(k, node.sysctl);
   if (node.pid_text == nullptr) return SysKsm(k, node.ksm);
   return node.pid_text(k, *node.task);
 }

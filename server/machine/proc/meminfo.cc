@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "server/machine/mm/folio.h"
+#include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/util.h"
 #include "server/machine/mm/vmap_area.h"
 #include "server/machine/proc/mem_counts.h"
@@ -59,11 +60,16 @@ class Meminfo {
   }
 
   void HighMem() {
-    const Zone& high = k_.zone(ZoneType::kHighMem);
-    Pages("HighTotal:      ", high.managed.value());
-    Pages("HighFree:       ", high.nr_free_pages);
-    Pages("LowTotal:       ", k_.totalram_pages - high.managed.value());
-    Pages("LowFree:        ", NrFreePages(k_) - high.nr_free_pages);
+    uint64_t total = 0, free = 0;
+    for (const Zone& zone : k_.zones) {
+      if (!IsHighmem(k_, zone.type)) continue;
+      total += zone.managed.value();
+      free += zone.nr_free_pages;
+    }
+    Pages("HighTotal:      ", total);
+    Pages("HighFree:       ", free);
+    Pages("LowTotal:       ", k_.totalram_pages - total);
+    Pages("LowFree:        ", NrFreePages(k_) - free);
   }
 
   void Swap() {
@@ -127,7 +133,7 @@ class Meminfo {
     constexpr Pfn kIsaEnd(0x100);  // ISA_END_ADDRESS
     uint64_t bytes = uint64_t{kIsaEnd.value()} << kPageShift;
     for (const Zone& zone : k_.zones) {
-      if (zone.type == ZoneType::kHighMem) continue;
+      if (IsHighmem(k_, zone.type)) continue;
       for (const PfnRange& range : zone.present_ranges) {
         if (range.end <= kIsaEnd) continue;
         bytes += (range.end - std::max(range.begin, kIsaEnd)).bytes();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "server/machine/mm/vmscan.h"
 #include "server/machine/proc/proc_files.h"
 #include "server/machine/proc/vmstat_items.h"
 
@@ -36,11 +37,7 @@ void ShowProtection(const Kernel& k, SeqFile& m, const Zone* zone) {
 void ShowPages(const Kernel& k, SeqFile& m, const Zone* zone) {
   static const Zone kNone{};
   const Zone& z = zone == nullptr ? kNone : *zone;
-  // 6.1 gave the empty movable zone watermarks only on HIGHMEM kernels.
-  const bool no_marks = !z.populated() && Is64Bit(k) && !Is618(k);
-  auto mark = [&](uint64_t pages) {
-    return no_marks ? 0 : pages + z.watermark_boost;
-  };
+  auto mark = [&](uint64_t pages) { return pages + z.watermark_boost; };
   (m << "\n  pages free     ").Dec(z.nr_free_pages);
   (m << "\n        boost    ").Dec(z.watermark_boost);
   (m << "\n        min      ").Dec(mark(z.wmark.min));
@@ -87,7 +84,8 @@ void ShowPagesets(const Kernel& k, SeqFile& m, const Zone& zone) {
     }
     (m << "\n  vm stats threshold: ").Dec(StatThreshold(k, zone));
   }
-  m << "\n  node_unreclaimable:  0";
+  const bool unreclaimable = k.kswapd.failures >= kMaxReclaimRetries;
+  (m << "\n  node_unreclaimable:  ").Dec(unreclaimable);
   (m << "\n  start_pfn:           ").Dec(zone.start.value());
 }
 

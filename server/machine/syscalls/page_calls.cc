@@ -15,10 +15,6 @@
 namespace faultline {
 namespace {
 
-bool InHighMem(const Kernel& k, Pfn pfn) {
-  return ZoneOf(k, pfn) == ZoneType::kHighMem;
-}
-
 // page_bad_reason()
 const char* BadReason(const Page& page) {
   if (page.mapcount != 0) return "nonzero mapcount";
@@ -95,7 +91,7 @@ Errno DoFreeAddress(Kernel& k, uint64_t addr, uint32_t order) {
   const uint64_t offset = addr - PageOffset(k);
   const uint64_t number = offset >> kPageShift;
   if (offset % kPageSize != 0 || !PfnValid(k, number) ||
-      InHighMem(k, Pfn(static_cast<uint32_t>(number)))) {
+      PageHighMem(k, Pfn(static_cast<uint32_t>(number)))) {
     return Errno::kEFAULT;
   }
   return DoFreePages(k, number, order);

@@ -304,6 +304,10 @@ class Dispatch {
       return DoDropCaches(
           k_, {static_cast<uint32_t>(std::min<uint64_t>(c.value, UINT32_MAX))});
     }
+    if (c.name == kLowmemReserveRatio) {
+      SetLowmemReserveRatio(k_, c);
+      return Errno::kOk;
+    }
     uint64_t* value = FindSysctl(k_.sysctl, c.name);
     // What was decided at build or boot time has no file to write to.
     if (value == nullptr || value == &k_.sysctl.stack_guard_gap ||
@@ -319,7 +323,9 @@ class Dispatch {
     if (value == &k_.sysctl.ksm.smart_scan && !k_.quirks.ksm_smart_scan) {
       return Errno::kENOENT;
     }
-    if (!SysctlAccepts(k_.sysctl, value, c.value)) return Errno::kEINVAL;
+    if (!c.more.empty() || !SysctlAccepts(k_.sysctl, value, c.value)) {
+      return Errno::kEINVAL;
+    }
     if (value == &k_.sysctl.ksm.run) return KsmStoreRun(k_, c.value);
     if (value == &k_.sysctl.ksm.max_page_sharing) {
       return KsmStoreMaxPageSharing(k_, c.value);
@@ -330,6 +336,9 @@ class Dispatch {
       SetupPerZoneWmarks(k_);
     }
     if (value == &k_.sysctl.watermark_scale_factor) SetupPerZoneWmarks(k_);
+    if (value == &k_.sysctl.percpu_pagelist_high_fraction) {
+      for (Zone& zone : k_.zones) SetPcpHighAndBatch(k_, zone);
+    }
     NoteDirtyKnob(k_, value);
     if (value == &k_.sysctl.thp_enabled) SetRecommendedMinFreeKbytes(k_);
     if (value == &k_.sysctl.compaction_proactiveness) NoteProactiveness(k_);

@@ -11,6 +11,7 @@
 #include "server/machine/mm/memory.h"
 #include "server/machine/mm/mmap.h"
 #include "server/machine/mm/mmap_lock.h"
+#include "server/machine/mm/oom_kill.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/rmap.h"
 #include "server/machine/mm/unmapped_area_2632.h"
@@ -40,6 +41,7 @@ constexpr Pid kPidMax = 4194304, kReservedPids = 300;
 
 // One VMA of the parent for the child. dup_mmap()'s loop body.
 Errno DupVma(Kernel& k, Mm& mm, Vma& parent) {
+  if (CurrentIsOomVictim(k)) return Errno::kEINTR;
   if (parent.Has(vm::kAccount)) {
     FL_TRY(VmEnoughMemory(k, k.mms[parent.mm], parent.pages().value()));
   }

@@ -171,6 +171,11 @@ EventLevel LevelOf(const EventBody& body) {
           [](const SwapWrite&) { return EventLevel::kFaults; },
           [](const SwapRead&) { return EventLevel::kFaults; },
           [](const MarkVictim&) { return EventLevel::kFaults; },
+          [](const MmCompactionWakeupKcompactd&) {
+            return EventLevel::kFaults;
+          },
+          [](const MmCompactionKcompactdWake&) { return EventLevel::kFaults; },
+          [](const MmCompactionKcompactdSleep&) { return EventLevel::kFaults; },
           [](const auto&) { return EventLevel::kAll; },
       },
       body);

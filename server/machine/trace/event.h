@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "server/machine/trace/compaction_event.h"
 #include "server/machine/trace/reclaim_event.h"
 
 namespace faultline {
@@ -318,7 +319,9 @@ using EventBody = std::variant<
     BlockRqComplete, MmVmscanWakeupKswapd, MmVmscanKswapdWake,
     MmVmscanKswapdSleep, MmVmscanDirectReclaimBegin, MmVmscanDirectReclaimEnd,
     MmVmscanLruIsolate, MmVmscanLruShrinkInactive, MmVmscanLruShrinkActive,
-    SwapWrite, SwapRead, MarkVictim, MmShrinkSlabStart, MmShrinkSlabEnd>;
+    SwapWrite, SwapRead, MarkVictim, MmShrinkSlabStart, MmShrinkSlabEnd,
+    MmCompactionBegin, MmCompactionEnd, MmCompactionWakeupKcompactd,
+    MmCompactionKcompactdWake, MmCompactionKcompactdSleep>;
 
 struct Event {
   uint32_t pid = 0;

@@ -179,6 +179,7 @@ void Verifier::CheckLargePage(Pfn pfn, const Page& page) {
 
 // Free memory and allocated memory make up the whole of each zone.
 void Verifier::CheckZones() {
+  CheckZoneLayout();
   if (std::string wrong = VerifyFreeAreas(k_); !wrong.empty()) {
     return Fail("%s", wrong.c_str());
   }

@@ -103,6 +103,7 @@ class Verifier {
   void CheckLargePage(Pfn pfn, const Page& page);
   bool CheckKernelTail(Pfn pfn, const Page& page);
   void CheckZones();
+  void CheckZoneLayout();  // zone_layout.cc
   void CheckAllocatedNotFree();
   void CheckStatistics();
 

@@ -203,13 +203,10 @@ TEST_P(RecordedBoot, ComputesTheRecordedSysctls) {
   if (threads != 0) {
     EXPECT_EQ(sysctl.threads_max, threads);
   }
-  // It is 1/32 of what was free when an initcall of the kernel ran; we do not
-  // know what others had taken by then.
-  const double user =
-      static_cast<double>(RecordedSysctl(GetParam(), "vm/user_reserve_kbytes"));
-  if (user == 0) return;
-  EXPECT_NEAR(static_cast<double>(sysctl.user_reserve_kbytes), user,
-              user / 100);
+  const uint64_t user = RecordedSysctl(GetParam(), "vm/user_reserve_kbytes");
+  if (user != 0) {
+    EXPECT_EQ(sysctl.user_reserve_kbytes, user);
+  }
 }
 
 constexpr Personality k61 = Personality::kLinux61,

@@ -4,7 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <variant>
+#include <vector>
 
+#include "server/machine/mm/extfrag.h"
 #include "server/machine/mm/gfp.h"
 #include "server/machine/mm/page_alloc.h"
 #include "tests/machine/sim.h"
@@ -143,7 +146,17 @@ TEST_F(Compaction, TheDaemonMakesABlockForTheNextOne) {
   struct AllocPages alloc;
   alloc.gfp = gfp::kNowait | gfp::kNoWarn;
   alloc.order = 3;
-  EXPECT_EQ(ResultOf(s_.Do(alloc, 0)), "ENOMEM");
+  const Outcome out = s_.Do(alloc, 0);
+  EXPECT_EQ(ResultOf(out), "ENOMEM");
+  std::vector<std::string> daemon;
+  for (const Event& e : out.events) {
+    const std::string name = EventName(e.body);
+    if (name.find("kcompactd") != std::string::npos) daemon.push_back(name);
+  }
+  EXPECT_EQ(daemon,
+            (std::vector<std::string>{"mm_compaction_wakeup_kcompactd",
+                                      "mm_compaction_kcompactd_wake",
+                                      "mm_compaction_kcompactd_sleep"}));
   EXPECT_EQ(Events(kCompactDaemonWake), 1u);
   EXPECT_GT(Events(kCompactDaemonMigrateScanned), 0u);
   EXPECT_GT(Events(kCompactDaemonFreeScanned), 0u);
@@ -197,6 +210,62 @@ TEST_F(Compaction, WhatIsNotFragmentedIsLeftAlone) {
 TEST_F(Compaction, OnlyOneMeansCompact) {
   EXPECT_EQ(ResultOf(s_.Do(Sysctl{"vm.compact_memory", 2}, 0)), "EINVAL");
   EXPECT_EQ(ResultOf(s_.Do(Sysctl{"vm.compact_memory", 1}, 0)), "OK");
+}
+
+TEST_F(Compaction, ATooLargeThresholdLeavesItToReclaim) {
+  s_.SetSysctl("vm.compaction_proactiveness", 0);
+  Fragment();
+  TakeBlocks();
+  const Kernel& k = s_.kernel();
+  const Zone& zone = k.zone(ZoneType::kDma32);
+  constexpr int kOrder = 9;
+  const int index = FragmentationIndex(zone, kOrder);
+  ASSERT_GT(index, 500) << "what is missing is contiguity";
+  ASSERT_LE(index, 1000);
+  EXPECT_TRUE(CompactionSuitable(k, zone, kOrder, 2));
+  s_.SetSysctl("vm.extfrag_threshold", 1000);
+  EXPECT_FALSE(CompactionSuitable(k, zone, kOrder, 2));
+  EXPECT_TRUE(CompactionSuitable(k, zone, 3, 2)) << "not asked of small orders";
+  EXPECT_EQ(ResultOf(s_.Do(Sysctl{"vm.extfrag_threshold", 1001}, 0)), "EINVAL");
+}
+
+TEST_F(Compaction, LockedPagesStayWhenThatIsAsked) {
+  s_.SetSysctl("vm.compact_unevictable_allowed", 0);
+  s_.Run("map 0-4096 rw; write 0-4096 v9; lock 0-4096");
+  for (uint64_t page = 1; page < kWindowPages; page += 2) {
+    s_.Apply(Munlock{At(page), kPageSize});
+    s_.Apply(Madvise{At(page), kPageSize, 4});
+  }
+  for (int i = 0; i < 70; i++) s_.Apply(Tick{1'000'000'000}, 0);
+  const Pfn first = s_.PteOf(At(0)).pfn();
+  const uint64_t moved = Events(kPgMigrateSuccess);
+  s_.SetSysctl("vm.compact_memory", 1);
+  EXPECT_LT(Events(kPgMigrateSuccess), moved + 8) << "what else there is";
+  EXPECT_EQ(s_.PteOf(At(0)).pfn(), first);
+  s_.SetSysctl("vm.compact_unevictable_allowed", 1);
+  s_.SetSysctl("vm.compact_memory", 1);
+  EXPECT_GT(Events(kPgMigrateSuccess), moved + 500);
+  EXPECT_EQ(s_.machine().Verify(), "");
+}
+
+TEST_F(Compaction, TellsWhatItDoes) {
+  Fragment();
+  const Outcome out =
+      s_.Do(Sysctl{"vm.compact_memory", 1}, 0, EventLevel::kAll);
+  std::vector<const MmCompactionBegin*> began;
+  std::vector<const MmCompactionEnd*> ended;
+  for (const Event& e : out.events) {
+    if (auto* b = std::get_if<MmCompactionBegin>(&e.body)) began.push_back(b);
+    if (auto* b = std::get_if<MmCompactionEnd>(&e.body)) ended.push_back(b);
+  }
+  ASSERT_EQ(began.size(), 2u) << "DMA and DMA32";
+  ASSERT_EQ(ended.size(), 2u);
+  const Zone& zone = s_.kernel().zone(ZoneType::kDma32);
+  EXPECT_EQ(began[1]->zone_start, zone.start.value());
+  EXPECT_EQ(began[1]->zone_end, (zone.start + zone.spanned).value());
+  EXPECT_GT(ended[1]->migrate_pfn, began[1]->migrate_pfn);
+  EXPECT_LT(ended[1]->free_pfn, began[1]->free_pfn);
+  EXPECT_EQ(ended[1]->status, "complete");
 }
 
 }  // namespace

@@ -32,6 +32,7 @@ struct Setting {
   ThpMode thp;
   uint64_t token;
   Profile profile = Profile::kX86_64;
+  const char* movablecore = "";
 };
 
 class MemoryCampaign : public ::testing::TestWithParam<Setting> {
@@ -58,6 +59,7 @@ class MemoryCampaign : public ::testing::TestWithParam<Setting> {
     config.personality = GetParam().personality;
     config.thp = GetParam().thp;
     config.profile = GetParam().profile;
+    config.movablecore = GetParam().movablecore;
     return config;
   }
   static int Steps() {
@@ -276,7 +278,9 @@ INSTANTIATE_TEST_SUITE_P(
         Setting{"Linux61", Personality::kLinux61, ThpMode::kNever, 0},
         Setting{"Token", Personality::kLinux618, ThpMode::kNever, 1},
         Setting{"TwoLevels", Personality::kLinux618, ThpMode::kNever, 0,
-                Profile::kI386}),
+                Profile::kI386},
+        Setting{"Movable", Personality::kLinux618, ThpMode::kNever, 0,
+                Profile::kX86_64, "6M"}),
     [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace

@@ -293,6 +293,32 @@ TEST(Watermarks, AHighOrderNeedsABlockNotOnlyPages) {
   EXPECT_TRUE(AllocPages(k, gfp::kKernel, 0).valid());
 }
 
+// zone_highsize(): by hand the lists have a part of the zone, shared by the
+// CPUs, and do not adapt.
+TEST(PerCpuLists, TheirHighMarkCanBeSet) {
+  MachineConfig config;
+  config.ram_bytes = 6 * kGiB;
+  config.cpus = 2;
+  Sim s(config);
+  const auto pcp = [&]() -> const PerCpuPages& {
+    return s.kernel().zone(ZoneType::kNormal).pcp;
+  };
+  const auto managed =
+      static_cast<int64_t>(s.kernel().zone(ZoneType::kNormal).managed.value());
+  const int64_t usual = pcp().high_min;
+  EXPECT_EQ(pcp().high_max, managed / 8 / 2);
+  s.SetSysctl("vm.percpu_pagelist_high_fraction", 100);
+  EXPECT_EQ(pcp().high_min, managed / 100 / 2);
+  EXPECT_EQ(pcp().high_max, managed / 100 / 2);
+  s.SetSysctl("vm.percpu_pagelist_high_fraction", 1'000'000);
+  EXPECT_EQ(pcp().high_min, pcp().batch * 4) << "no less than that";
+  const Sysctl small{"vm.percpu_pagelist_high_fraction", 7};
+  EXPECT_EQ(ResultOf(s.Do(small, 0)), "EINVAL");
+  s.SetSysctl("vm.percpu_pagelist_high_fraction", 0);
+  EXPECT_EQ(pcp().high_min, usual);
+  EXPECT_EQ(pcp().high_max, managed / 8 / 2);
+}
+
 struct ZoneGolden {
   ZoneType type;
   uint64_t managed;

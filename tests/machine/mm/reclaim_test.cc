@@ -298,5 +298,91 @@ TEST(Oom, CallsThatNeedMemoryKillToo) {
   EXPECT_EQ(f.s.machine().Verify(), "");
 }
 
+// The victim's own request is served from what ALLOC_OOM leaves to it, and then
+// it dies; what it would have done next is not done.
+TEST(Oom, TheVictimHasReservesUntilItDies) {
+  Family f;
+  constexpr uint32_t kGfpKernel = 0xcc0;
+  Outcome last;
+  for (int i = 0; i < 9000 && f.Lives(2); i++) {
+    last = f.s.Apply(AllocPages{kGfpKernel, 0}, 2);
+  }
+  EXPECT_FALSE(f.Lives(2));
+  EXPECT_EQ(last.error, Errno::kOk) << "it got its page";
+  EXPECT_EQ(last.signal.signal, 9);
+  EXPECT_TRUE(last.exited);
+  EXPECT_EQ(f.s.machine().Verify(), "");
+}
+
+TEST(Oom, TheVictimOfAFaultTakesNoOther) {
+  Family f;
+  f.s.Do(SetOomScoreAdj{-1000}, 3);
+  const Outcome out = f.s.Do(Touch(AccessKind::kWrite, 0, 9000), 2);
+  EXPECT_EQ(out.signal.signal, 9);
+  EXPECT_EQ(Count(f.s, kOomKill), 1u);
+  EXPECT_LT(out.accesses, 9000u);
+  EXPECT_GE(out.min_flt, out.accesses)
+      << "the last one was served, and is lost";
+  EXPECT_LE(out.min_flt, out.accesses + 1);
+}
+
+TEST(Oom, TheVictimStopsToPopulate) {
+  Family f;
+  f.s.Do(SetOomScoreAdj{-1000}, 3);
+  constexpr uint64_t kPopulate = 0x8000;
+  const Mmap all{At(0), 9000 * kPageSize, kRw, 0x32 | kPopulate, -1, 0};
+  const Outcome out = f.s.Do(all, 2);
+  EXPECT_EQ(out.signal.signal, 9);
+  EXPECT_EQ(Count(f.s, kOomKill), 1u);
+  EXPECT_FALSE(f.Lives(2));
+}
+
+uint64_t FreePagesOf(const Sim& s) {
+  uint64_t pages = 0;
+  for (const Zone& zone : s.kernel().zones) pages += zone.nr_free_pages;
+  return pages;
+}
+// How many requests are served before one fails.
+int Exhaust(Sim& s, uint32_t gfp, uint32_t order = 0) {
+  for (int served = 0;; served++) {
+    if (s.Apply(AllocPages{gfp, order}).error != Errno::kOk) return served;
+  }
+}
+
+// Process 1 is never killed, so that Linux panics in the end (departure D13).
+TEST(Oom, WhatMayNotFailGoesOnToHalfOfTheReserve) {
+  constexpr uint32_t kGfpKernel = 0xcc0, kNofail = 0x8000, kNoretry = 0x10000;
+  Sim s(Of(32, 0));
+  Exhaust(s, kGfpKernel);
+  const uint64_t ordinary = FreePagesOf(s);
+  EXPECT_GT(Exhaust(s, kGfpKernel | kNofail), 0);
+  const uint64_t left = FreePagesOf(s);
+  EXPECT_LT(left, ordinary);
+  uint64_t half = 0;
+  for (const Zone& zone : s.kernel().zones) {
+    half += zone.wmark.min - zone.wmark.min / 2 + zone.lowmem_reserve[2];
+  }
+  EXPECT_LE(left, half);
+  EXPECT_EQ(Exhaust(s, kGfpKernel | kNoretry), 0);
+  EXPECT_EQ(s.machine().Verify(), "");
+}
+
+// __GFP_NORETRY gives up; with __GFP_NOFAIL the request begins anew as long as
+// something can be reclaimed or killed.
+TEST(Oom, WhatMayNotFailIsNotGivenUp) {
+  constexpr uint32_t kGfpKernel = 0xcc0, kNofail = 0x8000, kNoretry = 0x10000;
+  Family f;
+  f.s.Do(Touch(AccessKind::kWrite, 0, 3000), 2);
+  EXPECT_GT(Exhaust(f.s, kGfpKernel | kNoretry), 1000);
+  EXPECT_TRUE(f.Lives(2)) << "that kills nobody";
+  EXPECT_EQ(f.s.Apply(AllocPages{kGfpKernel | kNofail, 0}).error, Errno::kOk);
+  // A large one asks no OOM killer, and ends: nothing can be moved any more.
+  EXPECT_LT(Exhaust(f.s, kGfpKernel | kNofail, 10), 4);
+  EXPECT_TRUE(f.Lives(2));
+  EXPECT_GT(Exhaust(f.s, kGfpKernel | kNofail), 2000);
+  EXPECT_FALSE(f.Lives(2));
+  EXPECT_FALSE(f.Lives(3));
+}
+
 }  // namespace
 }  // namespace faultline

@@ -83,8 +83,8 @@ TEST(Events, LevelsAreFaultsForWhatAStudentAsksFirst) {
     EXPECT_GE(level, EventLevel::kFaults) << EventName(body);
     (level == EventLevel::kFaults ? faults : all)++;
   });
-  EXPECT_EQ(faults, 18);
-  EXPECT_EQ(all, 29);
+  EXPECT_EQ(faults, 21);
+  EXPECT_EQ(all, 31);
   EXPECT_EQ(LevelOf(PageFaultUser{}), EventLevel::kFaults);
   EXPECT_EQ(LevelOf(MmPageAlloc{}), EventLevel::kAll);
 }
@@ -101,7 +101,7 @@ size_t Recorded(EventLevel asked) {
 TEST(Trace, KeepsWhatTheLevelAsksFor) {
   EXPECT_EQ(Recorded(EventLevel::kNone), 0u);
   EXPECT_EQ(Recorded(EventLevel::kCounters), 0u);
-  EXPECT_EQ(Recorded(EventLevel::kFaults), 18u);
+  EXPECT_EQ(Recorded(EventLevel::kFaults), 21u);
   EXPECT_EQ(Recorded(EventLevel::kAll), std::variant_size_v<EventBody>);
 }
 
