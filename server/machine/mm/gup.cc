@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/machine/mm/mlock.h"
 #include "server/machine/mm/mmap.h"
 #include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/oom_kill.h"
@@ -55,11 +56,13 @@ Errno PopulateVma(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
   if (vma.Has(vm::kLockOnFault)) return Errno::kOk;
   if (!VmaIsAccessible(vma)) return Errno::kEFAULT;
   bool write = (vma.flags & (vm::kWrite | vm::kShared)) == vm::kWrite;
-  for (VirtAddr a = start; a < end; a = a + kPageSize) {
-    if (CurrentIsOomVictim(k)) return Errno::kEINTR;
-    FL_TRY(FaultIn(k, vma, a, write, retry));
+  Errno e = Errno::kOk;
+  for (VirtAddr a = start; a < end && e == Errno::kOk; a = a + kPageSize) {
+    e = CurrentIsOomVictim(k) ? Errno::kEINTR
+                              : FaultIn(k, vma, a, write, retry);
   }
-  return Errno::kOk;
+  MlockDrain(k);  // lru_add_drain()
+  return e;
 }
 
 Errno MmPopulate(Kernel& k, Mm& mm, VirtAddr start, uint64_t length,

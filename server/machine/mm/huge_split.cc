@@ -3,6 +3,7 @@
 // remove_migration_pte(), try_to_map_unused_to_zeropage(); mm/rmap.c:
 // try_to_migrate_one().
 #include <algorithm>
+#include <array>
 #include <utility>
 #include <vector>
 
@@ -129,8 +130,13 @@ void SplitFolio(Kernel& k, Pfn pfn, std::vector<Pfn>* isolated) {
   Unmap(k, places, head);
   MakeSmall(k, head);
   k.vmstat.events[kThpSplitPage]++;
+  // A locked page keeps its zeros, and a locked VMA locks what it maps.
+  std::array<bool, kHugePmdNr> mlocked;
+  mlocked.fill(std::as_const(k).page(head).Is(page_flag::kMlocked));
   ForEachMapping(k, places, head, [&](const Vma& vma, auto& entry, Pfn p) {
-    if (vma.Has(vm::kLocked) || !std::as_const(k.frames)[p].IsZero()) return;
+    bool& is_mlocked = mlocked[(p - head).value()];
+    is_mlocked = is_mlocked || vma.Has(vm::kLocked);
+    if (is_mlocked || !std::as_const(k.frames)[p].IsZero()) return;
     entry = Pte::Make(k.zero_page, VmPageProt(k, vma) | Pte::kSpecial).value();
     Mm& mm = k.mms[vma.mm];
     AddMmCounter(k, mm, kRssAnon, -1);
