@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string>
 
+#include "server/machine/mm/filemap.h"
 #include "server/machine/mm/lru.h"
 #include "server/machine/mm/oom_kill.h"
 #include "server/machine/mm/vmscan.h"
@@ -48,6 +49,34 @@ TEST(Lru, NewPagesAreInactiveAndUsedOnesBecomeActive) {
   EXPECT_EQ(Count(s, kPgActivate), 1u);
   s.Run("unmap 0-8");
   EXPECT_EQ(Size(s, kInactiveAnon), anon);
+}
+
+// Who drops the page cache has reclaim come soon for what it cannot drop.
+TEST(Lru, WhatCannotBeDroppedIsDeactivated) {
+  Sim s(Of(64, 0));
+  const int32_t fd = s.File("/f", 4, kOpenBoth, FsType::kExt4, false);
+  for (int twice = 0; twice < 2; twice++) {
+    for (uint64_t page = 0; page < 4; page++) {
+      s.Do(Read{fd, page * kPageSize, kPageSize});
+    }
+  }
+  const auto page = [&](uint64_t index) -> const Page& {
+    const Kernel& k = s.kernel();
+    return k.page(FilemapLookup(k, k.inodes[k.names.at("/f")], index));
+  };
+  for (uint64_t i = 0; i < 4; i++) {
+    ASSERT_TRUE(page(i).Is(page_flag::kActive)) << i;
+  }
+  s.Do(Write{fd, 0, "dirty"});
+  s.Do(Mmap{At(0), kPageSize, kR, 0x11, fd, kPageSize});  // shared, fixed
+  s.Do(Access{AccessKind::kRead, At(0), 1, kPageSize, 0});
+  const uint64_t deactivated = Count(s, kPgDeactivate);
+  s.SetSysctl("vm.drop_caches", 1);
+  EXPECT_EQ(s.kernel().inodes[s.kernel().names.at("/f")].nrpages, 2u);
+  EXPECT_FALSE(page(0).Is(page_flag::kActive));
+  EXPECT_TRUE(page(0).Is(page_flag::kReclaim)) << "freed once it is written";
+  EXPECT_TRUE(page(1).Is(page_flag::kActive)) << "a process uses it";
+  EXPECT_EQ(Count(s, kPgDeactivate), deactivated + 1);
 }
 
 TEST(Lru, LockedAndRamfsPagesAreUnevictable) {
