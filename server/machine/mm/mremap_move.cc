@@ -80,7 +80,7 @@ void UnmapSource(Kernel& k, Remap& r) {
 }
 
 // dontunmap_complete(): clears VM_LOCKED of the whole source, and nobody
-// munlocks the pages that stay in it. (A large folio knows it by itself.)
+// munlocks the pages that stay in it. (A large folio knows it by itself; D67.)
 void DontunmapComplete(Kernel& k, Remap& r, Id<Vma> fresh) {
   Vma& vma = k.vmas[r.vma];
   if (vma.Has(vm::kLocked)) {
