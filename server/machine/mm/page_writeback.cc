@@ -252,6 +252,12 @@ uint64_t DirtyPollInterval(uint64_t dirty, uint64_t threshold) {
   return uint64_t{1} << ((std::bit_width(threshold - dirty) - 1) >> 1);
 }
 
+// Whoever was paused may dirty this many before the next pause, so that the
+// write that was paused for gets done: while it waits its page may be cleaned,
+// and a store faults again. As long as the limit is exceeded Linux looks after
+// 32 KiB (balance_dirty_pages_ratelimited_flags()).
+constexpr uint64_t kPagesAfterPause = 8;
+
 // balance_dirty_pages()
 void ThrottleDirtier(Kernel& k, Task& task) {
   const uint64_t pages = task.nr_dirtied;
@@ -285,7 +291,8 @@ void ThrottleDirtier(Kernel& k, Task& task) {
     SleepUntil(k, k.clock_ns + pause);
     task.dirty_paused_when = k.clock_ns;
     task.nr_dirtied = 0;
-    task.nr_dirtied_pause = DirtyPollInterval(dirty, limits.threshold);
+    task.nr_dirtied_pause = std::max(
+        kPagesAfterPause, DirtyPollInterval(dirty, limits.threshold));
     if (rate > 0) return;
   }
 }

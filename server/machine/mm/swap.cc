@@ -8,6 +8,7 @@
 #include "server/machine/mm/lru.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/rmap.h"
+#include "server/machine/mm/vma_tree.h"
 #include "server/machine/mm/workingset.h"
 
 namespace faultline {
@@ -17,6 +18,26 @@ namespace {
 bool Mlocks(const Kernel& k, const Vma& vma, VirtAddr addr, Pfn pfn) {
   const Pte pte = LookAtPte(k, k.mms[vma.mm], addr);
   return pte.present() && pte.pfn() == pfn;
+}
+
+// Where the relatives of a KSM page's places may map it, in all processes of a
+// family: what was forked before it was merged is mapped where ksmd has not
+// been.
+template <class F>
+void ForEachKsmRelative(const Kernel& k, const Page& page, F f) {
+  Id<KsmStableNode> node(page.mapping);
+  if (!node) return;
+  for (auto at = k.ksm.stable_nodes[node].hlist; at;
+       at = k.ksm.rmap_items[at].hlist_next) {
+    const KsmRmapItem& item = k.ksm.rmap_items[at];
+    const Id<Mm> mm = k.ksm.slots[item.slot].mm;
+    const Id<Vma> id = mm ? LookupVma(k, k.mms[mm], item.address) : Id<Vma>();
+    if (!id || !k.vmas[id].Contains(item.address)) continue;
+    Page family;
+    family.mapping = k.anon_vmas[item.anon_vma].root.value();
+    family.index = k.vmas[id].PageIndex(item.address);
+    ForEachAnonMapping(k, family, f);
+  }
 }
 
 }  // namespace
@@ -34,6 +55,8 @@ bool PageUnevictable(const Kernel& k, Pfn pfn, const Vma* by) {
   };
   if (page.Is(page_flag::kKsm)) {
     ForEachKsmMapping(k, page, look);
+    // PG_mlocked needs nobody to find the VMA.
+    if (!locked) ForEachKsmRelative(k, page, look);
   } else if (anon) {
     ForEachAnonMapping(k, page, look);
   } else {
