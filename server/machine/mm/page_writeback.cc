@@ -261,6 +261,7 @@ constexpr uint64_t kPagesAfterPause = 8;
 // balance_dirty_pages()
 void ThrottleDirtier(Kernel& k, Task& task) {
   const uint64_t pages = task.nr_dirtied;
+  uint64_t interval_min = 1;
   // The threshold is above 0, so the disk's work ends the loop.
   while (true) {
     RunDisk(k);
@@ -273,7 +274,8 @@ void ThrottleDirtier(Kernel& k, Task& task) {
     if (dirty <= freerun) {
       task.dirty_paused_when = k.clock_ns;
       task.nr_dirtied = 0;
-      task.nr_dirtied_pause = DirtyPollInterval(dirty, limits.threshold);
+      task.nr_dirtied_pause =
+          std::max(interval_min, DirtyPollInterval(dirty, limits.threshold));
       return;
     }
     WakeFlusher(k, WbReason::kBackground);
@@ -291,8 +293,9 @@ void ThrottleDirtier(Kernel& k, Task& task) {
     SleepUntil(k, k.clock_ns + pause);
     task.dirty_paused_when = k.clock_ns;
     task.nr_dirtied = 0;
-    task.nr_dirtied_pause = std::max(
-        kPagesAfterPause, DirtyPollInterval(dirty, limits.threshold));
+    interval_min = kPagesAfterPause;
+    task.nr_dirtied_pause =
+        std::max(interval_min, DirtyPollInterval(dirty, limits.threshold));
     if (rate > 0) return;
   }
 }
