@@ -17,7 +17,8 @@ constexpr uint64_t kPageSize = 4096;
 // The accesses of one process, with its page frame numbers as pages.
 class Collector {
  public:
-  explicit Collector(uint32_t pid) : pid_(pid) {}
+  Collector(uint32_t pid, v1::Profile profile)
+      : pid_(pid), addresses_(Is32Bit(profile) ? UINT32_MAX : UINT64_MAX) {}
 
   absl::Status Add(const v1::Change& change) {
     const v1::Command& command = change.command();
@@ -45,8 +46,8 @@ class Collector {
   void Entry(v1::AccessKind kind, uint64_t addr, uint64_t stride,
              uint64_t count) {
     for (uint64_t i = 0; i < count; ++i) {
-      references_.push_back(
-          {(addr + i * stride) / kPageSize, kind == v1::ACCESS_KIND_WRITE});
+      references_.push_back({((addr + i * stride) & addresses_) / kPageSize,
+                             kind == v1::ACCESS_KIND_WRITE});
     }
   }
   void AddMany(const v1::AccessMany& many, uint64_t left) {
@@ -65,7 +66,12 @@ class Collector {
     return column[column.size() == 1 ? 0 : i];
   }
 
+  static bool Is32Bit(v1::Profile profile) {
+    return profile == v1::PROFILE_I386_PAE || profile == v1::PROFILE_I386;
+  }
+
   const uint32_t pid_;
+  const uint64_t addresses_;  // they wrap
   std::vector<Reference> references_;
 };
 
@@ -103,8 +109,8 @@ absl::StatusOr<std::vector<Reference>> ParseReferences(
 
 absl::StatusOr<std::vector<Reference>> RecordedReferences(Recording& recording,
                                                           uint32_t pid) {
-  Collector collector(pid);
   const v1::Session& session = recording.session();
+  Collector collector(pid, session.config().profile());
   absl::Status status = recording.ForEachChange(
       {1, session.revision()}, v1::EVENT_LEVEL_NONE,
       [&](const v1::Change& change) { return collector.Add(change); });

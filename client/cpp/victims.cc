@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "client/cpp/error.h"
 #include "client/cpp/stubs.h"
 
@@ -22,7 +23,12 @@ absl::StatusOr<std::unique_ptr<Victims>> Victims::Begin(
   // A refusal is an end without metadata of the service's own.
   const auto& metadata = victims->context_.GetServerInitialMetadata();
   if (metadata.find("faultline-process") == metadata.end()) {
-    return FromGrpc(victims->stream_->Finish(), server.address());
+    const absl::Status status =
+        FromGrpc(victims->stream_->Finish(), server.address());
+    if (!status.ok()) return status;
+    return absl::InternalError(
+        absl::StrCat("the server at ", server.address(),
+                     " ended ChooseVictims before it began"));
   }
   victims->thread_ = std::thread([self = victims.get()] { self->Answer(); });
   return victims;

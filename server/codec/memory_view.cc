@@ -43,8 +43,10 @@ const char* UseName(FrameUse use) {
   return "";
 }
 
-// A process whose address space it is; 0: none, for it has ended.
+// A process whose address space it is; 0: none, for it has ended, or the table
+// is the kernel's own.
 Pid PidOfMm(const Kernel& k, uint64_t mm) {
+  if (mm == 0) return 0;
   for (const auto& [pid, id] : k.pids) {
     if (k.tasks[id].mm.value() == mm) return pid;
   }

@@ -96,7 +96,14 @@ absl::Status VictimStream::Open() {
     return errors::MissingField("pid", "the process; the first is 1");
   }
   VictimStreams::Process process(session, incoming_.pid());
+  {
+    absl::MutexLock lock(&mutex_);
+    writing_ = true;  // a question or an end goes behind the metadata
+  }
   if (!streams_.Add(process, self_)) {
+    absl::MutexLock lock(&mutex_);
+    writing_ = false;
+    FinishIfDone();
     return errors::VictimStreamExists(SessionName(session), incoming_.pid());
   }
   process_ = std::move(process);
@@ -105,6 +112,10 @@ absl::Status VictimStream::Open() {
   context_.AddInitialMetadata("faultline-process",
                               absl::StrCat(incoming_.pid()));
   StartSendInitialMetadata();
+  absl::MutexLock lock(&mutex_);
+  writing_ = false;
+  WriteNext();
+  FinishIfDone();
   return absl::OkStatus();
 }
 
@@ -166,12 +177,13 @@ void VictimStream::End(absl::Status status) {
 void VictimStream::FinishIfDone() {
   if (writing_ || finished_ || !status_) return;
   finished_ = true;
+  // Before the client knows of the end, and may begin again.
+  if (process_) streams_.Remove(*process_);
   Finish(ToGrpc(*status_));
 }
 
 void VictimStream::OnDone() {
   drain_.Remove(this);
-  if (process_) streams_.Remove(*process_);
   self_.reset();
 }
 

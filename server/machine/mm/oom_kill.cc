@@ -108,8 +108,11 @@ bool OutOfMemory(Kernel& k, const OomControl& oc) {
   }
   const Id<Task> victim = SelectBadProcess(std::as_const(k));
   if (victim) {
+    const Id<Mm> mm = std::as_const(k).tasks[victim].mm;
+    // oom_evaluate_task() ends the search at a victim that has yet to die.
+    const bool pending = mm == k.borrowed_mm;
     OomKill(k, victim, oc, "Out of memory");
-    return true;
+    return !pending;
   }
   Log(k, OomHeaderReport(k, oc));
   Log(k,

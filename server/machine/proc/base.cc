@@ -85,6 +85,7 @@ ErrnoOr<Node> Lookup(const Kernel& k, std::string_view path) {
   Node node;
   if (path.starts_with(kSys)) {
     node.sysctl = path.substr(kSys.size());
+    if (node.sysctl.empty()) return Errno::kEISDIR;
     return node;
   }
   for (const auto& [name, show] : kFiles) {

@@ -295,6 +295,9 @@ class Dispatch {
     return Errno::kOk;
   }
   Result operator()(const Sysctl& c) {
+    if (!c.more.empty() && c.name != kLowmemReserveRatio) {
+      return Errno::kEINVAL;
+    }
     if (c.name == "vm.compact_memory") {
       if (c.value != 1) return Errno::kEINVAL;
       CompactMemory(k_);

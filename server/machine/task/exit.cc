@@ -77,7 +77,7 @@ void ReparentChildren(Kernel& k, Pid parent) {
   auto init = k.pids.find(kInit);
   bool adopts = parent != kInit && init != k.pids.end() &&
                 k.tasks[init->second].state == TaskState::kRunning;
-  uint64_t newest = NewestSibling(std::as_const(k), kInit);
+  uint64_t newest = NextSibling(std::as_const(k), kInit);
   for (Pid pid : orphans) {
     Task& child = k.tasks[k.pids.at(pid)];
     child.ppid = adopts ? kInit : 0;
@@ -106,7 +106,7 @@ void UpdateNextOwner(Kernel& k, Mm& mm, const Task& leaver) {
 
 }  // namespace
 
-uint64_t NewestSibling(const Kernel& k, Pid parent) {
+uint64_t NextSibling(const Kernel& k, Pid parent) {
   uint64_t last = 0;
   for (auto [pid, id] : k.pids) {
     const Task& task = k.tasks[id];

@@ -31,7 +31,7 @@ ErrnoOr<uint64_t> DoWait(Kernel& k, int64_t pid, std::string* status);
 
 // list_add_tail(&task->sibling, &parent->children): the place of who becomes a
 // child of the process now.
-uint64_t NewestSibling(const Kernel& k, Pid parent);
+uint64_t NextSibling(const Kernel& k, Pid parent);
 
 // exit_mm(): the task gives its address space up; somebody else who has it
 // becomes its owner.

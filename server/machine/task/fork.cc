@@ -223,7 +223,7 @@ ErrnoOr<uint64_t> DoClone(Kernel& k, uint64_t flags) {
   child.exit_signal = static_cast<int32_t>(flags & clone::kSignalMask);
   child.ppid = parent.tgid;
   if (flags & (clone::kParent | clone::kThread)) child.ppid = parent.ppid;
-  child.sibling = NewestSibling(std::as_const(k), child.ppid);
+  child.sibling = NextSibling(std::as_const(k), child.ppid);
   if (flags & clone::kThread) {
     child.tgid = parent.tgid;
     child.exit_signal = -1;

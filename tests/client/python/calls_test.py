@@ -60,7 +60,9 @@ def required(method):
     return [
         name
         for name, parameter in inspect.signature(method).parameters.items()
-        if parameter.default is inspect.Parameter.empty and name != "self"
+        if parameter.default is inspect.Parameter.empty
+        and parameter.kind is not inspect.Parameter.VAR_POSITIONAL
+        and name != "self"
     ]
 
 
