@@ -182,6 +182,16 @@ TEST_F(ViewTest, APageTableHasAnOwner) {
   EXPECT_EQ(page.migrate_type(), "Unmovable");
 }
 
+TEST_F(ViewTest, AKernelPageTableIsNoZombies) {
+  machine_.Apply({1, Fork{}});
+  machine_.Apply({2, Exit{}});  // not waited for: it has no mm
+  const Outcome area = machine_.Apply({0, Vmalloc{4096}});
+  ASSERT_EQ(area.error, Errno::kOk);
+  const Pfn pgd = k().kernel_maps.pgd;
+  ASSERT_TRUE(pgd.valid());
+  EXPECT_FALSE(PageAt(k(), pgd.value()).has_table_of_pid());
+}
+
 TEST_F(ViewTest, AFreePageIsPartOfABlock) {
   v1::GetFreeAreasResponse areas;
   FreeAreasToProto(k(), &areas);

@@ -13,6 +13,7 @@
 #include "server/machine/mm/extfrag.h"
 #include "server/machine/mm/fallback.h"
 #include "server/machine/mm/migrate.h"
+#include "server/machine/mm/mlock.h"
 #include "server/machine/mm/page_alloc.h"
 
 namespace faultline {
@@ -168,6 +169,7 @@ class Compactor {
 }  // namespace
 
 CompactResult CompactZone(Kernel& k, Zone& zone, const CompactControl& cc) {
+  MlockDrain(k);  // lru_add_drain(): what is locked moves as such
   return Compactor(k, zone, cc).Run();
 }
 
