@@ -237,7 +237,6 @@ void SplitHugePmd(Kernel& k, const Vma& vma, VirtAddr addr) {
   const Pte old = ReadPte(std::as_const(k), leaf.at);
   const Pfn table = WithdrawTable(k, leaf.at.table);
   uint64_t* entries = k.frames.MutTable(table);
-  Pfn split;
   if (IsHugeZero(k, old)) {
     const uint64_t flags = VmPageProt(k, vma) | Pte::kSpecial;
     std::fill_n(entries, kHugePmdNr, Pte::Make(k.zero_page, flags).value());
@@ -246,16 +245,14 @@ void SplitHugePmd(Kernel& k, const Vma& vma, VirtAddr addr) {
   } else {
     if (old.dirty()) k.page(old.pfn()).flags |= page_flag::kDirty;
     SplitLargeRmap(k, mm, old.pfn());
-    split = old.pfn();
     const uint64_t flags =
         old.Without(Pte::kPageSizeBit).value() & Pte::kFlagsMask;
     for (uint64_t i = 0; i < kHugePmdNr; i++) {
       entries[i] = Pte::Make(old.pfn() + PageCount(i), flags).value();
     }
   }
+  // What was locked stays so, until one of the PTEs goes.
   SetPmd(k, leaf.at, TableEntry(table));
-  // folio_add_anon_rmap_ptes() does not lock a large folio again.
-  if (split.valid() && vma.Has(vm::kLocked)) MunlockLargeFolio(k, split);
 }
 
 void SplitHugePmdAt(Kernel& k, const Vma& vma, VirtAddr addr) {
