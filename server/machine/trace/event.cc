@@ -35,7 +35,7 @@ std::string Protection(uint64_t vm_flags) {
   return text;
 }
 
-std::string SayFault(const PageFaultUser& e) {
+std::string SayEvent(const PageFaultUser& e) {
   const char* what = "read";
   if (e.error_code & 0x10) {
     what = "instruction fetch";
@@ -64,7 +64,7 @@ std::string SayHuge(const FaultResolved& e) {
   }
 }
 
-std::string SayResolved(const FaultResolved& e) {
+std::string SayEvent(const FaultResolved& e) {
   constexpr uint32_t kHugePages = 512;
   const bool anonymous = e.how == FaultResolution::kAnonPage ||
                          e.how == FaultResolution::kAnonZeroPage ||
@@ -114,7 +114,7 @@ std::string SayResolved(const FaultResolved& e) {
   return kind;
 }
 
-std::string SayRefused(const FaultRefused& e) {
+std::string SayEvent(const FaultRefused& e) {
   if (e.signal == 7) {
     return "The access at " + Hex(e.address) +
            " is beyond the end of the mapped file: SIGBUS.";
@@ -130,7 +130,7 @@ std::string SayRefused(const FaultRefused& e) {
          ": SIGSEGV.";
 }
 
-std::string SayFlush(const TlbFlush& e) {
+std::string SayEvent(const TlbFlush& e) {
   return e.pages < 0 ? "The TLB entries of the address space were flushed."
                      : "The TLB was flushed of " +
                            Pages(static_cast<uint64_t>(e.pages)) + ".";
@@ -146,6 +146,163 @@ std::string NameOfMigrateType(uint32_t type) {
   constexpr const char* kNames[] = {"unmovable", "movable", "reclaimable",
                                     "high-atomic", "isolated"};
   return type < std::size(kNames) ? kNames[type] : "unknown";
+}
+
+std::string SayEvent(const MmPageAlloc& e) {
+  return "The buddy allocator gave out " + Pages(uint64_t{1} << e.order) +
+         " at " + Frame(e.pfn) + " of zone " + NameOfZone(e.zone) + ".";
+}
+
+std::string SayEvent(const MmPageAllocExtfrag& e) {
+  return "A page of a " + NameOfMigrateType(e.fallback_migratetype) +
+         " block was taken for " + NameOfMigrateType(e.alloc_migratetype) +
+         " use at " + Frame(e.pfn) +
+         (e.change_ownership ? ", and the block with it."
+                             : "; the block stays what it is.");
+}
+
+std::string SayEvent(const Console& e) {
+  return "The kernel wrote to its log: \"" + e.msg.substr(0, e.msg.find('\n')) +
+         "\".";
+}
+
+std::string SayEvent(const PageReplaced& e) {
+  return (e.victim == 0 ? std::string("A free frame")
+                        : "The frame of the page at " + Hex(e.victim)) +
+         " was given to the page at " + Hex(e.address) + ".";
+}
+
+std::string SayEvent(const MmPageFree& e) {
+  return "The buddy allocator took back " + Pages(uint64_t{1} << e.order) +
+         " at " + Frame(e.pfn) + ".";
+}
+
+std::string SayEvent(const BuddySplit& e) {
+  return "The free block of order " + Num(e.from_order) + " at " +
+         Frame(e.pfn) + " was split down to order " + Num(e.to_order) + ".";
+}
+
+std::string SayEvent(const BuddyMerge& e) {
+  return "Free buddies merged into a block of order " + Num(e.to_order) +
+         " at " + Frame(e.pfn) + ".";
+}
+
+std::string SayEvent(const VmUnmappedArea& e) {
+  if (e.err != 0) {
+    return "No free range of " + Num(e.length) + " bytes was found.";
+  }
+  return "A free range of " + Num(e.length) + " bytes was found at " +
+         Hex(e.addr) + ".";
+}
+
+std::string SayEvent(const VmaCreate& e) {
+  return "A new VMA " + Range(e.start, e.end) + " " + Protection(e.flags) +
+         " was made.";
+}
+
+std::string SayEvent(const VmaMerge& e) {
+  return "Neighbours merged into one VMA " + Range(e.start, e.end) + " " +
+         Protection(e.flags) + "; " + Num(e.absorbed) + " ceased to exist.";
+}
+
+std::string SayEvent(const VmaSplit& e) {
+  return "The VMA " + Range(e.start, e.end) + " was split at " + Hex(e.at) +
+         ".";
+}
+
+std::string SayEvent(const VmaChange& e) {
+  return "The VMA " + Range(e.start, e.end) + " changed from " +
+         Protection(e.old_flags) + " to " + Protection(e.flags) + ".";
+}
+
+std::string SayEvent(const VmaExpand& e) {
+  return "The VMA " + Range(e.old_start, e.old_end) + " became " +
+         Range(e.start, e.end) + ".";
+}
+
+std::string SayEvent(const VmaRemove& e) {
+  return "The VMA " + Range(e.start, e.end) + " was removed.";
+}
+
+std::string SayEvent(const VmaMove& e) {
+  return Num(e.length) + " bytes moved from " + Hex(e.from) + " to " +
+         Hex(e.to) + " with their page-table entries.";
+}
+
+std::string SayEvent(const PageTableAlloc& e) {
+  return "A page table of level " + Num(e.level) + " for " + Hex(e.address) +
+         " was made in " + Frame(e.pfn) + ".";
+}
+
+std::string SayEvent(const PageTableFree& e) {
+  return "The page table of level " + Num(e.level) + " in " + Frame(e.pfn) +
+         " was freed.";
+}
+
+std::string SayEvent(const MmFilemapAddToPageCache& e) {
+  return "Page " + Num(e.index) + " of inode " + Num(e.i_ino) +
+         " entered the page cache in " + Frame(e.pfn) + ".";
+}
+
+std::string SayEvent(const MmFilemapDeleteFromPageCache& e) {
+  return "Page " + Num(e.index) + " of inode " + Num(e.i_ino) +
+         " left the page cache.";
+}
+
+std::string SayEvent(const PageCacheRa& e) {
+  return Pages(e.size) + " of inode " + Num(e.i_ino) + " from page " +
+         Num(e.start) + " on were read ahead" +
+         (e.async_size == 0 ? "."
+                            : "; coming to the last " + Num(e.async_size) +
+                                  " starts the next window.");
+}
+
+std::string SayEvent(const WritebackDirtyFolio& e) {
+  return "Page " + Num(e.index) + " of inode " + Num(e.ino) + " became dirty.";
+}
+
+std::string SayEvent(const WritebackSingleInode& e) {
+  return Pages(e.wrote) + " of inode " + Num(e.ino) + " went to the disk.";
+}
+
+std::string SayEvent(const BalanceDirtyPages& e) {
+  return "Who dirtied " + Pages(e.dirtied) + " was paused for " + Num(e.pause) +
+         " ns: " + Pages(e.dirty) + " are dirty, the limit is " + Num(e.limit) +
+         ".";
+}
+
+std::string SayEvent(const BlockRqIssue& e) {
+  return "The disk began to " + std::string(e.write ? "write " : "read ") +
+         Num(e.nr_sector) + " sectors at " + Num(e.sector) + ".";
+}
+
+std::string SayEvent(const BlockRqComplete& e) {
+  return "The disk " + std::string(e.write ? "wrote " : "read ") +
+         Num(e.nr_sector) + " sectors at " + Num(e.sector) + ", " +
+         Num(e.wait_ns) + " ns after the request.";
+}
+
+std::string SayEvent(const SchedProcessFork& e) {
+  return "Process " + Num(e.parent_pid) + " forked process " +
+         Num(e.child_pid) + ".";
+}
+
+std::string SayEvent(const SchedProcessExec& e) {
+  return "Process " + Num(e.pid) + " now runs " + e.filename + ".";
+}
+
+std::string SayEvent(const SchedProcessExit& e) {
+  return "Process " + Num(e.pid) + " ended with status " +
+         std::to_string(e.status) + ".";
+}
+
+std::string SayEvent(const SignalGenerate& e) {
+  return "Signal " + std::to_string(e.sig) + " (code " +
+         std::to_string(e.code) + ") was sent to process " + Num(e.pid) + ".";
+}
+
+std::string SayEvent(const EventsLost& e) {
+  return Num(e.count) + " more events did not fit.";
 }
 
 }  // namespace
@@ -186,153 +343,7 @@ const char* EventName(const EventBody& body) {
 }
 
 std::string Say(const Event& event) {
-  return std::visit(
-      Overloaded{
-          [](const PageFaultUser& e) { return SayFault(e); },
-          [](const FaultResolved& e) { return SayResolved(e); },
-          [](const FaultRefused& e) { return SayRefused(e); },
-          [](const MmPageAlloc& e) {
-            return "The buddy allocator gave out " +
-                   Pages(uint64_t{1} << e.order) + " at " + Frame(e.pfn) +
-                   " of zone " + NameOfZone(e.zone) + ".";
-          },
-          [](const MmPageAllocExtfrag& e) {
-            return "A page of a " + NameOfMigrateType(e.fallback_migratetype) +
-                   " block was taken for " +
-                   NameOfMigrateType(e.alloc_migratetype) + " use at " +
-                   Frame(e.pfn) +
-                   (e.change_ownership ? ", and the block with it."
-                                       : "; the block stays what it is.");
-          },
-          [](const Console& e) {
-            return "The kernel wrote to its log: \"" +
-                   e.msg.substr(0, e.msg.find('\n')) + "\".";
-          },
-          [](const PageReplaced& e) {
-            return (e.victim == 0
-                        ? std::string("A free frame")
-                        : "The frame of the page at " + Hex(e.victim)) +
-                   " was given to the page at " + Hex(e.address) + ".";
-          },
-          [](const MmPageFree& e) {
-            return "The buddy allocator took back " +
-                   Pages(uint64_t{1} << e.order) + " at " + Frame(e.pfn) + ".";
-          },
-          [](const BuddySplit& e) {
-            return "The free block of order " + Num(e.from_order) + " at " +
-                   Frame(e.pfn) + " was split down to order " +
-                   Num(e.to_order) + ".";
-          },
-          [](const BuddyMerge& e) {
-            return "Free buddies merged into a block of order " +
-                   Num(e.to_order) + " at " + Frame(e.pfn) + ".";
-          },
-          [](const VmUnmappedArea& e) {
-            if (e.err != 0) {
-              return "No free range of " + Num(e.length) + " bytes was found.";
-            }
-            return "A free range of " + Num(e.length) + " bytes was found at " +
-                   Hex(e.addr) + ".";
-          },
-          [](const VmaCreate& e) {
-            return "A new VMA " + Range(e.start, e.end) + " " +
-                   Protection(e.flags) + " was made.";
-          },
-          [](const VmaMerge& e) {
-            return "Neighbours merged into one VMA " + Range(e.start, e.end) +
-                   " " + Protection(e.flags) + "; " + Num(e.absorbed) +
-                   " ceased to exist.";
-          },
-          [](const VmaSplit& e) {
-            return "The VMA " + Range(e.start, e.end) + " was split at " +
-                   Hex(e.at) + ".";
-          },
-          [](const VmaChange& e) {
-            return "The VMA " + Range(e.start, e.end) + " changed from " +
-                   Protection(e.old_flags) + " to " + Protection(e.flags) + ".";
-          },
-          [](const VmaExpand& e) {
-            return "The VMA " + Range(e.old_start, e.old_end) + " became " +
-                   Range(e.start, e.end) + ".";
-          },
-          [](const VmaRemove& e) {
-            return "The VMA " + Range(e.start, e.end) + " was removed.";
-          },
-          [](const VmaMove& e) {
-            return Num(e.length) + " bytes moved from " + Hex(e.from) + " to " +
-                   Hex(e.to) + " with their page-table entries.";
-          },
-          [](const PageTableAlloc& e) {
-            return "A page table of level " + Num(e.level) + " for " +
-                   Hex(e.address) + " was made in " + Frame(e.pfn) + ".";
-          },
-          [](const PageTableFree& e) {
-            return "The page table of level " + Num(e.level) + " in " +
-                   Frame(e.pfn) + " was freed.";
-          },
-          [](const TlbFlush& e) { return SayFlush(e); },
-          [](const MmFilemapAddToPageCache& e) {
-            return "Page " + Num(e.index) + " of inode " + Num(e.i_ino) +
-                   " entered the page cache in " + Frame(e.pfn) + ".";
-          },
-          [](const MmFilemapDeleteFromPageCache& e) {
-            return "Page " + Num(e.index) + " of inode " + Num(e.i_ino) +
-                   " left the page cache.";
-          },
-          [](const PageCacheRa& e) {
-            return Pages(e.size) + " of inode " + Num(e.i_ino) + " from page " +
-                   Num(e.start) + " on were read ahead" +
-                   (e.async_size == 0
-                        ? "."
-                        : "; coming to the last " + Num(e.async_size) +
-                              " starts the next window.");
-          },
-          [](const WritebackDirtyFolio& e) {
-            return "Page " + Num(e.index) + " of inode " + Num(e.ino) +
-                   " became dirty.";
-          },
-          [](const WritebackSingleInode& e) {
-            return Pages(e.wrote) + " of inode " + Num(e.ino) +
-                   " went to the disk.";
-          },
-          [](const BalanceDirtyPages& e) {
-            return "Who dirtied " + Pages(e.dirtied) + " was paused for " +
-                   Num(e.pause) + " ns: " + Pages(e.dirty) +
-                   " are dirty, the limit is " + Num(e.limit) + ".";
-          },
-          [](const BlockRqIssue& e) {
-            return "The disk began to " +
-                   std::string(e.write ? "write " : "read ") +
-                   Num(e.nr_sector) + " sectors at " + Num(e.sector) + ".";
-          },
-          [](const BlockRqComplete& e) {
-            return "The disk " + std::string(e.write ? "wrote " : "read ") +
-                   Num(e.nr_sector) + " sectors at " + Num(e.sector) + ", " +
-                   Num(e.wait_ns) + " ns after the request.";
-          },
-          [](const SchedProcessFork& e) {
-            return "Process " + Num(e.parent_pid) + " forked process " +
-                   Num(e.child_pid) + ".";
-          },
-          [](const SchedProcessExec& e) {
-            return "Process " + Num(e.pid) + " now runs " + e.filename + ".";
-          },
-          [](const SchedProcessExit& e) {
-            return "Process " + Num(e.pid) + " ended with status " +
-                   std::to_string(e.status) + ".";
-          },
-          [](const SignalGenerate& e) {
-            return "Signal " + std::to_string(e.sig) + " (code " +
-                   std::to_string(e.code) + ") was sent to process " +
-                   Num(e.pid) + ".";
-          },
-          // Of reclaim and swap.
-          [](const auto& e) { return SayEvent(e); },
-          [](const EventsLost& e) {
-            return Num(e.count) + " more events did not fit.";
-          },
-      },
-      event.body);
+  return std::visit([](const auto& e) { return SayEvent(e); }, event.body);
 }
 
 }  // namespace faultline
