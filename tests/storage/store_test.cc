@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
@@ -291,7 +292,7 @@ TEST(StoreInDirectoryTest, WritesAllThatIsQueuedBeforeItCloses) {
   TempDirectory directory;
   Store::Options options;
   options.path = directory.data();
-  int answered = 0;
+  std::atomic<int> answered{0};  // on this thread, and on the writer's
   {
     auto store = MustOpen(options);
     ASSERT_TRUE(Create(*store, "a").ok());
