@@ -38,17 +38,19 @@ class MlockWalk {
   }
 
  private:
+  Pfn HeadOf(Pfn pfn) const {
+    return FolioHead(std::as_const(k_).page(pfn), pfn);
+  }
   void OnPte(VirtAddr addr, Pte pte) {
     const bool page = pte.present() && !pte.special();
     const Pfn pfn = page ? pte.pfn() : Pfn();
     const bool large =
         page && std::as_const(k_).page(pfn).Is(page_flag::kLarge);
     if (run_ > 0) {
-      const bool next =
-          large && addr == addr_ + run_ * kPageSize &&
-          pfn == first_ + PageCount(run_) &&
-          FolioHead(k_.page(pfn), pfn) == FolioHead(k_.page(first_), first_) &&
-          k_.paging.RegionOf(addr) == k_.paging.RegionOf(addr_);
+      const bool next = large && addr == addr_ + run_ * kPageSize &&
+                        pfn == first_ + PageCount(run_) &&
+                        HeadOf(pfn) == HeadOf(first_) &&
+                        k_.paging.RegionOf(addr) == k_.paging.RegionOf(addr_);
       if (next) {
         run_++;
         return;

@@ -144,8 +144,8 @@ namespace {
 
 // deactivate_file_folio(), lru_deactivate_file(): nobody wants the page any
 // more, so reclaim is to come by it soon; when it is clean, first of all. Of a
-// folio of several pages `heads` has the flags.
-void DeactivateFilePage(Kernel& k, Pfn pfn, bool heads) {
+// folio of several pages the head has the flags.
+void DeactivateFilePage(Kernel& k, Pfn pfn, bool is_head) {
   Page& page = k.page(pfn);
   if (!page.Is(page_flag::kLru) || page.Is(page_flag::kUnevictable)) return;
   if (page.mapcount > 0) return;
@@ -154,7 +154,7 @@ void DeactivateFilePage(Kernel& k, Pfn pfn, bool heads) {
   page.flags &= ~(page_flag::kActive | page_flag::kReferenced);
   if (page.Is(page_flag::kWriteback | page_flag::kDirty)) {
     LruAdd(k, pfn);
-    if (heads) page.flags |= page_flag::kReclaim;
+    if (is_head) page.flags |= page_flag::kReclaim;
   } else {
     LruAddTail(k, pfn);
     k.vmstat.events[kPgRotated]++;
