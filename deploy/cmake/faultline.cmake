@@ -35,14 +35,19 @@ function(faultline_program name)
     ${arg_DEPS} faultline_warnings $<TARGET_NAME_IF_EXISTS:faultline_tsan>)
 endfunction()
 
-# faultline_test(NAME a_test.cc ... [DEPS target ...] [TIMEOUT seconds])
+# faultline_test(NAME a_test.cc ... [DEPS target ...] [TIMEOUT seconds]
+#                [ALONE resource])
 # One GoogleTest binary; each of its tests is a ctest test named
 # NAME/Suite.Case with the label NAME. A test runs in the root of the source
-# tree and finds our programs in $FAULTLINE_BIN.
+# tree and finds our programs in $FAULTLINE_BIN. Of the tests that are ALONE with
+# a resource, one runs at a time.
 function(faultline_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "DEPS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT;ALONE" "DEPS")
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 300)
+  endif()
+  if(arg_ALONE)
+    set(alone RESOURCE_LOCK ${arg_ALONE})
   endif()
   faultline_program(${name} ${arg_UNPARSED_ARGUMENTS}
                     DEPS ${arg_DEPS} GTest::gmock GTest::gtest_main)
@@ -55,5 +60,6 @@ function(faultline_test name)
     PROPERTIES
       LABELS ${name}
       TIMEOUT ${arg_TIMEOUT}
+      ${alone}
       ENVIRONMENT "FAULTLINE_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
 endfunction()

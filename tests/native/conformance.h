@@ -14,6 +14,15 @@
 
 namespace faultline::native {
 
+// How often what differs is asked again, until it agrees or differs in the same
+// way so many times in a row. A simulated machine answers the same every time,
+// so what differs once and then agrees is the kernel not agreeing with itself:
+// something outside the script had a hand in it (DAMON takes accessed bits from
+// pages it samples, a processor marks an entry that it only walked ahead of the
+// program).
+constexpr int kRepeatTries = 12;
+constexpr int kInARow = 4;
+
 // What kind of operation a line is: its word, and of a call that does very
 // different things the word that says which ("madvise FREE", "prctl MDWE").
 std::string KindOf(const std::string& line);

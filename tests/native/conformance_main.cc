@@ -83,20 +83,11 @@ void Print(const std::string& name, const Count& count) {
   std::cout << std::endl;
 }
 
-// How often a script is run until it agrees or differs in the same way so many
-// times in a row.
-constexpr int kRepeatTries = 12;
-constexpr int kInARow = 4;
-
 bool Repeats(const Conformance& a, const Conformance& b) {
   return a.difference && b.difference &&
          a.difference->Text() == b.difference->Text();
 }
 
-// A simulated machine answers the same every time, so what differs once and
-// then agrees is the kernel not agreeing with itself: something outside the
-// script had a hand in it (DAMON takes accessed bits from pages it samples, a
-// processor marks an entry that it only walked ahead of the program).
 Conformance RunRepeatably(const ScriptOptions& script,
                           const std::vector<std::string>& lines,
                           const ConformanceOptions& options, Count* count) {

@@ -8,6 +8,7 @@
 // when a process joined it; the reaper, and the report.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -18,11 +19,13 @@
 #include <cstring>
 #include <deque>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "server/machine/machine.h"
 #include "server/machine/mm/oom_kill.h"
+#include "tests/native/affinity.h"
 
 namespace faultline::native {
 namespace {
@@ -31,6 +34,8 @@ constexpr uint64_t kMiB = uint64_t{1} << 20;
 constexpr uint64_t kLimit = 48 * kMiB;
 // Beyond the limit; less than the smallest victim gives back.
 constexpr uint64_t kExcess = 2 * kMiB;
+// How often a victim is asked for until the kernel kills only one.
+constexpr int kTries = 10;
 
 // A directory of the hierarchy; what is in it is killed at the end.
 class Cgroup {
@@ -81,11 +86,13 @@ class Cgroup {
 // A child in the cgroup that has written so many bytes and waits to be killed.
 class Child {
  public:
-  Child(const Cgroup& cgroup, uint64_t bytes, int adj) {
+  Child(const Cgroup& cgroup, uint64_t bytes, int adj, int policy) {
     int ready[2];
     if (pipe(ready) != 0) return;
     pid_ = fork();
     if (pid_ == 0) {
+      const sched_param idle{};
+      sched_setscheduler(0, policy, &idle);
       char state = Prepare(cgroup, adj);
       if (state == kPrepared) Touch(bytes);
       if (write(ready[1], &state, 1) != 1) _exit(1);
@@ -164,15 +171,20 @@ const Case kCases[] = {
 
 class OomChoice : public ::testing::TestWithParam<Case> {};
 
-// The one that is killed, by its index.
-size_t Real(const Cgroup& cgroup, const std::deque<Child>& children) {
+// The one that is killed, by its index. Nothing where the kernel killed more
+// than one: exit_mmap() says that a victim's memory is gone (MMF_OOM_SKIP)
+// before tlb_finish_mmu() frees it, and who asks in between has the next one
+// killed. So who asks runs on the victim's CPU, when the victim has no use for
+// it.
+std::optional<size_t> Real(const Cgroup& cgroup,
+                           const std::deque<Child>& children) {
   const uint64_t usage = cgroup.Usage();
-  if (usage >= kLimit) return children.size();
+  EXPECT_LT(usage, kLimit);
+  const uint64_t kills = cgroup.Kills();
   // It is done when the victim's memory is free.
-  const Child greedy(cgroup, kLimit - usage + kExcess, 0);
+  const Child greedy(cgroup, kLimit - usage + kExcess, 0, SCHED_IDLE);
   EXPECT_TRUE(greedy.prepared());
-  EXPECT_EQ(cgroup.Kills(), 1u);
-  if (cgroup.Kills() == 0) return children.size();
+  if (cgroup.Kills() != kills + 1) return std::nullopt;
   siginfo_t dead{};
   waitid(P_ALL, 0, &dead, WEXITED | WNOWAIT);
   EXPECT_EQ(dead.si_status, SIGKILL);
@@ -216,13 +228,15 @@ TEST_P(OomChoice, IsTheKernels) {
   }
   const Cgroup cgroup;
   if (!cgroup.error().empty()) GTEST_SKIP() << cgroup.error();
+  PinToFirstCpu();
   const Case& c = GetParam();
   std::vector<uint64_t> pages;
-  size_t victim = c.processes.size();
-  {
+  std::optional<size_t> victim;
+  for (int i = 0; i < kTries && !victim; i++) {
+    pages.clear();
     std::deque<Child> children;
     for (const Case::Process& p : c.processes) {
-      children.emplace_back(cgroup, p.mib * kMiB, p.adj);
+      children.emplace_back(cgroup, p.mib * kMiB, p.adj, SCHED_OTHER);
       if (children.back().may_not_be_adjusted()) {
         GTEST_SKIP() << "a negative oom_score_adj wants CAP_SYS_RESOURCE";
       }
@@ -231,8 +245,9 @@ TEST_P(OomChoice, IsTheKernels) {
     }
     victim = Real(cgroup, children);
   }
-  EXPECT_EQ(victim, c.victim);
-  EXPECT_EQ(Simulated(c, pages), victim);
+  ASSERT_TRUE(victim) << "each time several were killed";
+  EXPECT_EQ(*victim, c.victim);
+  EXPECT_EQ(Simulated(c, pages), *victim);
 }
 INSTANTIATE_TEST_SUITE_P(Cases, OomChoice, ::testing::ValuesIn(kCases),
                          [](const auto& test) {
