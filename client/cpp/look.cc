@@ -9,6 +9,8 @@ namespace faultline::client {
 namespace {
 
 constexpr uint64_t kPartMax = uint64_t{1} << 20;
+// Of a file that is read whole: /proc/1/pagemap has 256 GiB.
+constexpr uint64_t kWholeMax = uint64_t{256} << 20;
 
 std::string ErrnoName(v1::Errno error) {
   constexpr absl::string_view kPrefix = "ERRNO_";
@@ -20,8 +22,15 @@ std::string ErrnoName(v1::Errno error) {
 }  // namespace
 
 absl::StatusOr<std::string> Look::ReadProc(absl::string_view path) const {
-  constexpr uint64_t kEverything = ~uint64_t{0};
-  return ReadProcAt(path, 0, kEverything);
+  // A file of numbers is read by words.
+  absl::StatusOr<std::string> bytes =
+      ReadProcAt(path, 0, kWholeMax + sizeof(uint64_t));
+  if (bytes.ok() && bytes->size() > kWholeMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": EFBIG (it has more than ", kWholeMax >> 20,
+                     " MiB: read a part of it, from an offset on)"));
+  }
+  return bytes;
 }
 
 absl::StatusOr<std::string> Look::ReadProcAt(absl::string_view path,

@@ -35,6 +35,7 @@ class Look {
 
   // A /proc file, whole, read at one revision. NOT_FOUND when the simulated
   // kernel has none of that name; the message says what it answered.
+  // INVALID_ARGUMENT: it has more than 256 MiB, as /proc/1/pagemap has.
   absl::StatusOr<std::string> ReadProc(absl::string_view path) const;
   // A part of it: `length` bytes from `offset` on, fewer at the end.
   absl::StatusOr<std::string> ReadProcAt(absl::string_view path,

@@ -7,6 +7,8 @@ from faultline.maps import AddressSpace, Vma
 from faultline.outcome import os_error
 
 _VMA_PAGE = 10_000
+# Of a file that is read whole, in bytes: /proc/1/pagemap has 256 GiB.
+_WHOLE_MAX = 256 << 20
 
 
 class Look:
@@ -42,8 +44,10 @@ class Look:
     ) -> bytes:
         """The same as bytes, or a part of it: for /proc/1/pagemap. All of it
         is of one moment; RevisionMismatch when the session moved on between
-        two parts of a long one."""
+        two parts of a long one; OSError EFBIG when it has more than 256 MiB
+        and no length was given."""
         parts: list[bytes] = []
+        size = 0
         request = v1.ReadProcRequest(path=path, offset=offset)
         left = length
         while left is None or left > 0:
@@ -52,6 +56,9 @@ class Look:
             if response.error:
                 raise os_error(Errno(response.error), path)
             parts.append(response.data or response.text.encode())
+            size += len(parts[-1])
+            if left is None and size > _WHOLE_MAX:
+                raise os_error(Errno.EFBIG, path)
             if response.next_offset == 0:
                 break
             if left is not None:

@@ -49,6 +49,8 @@ const { method } = InspectService;
 
 // In bytes: what the server gives at a time.
 const PART_MAX = 1 << 20;
+// And of a file that is read without a length: /proc/1/pagemap has 256 GiB.
+const WHOLE_MAX = 256n << 20n;
 
 /** Which process is looked at. */
 export interface ProcessSettings extends RpcSettings {
@@ -92,6 +94,8 @@ export class Look {
    * The bytes of a /proc file, or a part of them: /proc/1/pagemap has 8 bytes
    * for each page that an address can name, 256 GiB in all.
    * @throws NotFoundError when the simulated kernel has none of that name.
+   * @throws InvalidRequestError when it has more than 256 MiB and no length
+   * was given.
    */
   async readProcBytes(
     path: string,
@@ -130,6 +134,10 @@ export class Look {
       parts.push(bytesOf(part.content.value));
       if (part.nextOffset === 0n) break;
       offset = part.nextOffset;
+      if (end === undefined && offset - start > WHOLE_MAX) {
+        const message = `${path} has more than 256 MiB: read a part of it`;
+        throw makeError("INVALID_ARGUMENT", message);
+      }
       expectedRevision = part.revision;
     }
     return Buffer.concat(parts);

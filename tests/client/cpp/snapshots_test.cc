@@ -358,6 +358,12 @@ TEST_F(RealSnapshotsTest, ARestoredSessionGoesOnByItself) {
   EXPECT_TRUE(again->Verify()->ok());
 }
 
+TEST_F(RealSnapshotsTest, ReadsNothingWholeThatHasNoEnd) {
+  Session lab = *client_->CreateSession({.id = "lab"});
+  EXPECT_THAT(std::string(lab.ReadProc("/proc/1/pagemap").status().message()),
+              HasSubstr("/proc/1/pagemap: EFBIG (it has more than 256 MiB"));
+}
+
 TEST_F(RealSnapshotsTest, LooksAtThePastOfAClosedSession) {
   Session lab = *client_->CreateSession({.id = "lab"});
   const std::string none = *lab.ReadProc("/proc/1/maps");

@@ -72,6 +72,11 @@ class Machine(unittest.TestCase):
         part = self.lab.read_proc_bytes("/proc/1/maps", 9, 8)
         self.assertEqual(part, b"10003000")
 
+    def test_what_has_no_end_is_not_read_whole(self):
+        with self.assertRaises(OSError) as raised:
+            self.lab.read_proc_bytes("/proc/1/pagemap")
+        self.assertEqual(raised.exception.errno, Errno.EFBIG)
+
     def test_a_file_of_more_than_one_part(self):
         flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED
         count = 28_000  # about 41 bytes each, more than 1 MiB

@@ -97,6 +97,14 @@ describe("/proc of a real machine", () => {
     assert.equal(Buffer.from(some).toString(), text.slice(3, 8));
   });
 
+  it("reads nothing whole that has no end", async () => {
+    const lab = await client.createSession();
+    await assert.rejects(lab.readProcBytes("/proc/1/pagemap"), {
+      name: "InvalidRequestError",
+      message: /more than 256 MiB/,
+    });
+  });
+
   it("has the errno of a file that is not there as a reason", async () => {
     const lab = await client.createSession();
     await assert.rejects(lab.readProc("/proc/1/none"), (error) => {
