@@ -60,7 +60,7 @@ void MappingToProto(const Kernel& k, FrameUse use, Pfn pfn, v1::Page* proto) {
     case FrameUse::kFile:
     case FrameUse::kShmem:
       proto->set_inode(k.inodes[Id<Inode>(page.mapping)].ino);
-      proto->set_index(page.index);
+      proto->set_index(PageIndexOf(k, pfn));
       break;
     case FrameUse::kAnon:
       if (!page.Is(page_flag::kAnon)) break;  // only the swap cache has it

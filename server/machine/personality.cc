@@ -23,6 +23,8 @@ Quirks QuirksOf(Personality personality) {
     q.madvise_own_process = false;
     q.guard_regions = false;
     q.mprotect_batches = false;
+    q.maps_whole_folios = false;
+    q.splits_unevenly = false;
     q.dontneed_frees_tables = false;
     q.fallocate_one_mode = false;
     q.sealed_maps_readonly = false;

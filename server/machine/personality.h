@@ -49,6 +49,8 @@ struct Quirks {
   bool split_rss_counting = false;       // 6.2: see mm/rss_stat.h
   bool split_queue_has_all = true;       // 6.12: thp_underused()
   bool vma_has_recency = true;           // 6.3: random, POSIX_FADV_NOREUSE
+  bool maps_whole_folios = true;         // 6.18: of a file, by one fault
+  bool splits_unevenly = true;           // 6.15: truncation, folio_split()
   uint32_t vvar_vclock_pages = 2;        // 6.13: a mapping of its own
 
   template <class Ar, class Self>
@@ -65,7 +67,7 @@ struct Quirks {
        s.ext4_large_folios, s.tmpfs_direct_io, s.swap_zeromap,
        s.names_shared_anon, s.huge_zero_becomes_huge, s.newer_mempolicies,
        s.split_rss_counting, s.split_queue_has_all, s.vma_has_recency,
-       s.vvar_vclock_pages);
+       s.maps_whole_folios, s.splits_unevenly, s.vvar_vclock_pages);
   }
 };
 Quirks QuirksOf(Personality personality);

@@ -20,6 +20,7 @@ constexpr uint64_t kPage = 4096;
 // Of profile huge: five times 2 MiB.
 constexpr uint64_t kHuge = 0x40000000;
 constexpr uint64_t kHugePages = 5 * 512;
+constexpr uint64_t kHugeFilePages = 1100;  // of its two files
 constexpr int kFiles = 5;
 constexpr uint64_t kMemfd = 4;      // the last of them
 constexpr uint64_t kLargeFile = 5;  // that some scripts have
@@ -69,7 +70,7 @@ constexpr NamedProfile kProfiles[] = {
      {18, 6, 13, 9, 4, 8, 4, 2, 2, 9, 10, 4, 6, 1, 2, 3, 5, 8}},
     {ScriptProfile::kHuge,
      "huge",
-     {5, 4, 10, 10, 0, 20, 6, 0, 2, 8, 16, 3, 8, 1, 0, 7, 0, 4}},
+     {7, 4, 10, 10, 0, 22, 6, 0, 2, 9, 16, 4, 8, 1, 0, 7, 4, 4}},
 };
 
 const NamedProfile& Find(ScriptProfile profile) {
@@ -95,10 +96,12 @@ class Generator {
     }
     if (huge_) {
       lines_ = {
-          "boot thp=madvise",
+          "boot thp=madvise", absl::StrFormat("file 0 %dp m", kHugeFilePages),
+          absl::StrFormat("file 1 %dp mh", kHugeFilePages),
           absl::StrFormat("mmap 0x%x %dp rw- PRIVATE|ANON|FIXED - 0", kHuge,
                           kHugePages),
           absl::StrFormat("madvise 0x%x %dp HUGEPAGE", kHuge, kHugePages)};
+      if (OneIn(2)) AddSharedHuge();
     }
     if (!huge_ && !options_.on_disk && OneIn(4)) {
       lines_.push_back(
@@ -160,6 +163,22 @@ class Generator {
           file ? absl::StrCat(" ", Any({"0", "2", "3", "4"}), " ", Below(8))
                : std::string("|ANON - 0")));
     }
+  }
+
+  // Whole 2 MiB of memory that is shared, for MADV_COLLAPSE.
+  void AddSharedHuge() {
+    for (uint64_t page = Below(3) * 512; page < kHugePages; page += 1024) {
+      const std::string where =
+          absl::StrFormat("mmap 0x%x 512p rw- ", kHuge + page * kPage);
+      lines_.push_back(absl::StrCat(where, SharedHuge()));
+    }
+  }
+  // Flags and file of a mapping in profile huge.
+  std::string SharedHuge() {
+    if (OneIn(3)) return "SHARED|ANON|FIXED - 0";
+    const uint64_t offset = OneIn(6) ? Below(600) : 512 * Below(2);
+    return absl::StrCat(OneIn(4) ? "PRIVATE" : "SHARED", "|FIXED ", Below(2),
+                        " ", offset);
   }
 
   void AddUser() {
@@ -304,8 +323,10 @@ class Generator {
   std::string MapText() {
     if (OneIn(40)) return HugetlbText();
     if (huge_) {
-      return absl::StrCat("mmap ", HugeAddr(), " ", Near(),
-                          OneIn(4) ? " r-- " : " rw- ", "PRIVATE|ANON|FIXED",
+      const std::string where = absl::StrCat("mmap ", HugeAddr(), " ", Near(),
+                                             OneIn(4) ? " r-- " : " rw- ");
+      if (OneIn(2)) return absl::StrCat(where, SharedHuge());
+      return absl::StrCat(where, "PRIVATE|ANON|FIXED",
                           OneIn(8) ? "|POPULATE" : "", " - 0");
     }
     const bool large = OneIn(14);
@@ -617,7 +638,29 @@ class Generator {
              "SHRINK|GROW", "EXEC", "SEAL", "0", "0x40"}));
   }
 
+  // What splits a large folio of a file, and what leaves it as it is.
+  std::string HugeFileText() {
+    const uint64_t file = Below(2);
+    const uint64_t page = OneIn(3) ? 512 * Below(3) : Below(kHugeFilePages);
+    const std::string at = absl::StrCat(" ", page, OneIn(4) ? "p+77" : "p");
+    switch (Below(7)) {
+      case 0:
+        return absl::StrCat("ftruncate ", file, at);
+      case 1:
+        return absl::StrCat("pread ", file, at);
+      case 2:
+      case 3:
+        return absl::StrCat("pwrite ", file, at, " ", Below(256));
+      default:
+        return absl::StrCat("fallocate ", file, " ",
+                            Any({"0", "KEEP_SIZE", "PUNCH_HOLE|KEEP_SIZE",
+                                 "PUNCH_HOLE|KEEP_SIZE"}),
+                            at, " ", Near());
+    }
+  }
+
   std::string FileText() {
+    if (huge_) return HugeFileText();
     if (OneIn(14)) return SealText();
     const uint64_t file = AnyFile();
     switch (Below(10)) {

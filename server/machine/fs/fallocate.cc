@@ -62,12 +62,16 @@ Errno Allocate(Kernel& k, Id<Inode> id, uint64_t offset, uint64_t length,
                bool keep_size) {
   // A disk has the space; nothing enters the cache.
   if (k.inodes[id].shmem()) {
+    const uint64_t end = PagesOf(PageAlign(offset + length)).value();
+    const uint64_t undo = k.inodes[id].fallocend;
+    k.inodes[id].fallocend = std::max(undo, end);
     std::vector<uint64_t> fresh;
     for (uint64_t i = offset >> kPageShift; i << kPageShift < offset + length;
          i++) {
       const bool there = FilemapLookup(k, k.inodes[id], i).valid();
       if (!ShmemAllocate(k, id, i)) {
         for (uint64_t index : fresh) PunchHole(k, id, index, index);
+        k.inodes[id].fallocend = undo;
         return NoPage(k, id);
       }
       if (!there) fresh.push_back(i);

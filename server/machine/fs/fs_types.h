@@ -62,6 +62,7 @@ struct Inode {
   XArray i_pages;
   uint64_t nrpages = 0;
   uint64_t nrswapped = 0;        // shmem_inode_info::swapped
+  uint64_t fallocend = 0;        // … ::fallocend: pages, beyond the end too
   Id<Vma> i_mmap;                // VMAs that map it
   uint32_t i_mmap_writable = 0;  // shared writable mappings
   uint32_t truncate_count = 0;   // 2.6's: races of faults with truncations
@@ -95,9 +96,10 @@ struct Inode {
     ar(s.ino, s.dev_major, s.dev_minor, s.fs, s.mode, s.size, s.path, s.linked,
        s.opens, s.commit_charge, s.seals, s.rdev_major, s.rdev_minor, s.content,
        s.seed, s.device_valid, s.device, s.i_pages, s.nrpages, s.nrswapped,
-       s.i_mmap, s.i_mmap_writable, s.truncate_count, s.writeback_index,
-       s.policies, s.i_state, s.wb_list, s.dirtied_when, s.dentry, s.in_core,
-       s.dentry_referenced, s.referenced, s.d_lru, s.i_lru);
+       s.fallocend, s.i_mmap, s.i_mmap_writable, s.truncate_count,
+       s.writeback_index, s.policies, s.i_state, s.wb_list, s.dirtied_when,
+       s.dentry, s.in_core, s.dentry_referenced, s.referenced, s.d_lru,
+       s.i_lru);
   }
 };
 

@@ -11,7 +11,9 @@
 #include "server/machine/mm/backing_store.h"
 #include "server/machine/mm/bio.h"
 #include "server/machine/mm/device_map.h"
+#include "server/machine/mm/folio.h"
 #include "server/machine/mm/gfp.h"
+#include "server/machine/mm/huge_file.h"
 #include "server/machine/mm/lru.h"
 #include "server/machine/mm/memory.h"
 #include "server/machine/mm/oom_kill.h"
@@ -189,6 +191,11 @@ void DeleteFromPageCache(Kernel& k, Id<Inode> id, uint64_t index,
   Inode& inode = k.inodes[id];
   const Pfn pfn = FilemapLookup(k, inode, index);
   if (!pfn.valid()) return;
+  const Page& cached = std::as_const(k).page(pfn);
+  if (cached.Is(page_flag::kLarge)) {
+    VM_BUG_ON(value != 0);
+    return DeleteFolioFromPageCache(k, FolioHead(cached, pfn));
+  }
   SplitCacheFolio(k, inode, index);
   CancelDirty(k, inode, pfn);
   Page& page = k.page(pfn);
@@ -299,7 +306,7 @@ ErrnoOr<uint64_t> FileWrite(Kernel& k, Id<Inode> id, uint64_t offset,
     uint32_t changed = inode_state::kDirtySync;
     if (end > inode.size) changed |= inode_state::kDirtyDatasync;
     inode.size = std::max(inode.size, end);
-    k.page(pfn).flags |= page_flag::kUptodate;
+    FolioOf(k, pfn).flags |= page_flag::kUptodate;
     MarkPageDirty(k, pfn);
     MarkInodeDirty(k, id, changed);
     // shmem_get_folio_gfp(SGP_WRITE); other files' pages are not.

@@ -33,8 +33,9 @@ bool FilemapMayMapAround(const Kernel& k, const Inode& inode, Pfn pfn);
 // filemap_add_folio(): a new page with the contents that the disk has; it is
 // not read. An invalid Pfn: no memory, or it must not be charged.
 Pfn AddToPageCache(Kernel& k, Id<Inode> id, uint64_t index);
-// filemap_remove_folio(): and its last reference, if nobody maps it. `value`,
-// unless it is 0, stays in its stead. REQUIRES: it is not under writeback.
+// filemap_remove_folio(): and its last reference, if nobody maps it; of a large
+// folio all of it. `value`, unless it is 0, stays in its stead. REQUIRES: it is
+// not under writeback.
 void DeleteFromPageCache(Kernel& k, Id<Inode> id, uint64_t index,
                          uint32_t value = 0);
 // __remove_mapping(), for reclaim: a page that nobody maps, uses or has dirtied

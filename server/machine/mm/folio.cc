@@ -1,4 +1,5 @@
-// Models mm/rmap.c (v6.18): __folio_add_anon_rmap(), __folio_remove_rmap();
+// Models mm/rmap.c (v6.18): __folio_add_anon_rmap(), __folio_add_file_rmap(),
+// __folio_remove_rmap();
 // include/linux/rmap.h: folio_add_return_large_mapcount() and its counterpart;
 // mm/memory.c: __wp_can_reuse_large_anon_folio().
 #include "server/machine/mm/folio.h"
@@ -48,15 +49,32 @@ int64_t MappedPages(const LargeFolio& folio) {
                                    : folio.nr_pages_mapped;
 }
 
-// Drops `n` references of the head; the last frees all 512 pages.
-void PutLarge(Kernel& k, Pfn head, int32_t n) {
+// An entry's reference goes; with the last one an anonymous folio.
+void PutLarge(Kernel& k, Pfn head) {
   Page& page = k.page(head);
-  page.refcount -= n;
+  page.refcount--;
+  const bool cached = !page.Is(page_flag::kAnon);
+  const int32_t held = cached ? static_cast<int32_t>(FolioPages(page)) : 0;
   VM_BUG_ON(page.refcount !=
-            LargeFolioOf(std::as_const(k), head).large_mapcount);
+            held + LargeFolioOf(std::as_const(k), head).large_mapcount);
   if (page.refcount > 0) return;
   DeleteLargeFolio(k, LargeFolioId(std::as_const(k), head));
   FreePages(k, head, kHugePmdOrder);
+}
+
+bool IsAnonFolio(const Kernel& k, Pfn head) {
+  return k.page(head).Is(page_flag::kAnon);
+}
+
+// What NR_ANON_MAPPED or NR_FILE_MAPPED, and the folios mapped as a whole, are
+// counted in.
+int64_t& MappedStat(Kernel& k, Pfn head) {
+  const bool anon = IsAnonFolio(std::as_const(k), head);
+  return k.vmstat.node[anon ? kNrAnonMapped : kNrFileMapped];
+}
+int64_t& PmdMappedStat(Kernel& k, Pfn head) {
+  const bool anon = IsAnonFolio(std::as_const(k), head);
+  return k.vmstat.node[anon ? kNrAnonThps : kNrShmemPmdMapped];
 }
 
 }  // namespace
@@ -91,14 +109,21 @@ Pfn AllocLargeFolio(Kernel& k, bool eager) {
   const uint32_t gfp = gfp::kTranshugeLight | (eager ? gfp::kDirectReclaim : 0);
   Pfn head = AllocPages(k, gfp, kHugePmdOrder);
   if (!head.valid()) return head;
-  Id<LargeFolio> id = k.folios.New();
+  MakeLargeFolio(k, head, kHugePmdOrder);
+  return head;
+}
+
+void MakeLargeFolio(Kernel& k, Pfn head, int order) {
+  const Id<LargeFolio> id = k.folios.New();
   k.folios[id].head = head;
-  k.page(head).flags |= page_flag::kLarge;
-  for (uint64_t i = 1; i < kHugePmdNr; i++) {
-    k.page(head + PageCount(i)).flags = page_flag::kLarge | page_flag::kTail;
+  k.page(head).flags |= page_flag::kHead | page_flag::kLarge;
+  k.page(head).order = static_cast<uint8_t>(order);
+  for (uint64_t i = 1; i < uint64_t{1} << order; i++) {
+    Page& tail = k.page(head + PageCount(i));
+    tail.flags = page_flag::kLarge | page_flag::kTail;
+    tail.order = static_cast<uint8_t>(order);
   }
   k.page(head + PageCount(1)).mapping = id.value();
-  return head;
 }
 
 void FreeUnusedFolio(Kernel& k, Pfn head) {
@@ -145,6 +170,31 @@ void DupLargeRmapPte(Kernel& k, const Mm& to, Pfn pfn) {
   AddLargeMapcount(LargeFolioOf(k, pfn), to.id, 1);
 }
 
+void AddFileRmapPmd(Kernel& k, const Vma& vma, Pfn head) {
+  LargeFolio& folio = LargeFolioOf(k, head);
+  const int64_t before = MappedPages(folio);
+  if (folio.entire_mapcount++ == 0) k.vmstat.node[kNrShmemPmdMapped]++;
+  AddLargeMapcount(folio, vma.mm, 1);
+  k.vmstat.node[kNrFileMapped] += MappedPages(folio) - before;
+  k.page(head).refcount++;
+  if (vma.Has(vm::kLocked)) MlockLargeFolio(k, head);
+}
+
+void AddFileRmapPtes(Kernel& k, const Vma& vma, Pfn pfn, uint64_t n) {
+  Page& head = FolioOf(k, pfn);
+  LargeFolio& folio = LargeFolioOf(k, pfn);
+  const int64_t before = MappedPages(folio);
+  for (uint64_t i = 0; i < n; i++) {
+    if (k.page(pfn + PageCount(i)).mapcount++ == 0) folio.nr_pages_mapped++;
+  }
+  const auto entries = static_cast<int32_t>(n);
+  AddLargeMapcount(folio, vma.mm, entries);
+  k.vmstat.node[kNrFileMapped] += MappedPages(folio) - before;
+  head.refcount += entries;
+  // What is mapped in part may be split, and its other part reclaimed.
+  if (vma.Has(vm::kLocked) && n == FolioPages(head)) MlockLargeFolio(k, pfn);
+}
+
 void SplitLargeRmap(Kernel& k, const Mm& mm, Pfn head) {
   LargeFolio& folio = LargeFolioOf(k, head);
   const bool exclusive =
@@ -164,12 +214,12 @@ void RemoveLargeRmapPmd(Kernel& k, const Mm& mm, Pfn head) {
   LargeFolio& folio = LargeFolioOf(k, head);
   const int64_t before = MappedPages(folio);
   VM_BUG_ON(folio.entire_mapcount <= 0);
-  if (--folio.entire_mapcount == 0) k.vmstat.node[kNrAnonThps]--;
+  if (--folio.entire_mapcount == 0) PmdMappedStat(k, head)--;
   SubLargeMapcount(folio, mm.id, 1);
   const int64_t after = MappedPages(folio);
-  k.vmstat.node[kNrAnonMapped] -= before - after;
+  MappedStat(k, head) -= before - after;
   if (after > 0 && after < before) NotePartiallyMapped(k, head);
-  PutLarge(k, head, 1);
+  PutLarge(k, head);
 }
 
 void RemoveLargeRmapPte(Kernel& k, const Mm& mm, Pfn pfn) {
@@ -179,13 +229,15 @@ void RemoveLargeRmapPte(Kernel& k, const Mm& mm, Pfn pfn) {
   const int64_t before = MappedPages(folio);
   VM_BUG_ON(page.mapcount <= 0);
   if (--page.mapcount == 0) folio.nr_pages_mapped--;
-  k.vmstat.node[kNrAnonMapped] -= before - MappedPages(folio);
+  MappedStat(k, head) -= before - MappedPages(folio);
   SubLargeMapcount(folio, mm.id, 1);
-  PutLarge(k, head, 1);
+  PutLarge(k, head);
 }
 
 void NotePartiallyMapped(Kernel& k, Pfn pfn) {
-  if (!std::as_const(k).page(pfn).Is(page_flag::kLarge)) return;
+  // Of a file a folio stays whole, and is of use in the cache.
+  constexpr uint32_t kLargeAnon = page_flag::kLarge | page_flag::kAnon;
+  if ((std::as_const(k).page(pfn).flags & kLargeAnon) != kLargeAnon) return;
   LargeFolio& folio = LargeFolioOf(k, pfn);
   const int64_t mapped = MappedPages(folio);
   if (folio.partially_mapped || mapped == 0 ||

@@ -10,6 +10,7 @@
 #include "server/machine/hw/cost.h"
 #include "server/machine/mm/deferred_split.h"
 #include "server/machine/mm/gfp.h"
+#include "server/machine/mm/huge_file.h"
 #include "server/machine/mm/lru.h"
 #include "server/machine/mm/memory.h"
 #include "server/machine/mm/page_alloc.h"
@@ -23,8 +24,12 @@ VirtAddr HugeFloor(VirtAddr addr) {
   return VirtAddr(addr.value() & ~(kPmdSize - 1));
 }
 
-// thp_vma_suitable_order(): the 2 MiB around the address lie in the VMA.
+// thp_vma_suitable_order(): the 2 MiB around the address lie in the VMA, and
+// where a file has 2 MiB as well.
 bool Suitable(const Vma& vma, VirtAddr addr) {
+  const bool aligned =
+      vma.anonymous() || (vma.start.vpn() - vma.pgoff) % kHugePmdNr == 0;
+  if (!aligned) return false;
   const VirtAddr from = HugeFloor(addr);
   return from >= vma.start && vma.end - from >= kPmdSize && from < vma.end;
 }
@@ -158,28 +163,40 @@ uint32_t WriteFault(Kernel& k, Fault& f, Pte old) {
 bool CanChangeWritable(const Kernel& k, const Vma& vma, Pte pmd) {
   if (!vma.Has(vm::kWrite) || pmd.special()) return false;
   if (VmaSoftDirtyEnabled(k, vma) && !pmd.soft_dirty()) return false;
+  if (vma.Has(vm::kShared)) return VmaWantsWritenotify(k, vma) && pmd.dirty();
   return k.page(pmd.pfn()).Is(page_flag::kAnonExclusive);
+}
+
+bool ThpDisabled(const Kernel& k, const Vma& vma) {
+  const Mm& mm = k.mms[vma.mm];
+  return vma.Has(vm::kNoHugePage) || mm.thp_disabled ||
+         mm.replacement;  // its frames are counted one by one
+}
+
+// Is there a table for it in deposit?
+bool HasDeposit(const Kernel& k, Pte pmd) {
+  return pmd.special() || k.page(pmd.pfn()).Is(page_flag::kAnon);
 }
 
 }  // namespace
 
+bool PmdSuitable(const Kernel& k, const Vma& vma, VirtAddr addr) {
+  return !k.paging.narrow() && !ThpDisabled(k, vma) && Suitable(vma, addr);
+}
+
 bool ThpAllowable(const Kernel& k, const Vma& vma, ThpFor whom) {
-  // No file system and no shmem of the machine has huge pages (D7, D10), nor
-  // has a machine of two-level tables (has_transparent_hugepage()).
+  // No file system has huge pages, and shmem only those that are asked for
+  // (D7); nor has a machine of two-level tables (has_transparent_hugepage()).
   if (k.paging.narrow()) return false;
   const bool shmem =
       vma.ops == VmOps::kShmem && whom == ThpFor::kForcedCollapse;
   if (!vma.anonymous() && !shmem) return false;
-  if (shmem && (vma.start.vpn() - vma.pgoff) % kHugePmdNr != 0) return false;
   if (whom != ThpFor::kForcedCollapse) {
     const uint64_t enabled = k.sysctl.thp_enabled;
     if (enabled == kThpNever) return false;
     if (enabled == kThpMadvise && !vma.Has(vm::kHugePage)) return false;
   }
-  // vma_thp_disabled()
-  const Mm& mm = k.mms[vma.mm];
-  if (vma.Has(vm::kNoHugePage) || mm.thp_disabled) return false;
-  if (mm.replacement) return false;  // its frames are counted one by one
+  if (ThpDisabled(k, vma)) return false;
   if (whom == ThpFor::kForcedCollapse && vma.Has(vm::kSpecial)) return false;
   if (whom == ThpFor::kFault) return true;
   if (vma.size() < kPmdSize || !Suitable(vma, vma.end - kPmdSize)) return false;
@@ -200,7 +217,11 @@ uint32_t HugePmdFault(Kernel& k, Vma& vma, VirtAddr addr, bool write,
     return AnonymousFault(k, f, write);
   }
   VM_BUG_ON(!old.huge());
-  if (write && !old.writable()) return WriteFault(k, f, old);
+  if (write && !old.writable()) {
+    if (vma.anonymous()) return WriteFault(k, f, old);
+    SplitHugePmd(k, vma, addr);
+    return kFaultFallback;
+  }
   SetPmd(k, pmd, old.With(Pte::kAccessed | (write ? DirtyBits(k) : 0)));
   k.tlb.FlushPage(mm.asid, addr.vpn());
   f.Resolve(FaultResolution::kSpurious, old.pfn());
@@ -233,6 +254,7 @@ void SplitHugePmd(Kernel& k, const Vma& vma, VirtAddr addr) {
   const Mm& mm = k.mms[vma.mm];
   const Leaf leaf = FindLeaf(std::as_const(k), mm, addr);
   if (!leaf.huge) return;
+  if (!vma.anonymous()) return SplitFilePmd(k, vma, addr, leaf.at);
   k.vmstat.events[kThpSplitPmd]++;
   const Pte old = ReadPte(std::as_const(k), leaf.at);
   const Pfn table = WithdrawTable(k, leaf.at.table);
@@ -256,11 +278,13 @@ void SplitHugePmd(Kernel& k, const Vma& vma, VirtAddr addr) {
 }
 
 void SplitHugePmdAt(Kernel& k, const Vma& vma, VirtAddr addr) {
-  if (addr.value() % kPmdSize == 0 || !vma.anonymous()) return;
+  const bool huge = vma.anonymous() || vma.ops == VmOps::kShmem;
+  if (addr.value() % kPmdSize == 0 || !huge) return;
   if (Suitable(vma, addr)) SplitHugePmd(k, vma, addr);
 }
 
 void ZapHugePmd(Kernel& k, const Vma& vma, VirtAddr addr, PteRef pmd) {
+  if (!vma.anonymous()) return ZapFilePmd(k, vma, addr, pmd);
   Mm& mm = k.mms[vma.mm];
   const Pte old = ReadPte(std::as_const(k), pmd);
   SetPte(k, pmd, Pte());
@@ -316,7 +340,9 @@ void MoveHugePmd(Kernel& k, Mm& mm, VirtAddr to, PteRef pmd) {
   VM_BUG_ON(!ReadPte(std::as_const(k), dest).none());
   const Pte old = ReadPte(std::as_const(k), pmd);
   SetPte(k, pmd, Pte());
-  DepositTable(k, dest.table, WithdrawTable(k, pmd.table));
+  if (HasDeposit(std::as_const(k), old)) {
+    DepositTable(k, dest.table, WithdrawTable(k, pmd.table));
+  }
   SetPmd(k, dest, old.With(DirtyBits(k) & ~Pte::kDirty));
 }
 

@@ -1,6 +1,7 @@
-// Transparent huge pages of anonymous memory: an entry of a level-2 table that
-// maps 2 MiB at once. For each there is a level-1 table in deposit, so that
-// splitting the entry needs no memory.
+// Transparent huge pages: an entry of a level-2 table that maps 2 MiB at once.
+// For each of anonymous memory there is a level-1 table in deposit, so that
+// splitting the entry needs no memory. Those of files are in mm/huge_file.h;
+// what is here takes either.
 #ifndef FAULTLINE_SERVER_MACHINE_MM_HUGE_MEMORY_H_
 #define FAULTLINE_SERVER_MACHINE_MM_HUGE_MEMORY_H_
 
@@ -21,6 +22,10 @@ enum class ThpFor : uint8_t { kFault, kSmaps, kForcedCollapse };
 // thp_vma_allowable_order(): may the VMA have huge pages at all?
 bool ThpAllowable(const Kernel& k, const Vma& vma, ThpFor whom);
 
+// thp_vma_suitable_order(), vma_thp_disabled(): can a level-2 entry serve the
+// address?
+bool PmdSuitable(const Kernel& k, const Vma& vma, VirtAddr addr);
+
 inline bool IsHugeZero(const Kernel& k, Pte pmd) {
   return k.huge_zero_page.valid() && pmd.pfn() == k.huge_zero_page;
 }
@@ -29,12 +34,12 @@ inline bool IsHugeZero(const Kernel& k, Pte pmd) {
 // no error, VM_FAULT_OOM, or this: it is for the PTE level.
 inline constexpr uint32_t kFaultFallback = 1 << 11;  // VM_FAULT_FALLBACK
 // create_huge_pmd(), wp_huge_pmd(), huge_pmd_set_accessed(). REQUIRES: no
-// level-1 table translates the address.
+// level-1 table translates the address, and of a file a level-2 entry does.
 uint32_t HugePmdFault(Kernel& k, Vma& vma, VirtAddr addr, bool write,
                       FaultResolved* resolved);
 
 // __split_huge_pmd(): 512 PTEs take the place of the huge entry at `addr`, if
-// there is one. The folio stays whole.
+// there is one; of a file, nothing. The folio stays whole.
 void SplitHugePmd(Kernel& k, const Vma& vma, VirtAddr addr);
 // split_huge_pmd_if_needed(): the VMA is to begin or to end at `addr`.
 void SplitHugePmdAt(Kernel& k, const Vma& vma, VirtAddr addr);
@@ -52,8 +57,9 @@ void MoveHugePmd(Kernel& k, Mm& mm, VirtAddr to, PteRef pmd);
 
 // split_folio(): 512 pages of their own; those that nobody maps are freed, and
 // those that hold zeros give way to the zero page. Every entry that maps the
-// folio as a whole is split first. Of an isolated folio the other pages that
-// remain are isolated too, and appended to `isolated`.
+// folio as a whole is split first. Of a file: SplitFileFolio(). Of an isolated
+// folio the other pages that remain are isolated too, and appended to
+// `isolated`.
 void SplitFolio(Kernel& k, Pfn pfn, std::vector<Pfn>* isolated = nullptr);
 
 // madvise_collapse(): MADV_COLLAPSE.

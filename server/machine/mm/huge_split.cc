@@ -1,4 +1,5 @@
-// Splitting a large folio into its 512 pages. Models mm/huge_memory.c (v6.18):
+// Splitting a large anonymous folio into its 512 pages. Models mm/huge_memory.c
+// (v6.18):
 // __folio_split(), unmap_folio(), remap_page(); mm/migrate.c:
 // remove_migration_pte(), try_to_map_unused_to_zeropage(); mm/rmap.c:
 // try_to_migrate_one().
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "server/machine/mm/deferred_split.h"
+#include "server/machine/mm/huge_file.h"
 #include "server/machine/mm/huge_memory.h"
 #include "server/machine/mm/lru.h"
 #include "server/machine/mm/page_alloc.h"
@@ -126,6 +128,9 @@ void MakeSmall(Kernel& k, Pfn head) {
 void SplitFolio(Kernel& k, Pfn pfn, std::vector<Pfn>* isolated) {
   const Pfn head = FolioHead(std::as_const(k).page(pfn), pfn);
   VM_BUG_ON(!std::as_const(k).page(head).Is(page_flag::kLarge));
+  if (!std::as_const(k).page(head).Is(page_flag::kAnon)) {
+    return SplitFileFolio(k, head, isolated);
+  }
   const std::vector<Place> places = PlacesOf(k, k.page(head));
   Unmap(k, places, head);
   MakeSmall(k, head);

@@ -1,6 +1,8 @@
 // Models mm/khugepaged.c (v6.18): madvise_collapse(),
 // hpage_collapse_scan_pmd(), collapse_huge_page(). The daemon itself does not
 // run (departure D7).
+#include "server/machine/mm/khugepaged.h"
+
 #include <utility>
 #include <vector>
 
@@ -13,16 +15,6 @@
 
 namespace faultline {
 namespace {
-
-// What the scan of one 2 MiB range came to: enum scan_result, as far as they
-// lead to different answers.
-enum class Scan : uint8_t {
-  kSucceed,     // SCAN_SUCCEED, SCAN_PMD_MAPPED
-  kNoTable,     // SCAN_PMD_NULL, no level-2 table: the others are still tried
-  kNothing,     // SCAN_PMD_NONE, an empty level-2 entry: the end
-  kNotPresent,  // a marker, no page: the end
-  kNoMemory,    // SCAN_ALLOC_HUGE_PAGE_FAIL: the end
-};
 
 // __collapse_huge_page_copy(): the pages move into the folio, holes as zeros.
 void CopyInto(Kernel& k, const Vma& vma, Pfn table, Pfn head) {
@@ -66,7 +58,7 @@ Scan CollapsePmd(Kernel& k, Vma& vma, VirtAddr addr) {
   const Leaf leaf = FindLeaf(std::as_const(k), mm, addr);
   if (leaf.huge) return Scan::kSucceed;
   const Pfn level2 = FindTable(std::as_const(k), mm, addr, 2);
-  if (!level2.valid()) return Scan::kNoTable;
+  if (!level2.valid()) return Scan::kNext;
   if (!leaf.at.ok()) return Scan::kNothing;
   if (!AllPresent(k, vma, addr)) return Scan::kNotPresent;
   const Pfn head = AllocLargeFolio(k, true);
@@ -97,13 +89,13 @@ Errno MadviseCollapse(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
   const VirtAddr last(end.value() & ~(kPmdSize - 1));
   uint64_t mapped = 0;
   for (VirtAddr addr = first; addr < last; addr = addr + kPmdSize) {
-    if (!vma.anonymous()) return Errno::kEINVAL;  // departure D10
-    const Scan result = CollapsePmd(k, vma, addr);
+    const Scan result = vma.anonymous() ? CollapsePmd(k, vma, addr)
+                                        : CollapseFilePmd(k, vma, addr);
     if (result == Scan::kSucceed) {
       mapped++;
     } else if (result == Scan::kNoMemory) {
       return Errno::kENOMEM;
-    } else if (result != Scan::kNoTable) {
+    } else if (result != Scan::kNext) {
       return Errno::kEINVAL;
     }
   }

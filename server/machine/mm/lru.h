@@ -21,11 +21,6 @@ inline Lru LruOf(const Page& page) {
   return static_cast<Lru>(base + (page.Is(page_flag::kActive) ? 1 : 0));
 }
 
-// folio_nr_pages()
-inline uint64_t FolioPages(const Page& page) {
-  return page.Is(page_flag::kLarge) ? kHugePmdNr : 1;
-}
-
 // folio_zonenum(). REQUIRES: memory is there.
 inline int ZoneNumberOf(const Kernel& k, Pfn pfn) {
   int zone = kMaxNrZones - 1;

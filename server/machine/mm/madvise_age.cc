@@ -21,29 +21,43 @@
 namespace faultline {
 namespace {
 
+// pageout_anon_only_filter
+enum class Whom : uint8_t { kAll, kAnonOnly };
+
+// A large folio that others may map too, or that is not concerned.
+bool LeftAlone(const Kernel& k, Pfn pfn, Whom whom) {
+  if (MaybeMappedShared(k, pfn)) return true;
+  return whom == Whom::kAnonOnly && !k.page(pfn).Is(page_flag::kAnon);
+}
+
+uint64_t LargeBytes(const Kernel& k, Pfn pfn) {
+  return FolioPages(k.page(pfn)) << kPageShift;
+}
+
 // The entries of a range with what they map, folio by folio: f(addr, entry,
 // pfn) for each PTE of a page, or of a folio that the range maps as a whole,
 // and huge() the same for each huge page. A folio that the range maps in part
 // is split first, and left alone when others may map it too. With `freed_swap`
 // what was swapped out is freed, and counted there.
 template <class F, class OnHuge>
-void ForEachOwn(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end, F f,
-                OnHuge huge, int64_t* freed_swap = nullptr) {
+void ForEachOwn(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end, Whom whom,
+                F f, OnHuge huge, int64_t* freed_swap = nullptr) {
   const Mm& mm = k.mms[vma.mm];
   VirtAddr whole_until;  // of a large folio that need not be split
   // madvise_folio_pte_batch(): is all of the folio mapped here in one piece?
   auto is_whole = [&](VirtAddr addr, Pfn pfn) {
     const Pfn head = FolioHead(std::as_const(k).page(pfn), pfn);
-    if (pfn != head || addr.value() % kPmdSize != 0 || end - addr < kPmdSize) {
-      return false;
-    }
+    const uint64_t bytes = LargeBytes(std::as_const(k), pfn);
+    const bool one_table =
+        k.paging.RegionOf(addr) == k.paging.RegionOf(addr + (bytes - 1));
+    if (pfn != head || !one_table || end - addr < bytes) return false;
     uint64_t mapped = 0;
-    ForEachPte(std::as_const(k), mm, addr, addr + kPmdSize,
+    ForEachPte(std::as_const(k), mm, addr, addr + bytes,
                [&](VirtAddr a, Pte pte) {
                  const Pfn here = head + PagesOf(a - addr);
                  mapped += pte.present() && pte.pfn() == here;
                });
-    return mapped == kHugePmdNr;
+    return mapped == bytes >> kPageShift;
   };
   auto on_pte = [&](VirtAddr a, auto& entry) {
     const Pte pte(entry);
@@ -59,18 +73,19 @@ void ForEachOwn(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end, F f,
     if (std::as_const(k).page(pfn).Is(kNotLru)) return;
     if (std::as_const(k).page(pfn).Is(page_flag::kLarge) && a >= whole_until) {
       if (is_whole(a, pfn)) {
-        whole_until = a + kPmdSize;
-      } else if (MaybeMappedShared(std::as_const(k), pfn)) {
+        whole_until = a + LargeBytes(std::as_const(k), pfn);
+      } else if (LeftAlone(std::as_const(k), pfn, whom)) {
         return;
       } else {
         SplitFolio(k, pfn);
       }
     }
-    if (!Pte(entry).special()) f(a, entry, pfn);
+    // A page of zeros may have given way; of a file nothing is mapped now.
+    if (Pte(entry).present() && !Pte(entry).special()) f(a, entry, pfn);
   };
   auto on_huge = [&](VirtAddr from, VirtAddr to, PteRef at) {
     const Pte pmd = ReadPte(std::as_const(k), at);
-    if (pmd.special() || MaybeMappedShared(std::as_const(k), pmd.pfn())) {
+    if (pmd.special() || LeftAlone(std::as_const(k), pmd.pfn(), whom)) {
       return Huge::kDone;
     }
     if (to - from < kPmdSize) {
@@ -87,7 +102,8 @@ void ForEachOwn(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end, F f,
 bool MappedHereOnly(const Kernel& k, Pfn pfn) {
   const Page& page = k.page(pfn);
   if (!page.Is(page_flag::kLarge)) return page.mapcount == 1;
-  return LargeFolioOf(k, pfn).large_mapcount == int32_t{kHugePmdNr};
+  return LargeFolioOf(k, pfn).large_mapcount ==
+         static_cast<int32_t>(FolioPages(page));
 }
 
 // try_to_unmap_one() of a large folio that MADV_FREE marked and only this VMA
@@ -135,7 +151,7 @@ Errno MadviseFree(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
     flush = true;
   };
   ForEachOwn(
-      k, vma, start, end,
+      k, vma, start, end, Whom::kAll,
       [&](VirtAddr addr, auto& entry, Pfn pfn) {
         // Only a page that is dirty by itself must be mapped here alone.
         const bool dirty = FolioOf(std::as_const(k), pfn).Is(page_flag::kDirty);
@@ -189,7 +205,7 @@ Errno MadviseAge(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end, Aging how) {
     }
   };
   ForEachOwn(
-      k, vma, start, end,
+      k, vma, start, end, anon_only ? Whom::kAnonOnly : Whom::kAll,
       [&](VirtAddr addr, auto& entry, Pfn pfn) {
         const bool file = !std::as_const(k).page(pfn).Is(page_flag::kAnon);
         if (anon_only && file) return;

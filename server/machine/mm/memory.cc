@@ -11,6 +11,7 @@
 #include "server/machine/mm/filemap.h"
 #include "server/machine/mm/folio.h"
 #include "server/machine/mm/gfp.h"
+#include "server/machine/mm/huge_file.h"
 #include "server/machine/mm/huge_memory.h"
 #include "server/machine/mm/ksm.h"
 #include "server/machine/mm/mlock.h"
@@ -39,7 +40,8 @@ struct VmFault {
   bool unshare;
   PteRef pte;
   uint64_t pgoff = 0;
-  FaultResolved resolved;  // what the trace will say
+  FaultResolved resolved;    // what the trace will say
+  bool mapped_huge = false;  // a level-2 entry of a file serves it now
 };
 
 // maybe_mkwrite(pte_mkdirty())
@@ -201,6 +203,35 @@ uint32_t DoWpPage(Kernel& k, VmFault& f, Pte old) {
   return WpPageCopy(k, f, old);
 }
 
+bool IsLarge(const Kernel& k, Pfn pfn) {
+  return k.page(pfn).Is(page_flag::kLarge);
+}
+
+// filemap_map_pmd(): the fault maps a whole folio.
+bool MapHuge(Kernel& k, VmFault& f, Pfn pfn, FaultResolution how) {
+  if (f.pte.ok() || !MapFilePmd(k, f.vma, f.addr, pfn, f.write)) return false;
+  f.mapped_huge = true;
+  f.resolved.pages = kHugePmdNr;
+  Resolve(f, how, LookAtPte(std::as_const(k), f.mm, f.addr).pfn());
+  return true;
+}
+
+// do_fault_around() of a large folio, which has page `index` of the file at
+// entry `i`. The last entry that was looked at.
+int MapAroundFolio(Kernel& k, VmFault& f, int i, uint64_t index, Pfn pfn,
+                   int end, RssBatch& rss) {
+  const AroundFolio around =
+      MapFolioAround(k, f.vma, {f.pte.table, i}, index, pfn, end);
+  rss.Add(kRssShmem, around.mapped);
+  f.resolved.pages += static_cast<uint32_t>(around.mapped);
+  const int at = f.pte.index - around.whole.index;
+  if (at >= 0 && at < around.whole.pages) {
+    Resolve(f, FaultResolution::kFileAround,
+            around.whole.first + PageCount(static_cast<uint64_t>(at)));
+  }
+  return around.next - 1;
+}
+
 // do_fault_around(): maps the cached pages around the fault. False: no memory
 // for their table.
 bool DoFaultAround(Kernel& k, VmFault& f) {
@@ -225,6 +256,18 @@ bool DoFaultAround(Kernel& k, VmFault& f) {
     if (index >= limit) break;
     Pfn pfn = FilemapLookup(k, inode, index);
     if (!pfn.valid()) continue;
+    if (IsLarge(std::as_const(k), pfn)) [[unlikely]] {
+      if (MapHuge(k, f, pfn, FaultResolution::kFileAround)) return true;
+      if (!HasPteTable(k, f)) return false;
+      pfn = FilemapLookup(k, inode, index);
+      if (!pfn.valid()) continue;
+      if (IsLarge(std::as_const(k), pfn)) {
+        const auto left = static_cast<int>(
+            std::min<uint64_t>(limit - index, static_cast<uint64_t>(to - i)));
+        i = MapAroundFolio(k, f, i, index, pfn, i + left, rss);
+        continue;
+      }
+    }
     if (!FilemapMayMapAround(std::as_const(k), inode, pfn)) continue;
     // What was evicted a while ago will be again: no reason to read ahead.
     if (!std::as_const(k).page(pfn).Is(page_flag::kWorkingset)) hits++;
@@ -288,7 +331,7 @@ TableFor HasTableFor(Kernel& k, VmFault& f, Pfn pfn) {
 }
 
 bool IsMapped(const Kernel& k, const VmFault& f) {
-  return f.pte.ok() && !ReadPte(k, f.pte).none();
+  return f.mapped_huge || (f.pte.ok() && !ReadPte(k, f.pte).none());
 }
 
 // Did filemap_fault() drop the mmap lock, for a read or to wait? Then the fault
@@ -296,6 +339,29 @@ bool IsMapped(const Kernel& k, const VmFault& f) {
 bool Restarts(Kernel& k, const FilemapResult& page) {
   if (!(page.status & (vm_fault::kMajor | vm_fault::kRetry))) return false;
   CheckSyncRssStat(k);
+  return true;
+}
+
+// finish_fault(): of a page of a file that is not copied. False: no memory, or
+// (`status` has no error) the page was reclaimed meanwhile.
+bool FinishFault(Kernel& k, VmFault& f, Pfn pfn, FaultResolution how,
+                 uint32_t* status) {
+  const bool large = IsLarge(std::as_const(k), pfn);
+  if (large && MapHuge(k, f, pfn, how)) [[unlikely]]
+    return true;
+  const TableFor table = HasTableFor(k, f, pfn);
+  if (table == TableFor::kNoMemory) *status = vm_fault::kOom;
+  if (table != TableFor::kReady) return false;
+  if (large && IsLarge(std::as_const(k), pfn)) [[unlikely]] {
+    const MappedRun run = MapFilePtes(k, f.vma, f.pte, f.pgoff, pfn, f.write);
+    f.resolved.pages += static_cast<uint32_t>(run.pages);
+  } else {
+    MapFilePage(k, f, pfn);
+    const Pte pte = Pte::Make(pfn, VmPageProt(k, f.vma));
+    InstallPte(k, f, f.write ? MkDirtyMaybeWrite(k, f.vma, pte) : pte);
+    if (!f.write) f.resolved.pages++;
+  }
+  Resolve(f, how, pfn);
   return true;
 }
 
@@ -316,13 +382,7 @@ uint32_t DoReadFault(Kernel& k, VmFault& f) {
     if (IsMapped(std::as_const(k), f)) return page.status;
     if (!IsStillThere(std::as_const(k), f, page.pfn)) return page.status;
   }
-  const TableFor table = HasTableFor(k, f, page.pfn);
-  if (table == TableFor::kNoMemory) return vm_fault::kOom;
-  if (table == TableFor::kPageGone) return page.status;
-  MapFilePage(k, f, page.pfn);
-  InstallPte(k, f, Pte::Make(page.pfn, VmPageProt(k, f.vma)));
-  f.resolved.pages++;
-  Resolve(f, FaultResolution::kFileRead, page.pfn);
+  FinishFault(k, f, page.pfn, FaultResolution::kFileRead, &page.status);
   return page.status;
 }
 
@@ -364,14 +424,9 @@ uint32_t DoCowFault(Kernel& k, VmFault& f) {
 uint32_t DoSharedFault(Kernel& k, VmFault& f) {
   FilemapResult page = PageForWrite(k, f);
   if (page.status & vm_fault::kError) return page.status;
-  const TableFor table = HasTableFor(k, f, page.pfn);
-  if (table == TableFor::kNoMemory) return vm_fault::kOom;
-  if (table == TableFor::kPageGone) return page.status;
-  MapFilePage(k, f, page.pfn);
-  Pte pte = Pte::Make(page.pfn, VmPageProt(k, f.vma));
-  InstallPte(k, f, MkDirtyMaybeWrite(k, f.vma, pte));
-  FaultDirtySharedPage(k, f.vma, page.pfn);
-  Resolve(f, FaultResolution::kFileShared, page.pfn);
+  if (FinishFault(k, f, page.pfn, FaultResolution::kFileShared, &page.status)) {
+    FaultDirtySharedPage(k, f.vma, page.pfn);
+  }
   return page.status;
 }
 
@@ -415,6 +470,13 @@ bool FaultTables(Kernel& k, VmFault& f) {
   }
   f.pte = FindPte(std::as_const(k), f.mm, f.addr);
   return f.pte.ok() || AllocTable(k, f.mm, f.addr, 2).valid();
+}
+
+// Is there no PTE, so that a level-2 entry may serve the fault? Of a file there
+// must be one.
+bool MayBeHuge(const Kernel& k, const VmFault& f) {
+  if (f.vma.anonymous()) return !FindPte(k, f.mm, f.addr).ok();
+  return f.vma.ops == VmOps::kShmem && FindLeaf(k, f.mm, f.addr).huge;
 }
 
 // Is a fault that had to let go of the lock a major one, though the page was
@@ -467,10 +529,11 @@ uint32_t HandleMmFault(Kernel& k, Vma& vma, VirtAddr addr, FaultAccess access,
             .unshare = access == FaultAccess::kUnshare,
             .pte = {},
             .pgoff = 0,
-            .resolved = {}};
+            .resolved = {},
+            .mapped_huge = false};
   f.resolved.address = addr.value();
   uint32_t status = kFaultFallback;
-  if (vma.anonymous() && !FindPte(std::as_const(k), f.mm, f.addr).ok()) {
+  if (MayBeHuge(std::as_const(k), f)) {
     status = HugePmdFault(k, vma, f.addr, f.write, &f.resolved);
   }
   if (status == kFaultFallback) {
@@ -497,6 +560,20 @@ void TellBeforeZap(Kernel& k, const Mm& mm, VirtAddr start, VirtAddr end) {
   }
 }
 
+// zap_pmd_range()
+struct ZapOrSplitHuge {
+  Kernel& k;
+  const Vma& vma;
+  Huge operator()(VirtAddr from, VirtAddr to, PteRef pmd) const {
+    if (to - from < kPmdSize) {
+      SplitHugePmd(k, vma, from);
+      return Huge::kSplit;
+    }
+    ZapHugePmd(k, vma, from, pmd);
+    return Huge::kDone;
+  }
+};
+
 }  // namespace
 
 void ZapPageRange(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
@@ -511,6 +588,7 @@ void ZapPageRange(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
   Pfn large;  // the last page of a large folio that went
   const bool recency = VmaHasRecency(std::as_const(k), vma);
   const PagingMode paging = k.paging;
+  ZapBatch batch;
   auto zap_pte = [&](VirtAddr a, auto& entry) __attribute__((always_inline)) {
     // zap_pte_range() works table by table.
     if (region != paging.RegionOf(a)) rss.Flush();
@@ -528,23 +606,20 @@ void ZapPageRange(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
     if (pte.special()) return CountKsmZeroPage(k, mm, pte);
     Page& page = k.page(pte.pfn());
     if (!page.Is(page_flag::kAnon)) {
-      if (pte.dirty()) page.flags |= page_flag::kDirty;
-      if (pte.young() && recency) MarkPageAccessed(k, pte.pfn(), &vma);
+      if (pte.dirty()) FolioOf(k, pte.pfn()).flags |= page_flag::kDirty;
+      const bool young = page.Is(page_flag::kLarge)
+                             ? batch.TellsYoung(std::as_const(k), a, pte)
+                             : pte.young();
+      if (young && recency) MarkPageAccessed(k, pte.pfn(), &vma);
     }
     rss.Add(RssKindOf(page), -1);
     if (page.Is(page_flag::kLarge)) [[unlikely]]
       large = pte.pfn();
     RemoveRmap(k, vma, pte.pfn());
   };
-  // zap_pmd_range()
   auto zap_huge = [&](VirtAddr from, VirtAddr to, PteRef pmd) {
     rss.Flush();
-    if (to - from < kPmdSize) {
-      SplitHugePmd(k, vma, from);
-      return Huge::kSplit;
-    }
-    ZapHugePmd(k, vma, from, pmd);
-    return Huge::kDone;
+    return ZapOrSplitHuge{k, vma}(from, to, pmd);
   };
   ForEachPte(k, mm, start, end, zap_pte, zap_huge);
   if (large.valid()) NotePartiallyMapped(k, large);
@@ -605,7 +680,8 @@ bool CopyPageRange(Kernel& k, Vma& dst, Vma& src) {
   bool memory = true;
   auto copy_huge = [&](VirtAddr a, VirtAddr, PteRef pmd) {
     rss.Flush();
-    if (!memory) return Huge::kDone;
+    // What a fault can bring back is not copied.
+    if (!memory || !src.anonymous()) return Huge::kDone;
     flush = true;
     const CopiedHuge copied = CopyHugePmd(k, to, a, pmd);
     if (copied == CopiedHuge::kWasSplit) {
@@ -638,19 +714,25 @@ void UnmapMappingPages(Kernel& k, Inode& inode, uint64_t first, uint64_t last,
     UpdateHiwaterRss(mm);
     if (k.quirks.split_rss_counting) TellBeforeZap(k, mm, start, end);
     RssBatch rss(k, mm, RssBatch::How::kDirect);
-    ForEachPte(k, mm, start, end, [&](VirtAddr, auto& entry) {
+    ZapBatch batch;
+    auto zap_pte = [&](VirtAddr a, auto& entry) {
       Pte pte(entry);
       if (!pte.present() || pte.special()) return;
-      if (k.page(pte.pfn()).Is(page_flag::kAnon)) return;
+      const Page& page = k.page(pte.pfn());
+      if (page.Is(page_flag::kAnon)) return;
       if (pte.dirty()) MarkPageDirty(k, pte.pfn());
-      if (pte.young() && VmaHasRecency(std::as_const(k), vma)) {
+      const bool young = page.Is(page_flag::kLarge)
+                             ? batch.TellsYoung(std::as_const(k), a, pte)
+                             : pte.young();
+      if (young && VmaHasRecency(std::as_const(k), vma)) {
         MarkPageAccessed(k, pte.pfn(), &vma);
       }
       entry = 0;
       flush = true;
-      rss.Add(RssKindOf(k.page(pte.pfn())), -1);
+      rss.Add(RssKindOf(page), -1);
       RemoveRmap(k, vma, pte.pfn());
-    });
+    };
+    ForEachPte(k, mm, start, end, zap_pte, ZapOrSplitHuge{k, vma});
     if (flush) FlushTlbRange(k, mm, start, end);
   }
 }

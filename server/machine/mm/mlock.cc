@@ -66,7 +66,10 @@ class MlockWalk {
     }
   }
   void EndRun() {
-    if (run_ > 0 && (!lock_ || run_ == kHugePmdNr)) Large(first_);
+    const bool large =
+        run_ > 0 &&
+        (!lock_ || run_ == FolioPages(std::as_const(k_).page(first_)));
+    if (large) Large(first_);
     run_ = 0;
   }
   void Large(Pfn pfn) {

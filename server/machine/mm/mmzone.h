@@ -67,7 +67,7 @@ inline constexpr uint32_t kAnon = 1 << 11;  // mapping is an anon_vma
 inline constexpr uint32_t kHead = 1 << 12;  // allocated with an order > 0
 inline constexpr uint32_t kUnevictable = 1 << 13;  // on that list
 inline constexpr uint32_t kKernel = 1 << 14;       // given out by alloc_pages
-inline constexpr uint32_t kLarge = 1 << 15;        // of a large anonymous folio
+inline constexpr uint32_t kLarge = 1 << 15;        // of a large folio
 inline constexpr uint32_t kTail = 1 << 16;         // … and not its first page
 inline constexpr uint32_t kKsm = 1 << 17;  // anonymous: mapping is a node
 inline constexpr uint32_t kPcp = 1 << 18;  // heads a block of a per-CPU list
@@ -96,7 +96,9 @@ inline constexpr uint32_t kReclaim = kReadahead;
 //                  the folio that Linux would have read it in with
 //   page table     index: mm id; of a level-2 table, next: the tables that are
 //                  deposited for its huge pages, threaded through their next
-//   large folio    of the second page, mapping: LargeFolio id
+//   large folio    order: the folio's, in each page; of the second page,
+//   mapping:
+//                  LargeFolio id, index: mlock_count
 //   slab           mapping: Slab id, in each of its pages
 //   large kmalloc  mapping: the pfn of its first page, in each of its pages
 // A page that is on an LRU list (kLru) has next/prev in it; of a large folio
@@ -122,7 +124,7 @@ struct Page {
 
 struct Mm;
 
-// What struct folio has for a large anonymous one (mm/folio.h).
+// What struct folio has for a large one (mm/folio.h).
 struct LargeFolio {
   // An address space that maps it, and by how many entries.
   struct Owner {

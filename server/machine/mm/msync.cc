@@ -7,6 +7,7 @@
 
 #include "server/machine/mm/bio.h"
 #include "server/machine/mm/filemap.h"
+#include "server/machine/mm/folio.h"
 #include "server/machine/mm/mmap.h"
 #include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/pgtable.h"
@@ -29,7 +30,7 @@ char PageInCore(const Kernel& k, const Vma& vma, VirtAddr addr) {
   const uint64_t index = vma.PageIndex(addr);
   const Pfn pfn = FilemapLookup(k, k.inodes[id], index);
   if (!pfn.valid() || BeingRead(k, id, index)) return 0;
-  return k.page(pfn).Is(page_flag::kUptodate) ? 1 : 0;
+  return FolioOf(k, pfn).Is(page_flag::kUptodate) ? 1 : 0;
 }
 
 // Is [start, end) within this one VMA?

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/machine/mm/folio.h"
 #include "server/machine/mm/memory.h"
 #include "server/machine/mm/page_writeback.h"
 #include "server/machine/mm/swap.h"
@@ -69,7 +70,7 @@ FilemapResult ShmemFault(Kernel& k, Id<Inode> id, uint64_t index) {
     const bool room = ShmemHasRoom(k, k.inodes[id]);
     return {Pfn(), room ? vm_fault::kOom : vm_fault::kSigbus};
   }
-  k.page(pfn).flags |= page_flag::kUptodate;  // what fallocate() left
+  FolioOf(k, pfn).flags |= page_flag::kUptodate;  // what fallocate() left
   return {pfn, major ? vm_fault::kMajor : 0};
 }
 
@@ -88,11 +89,16 @@ ErrnoOr<std::string> ShmemFileRead(Kernel& k, Id<Inode> id, FileRa* ra,
     const Pfn pfn = ShmemIsSwapped(std::as_const(k), inode, index)
                         ? ShmemSwapin(k, id, index)
                         : FilemapLookup(k, inode, index);
-    if (!pfn.valid() || !k.page(pfn).Is(page_flag::kUptodate)) continue;
+    if (!pfn.valid() ||
+        !FolioOf(std::as_const(k), pfn).Is(page_flag::kUptodate)) {
+      continue;
+    }
     std::as_const(k.frames)[pfn].CopyTo(static_cast<uint32_t>(within),
                                         static_cast<uint32_t>(n), &out[done]);
-    // To read a page's beginning is to use it.
-    if (within == 0) MarkPageAccessed(k, pfn);
+    // To read a folio's beginning is to use it.
+    if (within == 0 && !k.page(pfn).Is(page_flag::kTail)) {
+      MarkPageAccessed(k, pfn);
+    }
   }
   ra->prev_pos = static_cast<int64_t>(offset + length);
   return out;
@@ -117,7 +123,7 @@ bool ShmemAllocate(Kernel& k, Id<Inode> id, uint64_t index) {
   if (fresh) {
     k.page(pfn).flags &= ~page_flag::kUptodate;
   } else {
-    k.page(pfn).flags |= page_flag::kUptodate;
+    FolioOf(k, pfn).flags |= page_flag::kUptodate;
   }
   MarkPageDirty(k, pfn);
   return true;

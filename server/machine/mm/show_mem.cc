@@ -125,13 +125,15 @@ void ShowTotals(const Kernel& k, std::string& out) {
          "Node 0 active_anon:%llukB inactive_anon:%llukB active_file:%llukB "
          "inactive_file:%llukB unevictable:%llukB isolated(anon):0kB "
          "isolated(file):0kB mapped:%llukB dirty:%llukB writeback:%llukB "
-         "shmem:%llukB shmem_thp:0kB shmem_pmdmapped:0kB anon_thp:%llukB "
+         "shmem:%llukB shmem_thp:%llukB shmem_pmdmapped:%llukB anon_thp:%llukB "
          "kernel_stack:0kB pagetables:%llukB sec_pagetables:0kB "
          "all_unreclaimable? %s Balloon:0kB\n",
          Kb(size(kActiveAnon)), Kb(size(kInactiveAnon)), Kb(size(kActiveFile)),
          Kb(size(kInactiveFile)), Kb(size(kUnevictable)),
          Kb(Stat(k, kNrFileMapped)), Kb(Stat(k, kNrFileDirty)),
          Kb(Stat(k, kNrWriteback)), Kb(Stat(k, kNrShmem)),
+         Kb(Stat(k, kNrShmemThps) * kPageBlockPages),
+         Kb(Stat(k, kNrShmemPmdMapped) * kPageBlockPages),
          Kb(Stat(k, kNrAnonThps) * kPageBlockPages), Kb(Stat(k, kNrPageTables)),
          k.kswapd.failures >= kMaxReclaimRetries ? "yes" : "no");
 }

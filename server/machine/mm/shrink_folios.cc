@@ -100,7 +100,11 @@ class Shrinker {
         return Fate::kKeep;
       }
     }
-    if (page(pfn).Is(page_flag::kLarge) && !Split(pfn)) return Fate::kFreed;
+    if (page(pfn).Is(page_flag::kLarge)) {
+      const bool file = !page(pfn).Is(page_flag::kAnon);
+      if (file && !MayWriteLarge(pfn)) return Fate::kActivate;
+      if (!Split(pfn)) return Fate::kFreed;
+    }
     if (NeedsSwap(page(pfn))) {
       if (!(sc_.gfp & gfp::kIo)) return Fate::kKeep;
       if (!AllocSwap(k_, pfn)) return Fate::kActivate;
@@ -141,9 +145,21 @@ class Shrinker {
            kAnonSwapBacked;
   }
 
+  // A large folio of tmpfs, before it is split: it is unmapped, and there must
+  // be swap (shmem_writeout()).
+  bool MayWriteLarge(Pfn head) {
+    if (!TryToUnmap(k_, head)) {
+      stat_.nr_unmap_fail++;
+      locked_ = PageUnevictable(std::as_const(k_), head);
+      return false;
+    }
+    return k_.swap.total > 0;
+  }
+
   // Its pages are work of their own. False: the first held zeros and is free.
   bool Split(Pfn head) {
-    if (page(head).Is(page_flag::kSwapBacked)) {
+    if (page(head).Is(page_flag::kAnon) &&
+        page(head).Is(page_flag::kSwapBacked)) {
       k_.vmstat.events[kThpSwpOutFallback]++;
     }
     const size_t before = work_.size();

@@ -11,6 +11,8 @@
 #include "server/machine/mm/backing_store.h"
 #include "server/machine/mm/bio.h"
 #include "server/machine/mm/filemap.h"
+#include "server/machine/mm/folio.h"
+#include "server/machine/mm/huge_file.h"
 #include "server/machine/mm/lru.h"
 #include "server/machine/mm/memory.h"
 #include "server/machine/mm/page_writeback.h"
@@ -40,6 +42,41 @@ uint64_t ForgetValues(Kernel& k, Inode& inode, uint64_t first, uint64_t last) {
     ShmemUnacctBlock(k, inode);
   }
   return values;
+}
+
+// truncate_inode_partial_folio(): bytes [from, to] go, and the folio at page
+// `index` has other bytes too: it is split where they begin and where they end.
+// The first byte behind the folio; 0: there is no large one.
+uint64_t SplitPartial(Kernel& k, Id<Inode> id, uint64_t index, uint64_t from,
+                      uint64_t to) {
+  const Pfn pfn = FilemapLookup(k, std::as_const(k).inodes[id], index);
+  if (!pfn.valid() || !std::as_const(k).page(pfn).Is(page_flag::kLarge)) {
+    return 0;
+  }
+  const Page folio = FolioOf(std::as_const(k), pfn);
+  const Pfn head = FolioHead(std::as_const(k).page(pfn), pfn);
+  const uint64_t start = folio.index << kPageShift;
+  const uint64_t end = start + (FolioPages(folio) << kPageShift);
+  const auto page_at = [&](uint64_t byte) {
+    return head + PageCount((byte - start) >> kPageShift);
+  };
+  const uint64_t begin = std::max(from, start);
+  if (begin == start && to >= end - 1) return end;  // all of it goes
+  SplitFileFolioAt(k, page_at(begin));
+  if (to >= end - 1) return end;
+  const Pfn behind = page_at(to + 1);
+  const Page& other = std::as_const(k).page(behind);
+  // What lay beyond the file's end may be gone.
+  if (other.Is(page_flag::kLarge)) SplitFileFolioAt(k, behind);
+  return end;
+}
+
+// shmem_undo_range(): of bytes [from, to], the folios at either end.
+void SplitPartialFolios(Kernel& k, Id<Inode> id, uint64_t from, uint64_t to) {
+  if (!k.inodes[id].shmem()) return;
+  const uint64_t end = SplitPartial(k, id, from >> kPageShift, from, to);
+  if (to == UINT64_MAX || to < end) return;
+  SplitPartial(k, id, to >> kPageShift, from, to);
 }
 
 // truncate_inode_pages_range(): pages [first, last], which nobody maps.
@@ -93,10 +130,15 @@ Errno FileTruncate(Kernel& k, Id<Inode> id, uint64_t size) {
   }
   inode.size = size;
   if (size != old) MarkInodeDirty(k, id, inode_state::kDirtyInode);
-  if (size >= old) return Errno::kOk;
+  // shmem_setattr(): to the size that it has is to drop what lies beyond.
+  if (size > old || (size == old && !inode.shmem())) return Errno::kOk;
   const uint64_t first = PagesOf(PageAlign(size)).value();
   inode.truncate_count++;
-  UnmapMappingPages(k, inode, first, ~uint64_t{0} >> 1, true);
+  if (old > PageAlign(size)) {
+    UnmapMappingPages(k, inode, first, ~uint64_t{0} >> 1, true);
+  }
+  if (inode.fallocend > first) inode.fallocend = first;
+  SplitPartialFolios(k, id, size, UINT64_MAX);
   TruncatePages(k, id, first, UINT64_MAX);
   inode.device_valid = std::min(inode.device_valid, size);
   if (const uint64_t tail = size & ~kPageMask; tail != 0) {
@@ -114,23 +156,40 @@ Errno FileTruncate(Kernel& k, Id<Inode> id, uint64_t size) {
   return Errno::kOk;
 }
 
-void PunchHole(Kernel& k, Id<Inode> id, uint64_t first, uint64_t last) {
-  k.inodes[id].truncate_count++;
-  UnmapMappingPages(k, k.inodes[id], first, last, false);
+namespace {
+
+// Pages [first, last] go; the hole is of bytes [from, to].
+void PunchPages(Kernel& k, Id<Inode> id, uint64_t first, uint64_t last,
+                uint64_t from, uint64_t to) {
+  Inode& inode = k.inodes[id];
+  inode.truncate_count++;
+  UnmapMappingPages(k, inode, first, last, false);
+  if (inode.fallocend > first && inode.fallocend <= last + 1) {
+    inode.fallocend = first;
+  }
+  SplitPartialFolios(k, id, from, to);
   TruncatePages(k, id, first, last);
-  StoreHole(k.inodes[id], first, last);
+  StoreHole(inode, first, last);
+}
+
+}  // namespace
+
+void PunchHole(Kernel& k, Id<Inode> id, uint64_t first, uint64_t last) {
+  PunchPages(k, id, first, last, first << kPageShift,
+             ((last + 1) << kPageShift) - 1);
 }
 
 void PunchHoleBytes(Kernel& k, Id<Inode> id, uint64_t offset, uint64_t length) {
   const uint64_t end = offset + length;
   const uint64_t first = PagesOf(PageAlign(offset)).value();
   const uint64_t last = end >> kPageShift;  // not included
-  if (first < last) PunchHole(k, id, first, last - 1);
+  if (first < last) PunchPages(k, id, first, last - 1, offset, end - 1);
   // shmem_fallocate() takes the end of what to unmap as unsigned: a hole that
   // ends in the first page unmaps everything behind its beginning.
   if (last == 0 && k.inodes[id].shmem()) {
     UnmapMappingPages(k, k.inodes[id], first, ~uint64_t{0} >> 1, false);
   }
+  if (first >= last) SplitPartialFolios(k, id, offset, end - 1);
   if (offset & ~kPageMask) {
     ZeroPart(k, id, offset, std::min(end, first << kPageShift));
   }
@@ -148,7 +207,11 @@ namespace {
 void DeactivateFilePage(Kernel& k, Pfn pfn, bool is_head) {
   Page& page = k.page(pfn);
   if (!page.Is(page_flag::kLru) || page.Is(page_flag::kUnevictable)) return;
-  if (page.mapcount > 0) return;
+  if (page.Is(page_flag::kLarge)
+          ? LargeFolioOf(std::as_const(k), pfn).large_mapcount > 0
+          : page.mapcount > 0) {
+    return;
+  }
   const bool active = page.Is(page_flag::kActive);
   LruDel(k, pfn);
   page.flags &= ~(page_flag::kActive | page_flag::kReferenced);

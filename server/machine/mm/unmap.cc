@@ -1,9 +1,11 @@
 // Models mm/rmap.c (v6.18): folio_referenced_one(), try_to_unmap_one().
 #include "server/machine/mm/unmap.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "server/machine/mm/folio.h"
+#include "server/machine/mm/huge_memory.h"
 #include "server/machine/mm/ksm.h"
 #include "server/machine/mm/lru.h"
 #include "server/machine/mm/page_writeback.h"
@@ -62,7 +64,8 @@ void NoteYoung(const Kernel& k, const Vma& vma, auto& entry,
 // A large folio: by level-2 entries, or page by page.
 PageReferences LargeReferenced(Kernel& k, Pfn head) {
   PageReferences refs;
-  for (uint64_t i = 0; i < kHugePmdNr; i++) {
+  const uint64_t pages = FolioPages(std::as_const(k).page(head));
+  for (uint64_t i = 0; i < pages; i++) {
     const Pfn pfn = head + PageCount(i);
     ForEachPlace(k, pfn, [&](const Vma& vma, VirtAddr addr) {
       const Mm& mm = std::as_const(k).mms[vma.mm];
@@ -80,21 +83,25 @@ PageReferences LargeReferenced(Kernel& k, Pfn head) {
 // What one entry becomes; a present one: it stays.
 class Unmapper {
  public:
-  Unmapper(Kernel& k, Pfn pfn) : k_(k), pfn_(pfn) {}
+  Unmapper(Kernel& k, Locks locks) : k_(k), locks_(locks) {}
+
+  // Is an entry of this VMA to stay? Then so are all that come.
+  bool Refuses(const Vma& vma) {
+    // It was not on the unevictable list yet.
+    failed_ = failed_ || (vma.Has(vm::kLocked) && locks_ == Locks::kRespect);
+    return failed_;
+  }
 
   // try_to_unmap_one()
   void operator()(const Vma& vma, VirtAddr addr, auto& entry) {
-    if (failed_) return;
-    if (vma.Has(vm::kLocked)) {
-      failed_ = true;  // it was not on the unevictable list yet
-      return;
-    }
+    if (Refuses(vma)) return;
     const Pte pte(entry);
+    const Pfn pfn = pte.pfn();
     Mm& mm = k_.mms[vma.mm];
-    Page& page = k_.page(pfn_);
+    Page& page = k_.page(pfn);
     UpdateHiwaterRss(mm);
     k_.tlb.FlushPage(mm.asid, addr.vpn());
-    if (pte.dirty()) MarkPageDirty(k_, pfn_);
+    if (pte.dirty()) MarkPageDirty(k_, pfn);
     Pte left;
     if (page.Is(page_flag::kAnon)) {
       if (page.Is(page_flag::kSwapBacked)) {
@@ -108,9 +115,8 @@ class Unmapper {
     }
     AddMmCounter(k_, mm, RssKindOf(page), -1);
     entry = left.value();
-    RemoveRmap(k_, vma, pfn_);
+    RemoveRmap(k_, vma, pfn);
   }
-  bool failed() const { return failed_; }
 
  private:
   Pte SwapPte(Page& page, Pte pte) {
@@ -130,9 +136,55 @@ class Unmapper {
   }
 
   Kernel& k_;
-  const Pfn pfn_;
+  const Locks locks_;
   bool failed_ = false;
 };
+
+// The same of a folio of a file that a VMA may map: as a whole, which splitting
+// the entry takes away (TTU_SPLIT_HUGE_PMD), or page by page.
+void UnmapFolioFrom(Kernel& k, Vma& vma, Pfn head, Unmapper& unmap) {
+  const Page folio = std::as_const(k).page(head);
+  const uint64_t first = std::max(folio.index, vma.pgoff);
+  const uint64_t end = std::min(folio.index + FolioPages(folio),
+                                vma.pgoff + vma.pages().value());
+  if (first >= end) return;
+  const VirtAddr from = vma.start + ((first - vma.pgoff) << kPageShift);
+  const VirtAddr to = from + ((end - first) << kPageShift);
+  const Mm& mm = k.mms[vma.mm];
+  const auto page_at = [&](VirtAddr a) {
+    return head + PageCount(vma.PageIndex(a) - folio.index);
+  };
+  uint64_t kept = 0;  // entries of a locked VMA
+  const auto unmap_pte = [&](VirtAddr a, auto& entry) {
+    const Pte pte(entry);
+    if (!pte.present() || pte.special() || pte.pfn() != page_at(a)) return;
+    unmap(vma, a, entry);
+    kept += Pte(entry).present();
+  };
+  const auto unmap_huge = [&](VirtAddr a, VirtAddr, PteRef at) {
+    if (ReadPte(std::as_const(k), at).pfn() != head) return Huge::kDone;
+    if (unmap.Refuses(vma)) {
+      kept = FolioPages(folio);
+    } else {
+      SplitHugePmd(k, vma, a);
+    }
+    return Huge::kDone;
+  };
+  ForEachPte(k, mm, from, to, unmap_pte, unmap_huge);
+  // Restores a lock that was missed.
+  if (vma.Has(vm::kLocked) && kept == FolioPages(folio)) {
+    MlockLargeFolio(k, head);
+  }
+}
+
+bool UnmapFolio(Kernel& k, Pfn head, Locks locks) {
+  Unmapper unmap(k, locks);
+  const Id<Inode> inode(std::as_const(k).page(head).mapping);
+  for (Id<Vma> at = k.inodes[inode].i_mmap; at; at = k.vmas[at].shared_next) {
+    UnmapFolioFrom(k, k.vmas[at], head, unmap);
+  }
+  return LargeFolioOf(std::as_const(k), head).large_mapcount == 0;
+}
 
 }  // namespace
 
@@ -147,8 +199,11 @@ PageReferences FolioReferenced(Kernel& k, Pfn pfn) {
   return refs;
 }
 
-bool TryToUnmap(Kernel& k, Pfn pfn) {
-  Unmapper unmap(k, pfn);
+bool TryToUnmap(Kernel& k, Pfn pfn, Locks locks) {
+  if (std::as_const(k).page(pfn).Is(page_flag::kLarge)) {
+    return UnmapFolio(k, pfn, locks);
+  }
+  Unmapper unmap(k, locks);
   ForEachEntry(k, pfn, [&](const Vma& vma, VirtAddr addr, auto& entry) {
     unmap(vma, addr, entry);
   });

@@ -17,12 +17,14 @@ struct PageReferences {
 // vm_flags: a locked VMA maps it, and nothing else was looked at.
 PageReferences FolioReferenced(Kernel& k, Pfn pfn);
 
-// try_to_unmap(): takes away every entry that maps the page. An anonymous one
-// leaves swap entries behind; one that MADV_FREE gave up goes without, unless
-// it was written since. False: it is still mapped. REQUIRES: the caller holds a
-// reference; no large folio; an anonymous page that is swap-backed is in the
-// swap cache.
-bool TryToUnmap(Kernel& k, Pfn pfn);
+// try_to_unmap(): takes away every entry that maps the page, or the folio that
+// it heads. An anonymous one leaves swap entries behind; one that MADV_FREE
+// gave up goes without, unless it was written since. False: it is still mapped,
+// by a VMA that is locked, unless that is no reason (TTU_IGNORE_MLOCK).
+// REQUIRES: the caller holds a reference; no large anonymous folio; an
+// anonymous page that is swap-backed is in the swap cache.
+enum class Locks : uint8_t { kRespect, kIgnore };
+bool TryToUnmap(Kernel& k, Pfn pfn, Locks locks = Locks::kRespect);
 
 // vma_has_recency(): an access says that another one will follow.
 inline bool VmaHasRecency(const Kernel& k, const Vma& vma) {

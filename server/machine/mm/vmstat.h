@@ -25,6 +25,7 @@ enum VmEvent : int {
   kThpFaultFallback,
   kThpCollapseAlloc,
   kThpCollapseAllocFailed,
+  kThpFileMapped,
   kThpSplitPage,
   kThpDeferredSplitPage,
   kThpSplitPmd,
@@ -112,7 +113,9 @@ enum NodeStat : int {
   kNrDirtied,  // ever, as kNrWritten
   kNrWritten,
   kNrPageTables,
-  kNrAnonThps,  // large folios that a level-2 entry maps
+  kNrAnonThps,        // large folios that a level-2 entry maps
+  kNrShmemThps,       // folios of 2 MiB in the page cache
+  kNrShmemPmdMapped,  // … that a level-2 entry maps
   kNrSlabReclaimable,
   kNrSlabUnreclaimable,
   kNodeStatCount,

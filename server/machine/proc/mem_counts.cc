@@ -58,7 +58,9 @@ FrameUse FrameUseOf(const Kernel& k, uint64_t number) {
   Pfn pfn(static_cast<uint32_t>(number));
   const Page& page = k.page(pfn);
   if (page.Is(page_flag::kReserved)) return FrameUse::kReserved;
-  if (page.Is(page_flag::kLarge)) return FrameUse::kAnon;
+  if (page.Is(page_flag::kLarge)) {
+    return page.Is(page_flag::kAnon) ? FrameUse::kAnon : FrameUse::kShmem;
+  }
   if (page.refcount > 0) {
     if (page.Is(page_flag::kTable)) return FrameUse::kPageTable;
     if (page.Is(page_flag::kAnon | page_flag::kSwapCache)) {
@@ -78,7 +80,7 @@ FrameUse FrameUseOf(const Kernel& k, uint64_t number) {
 
 FrameBlock FrameBlockOf(const Kernel& k, Pfn pfn) {
   const Page& page = k.page(pfn);
-  if (page.Is(page_flag::kLarge)) return {FolioHead(page, pfn), kHugePmdOrder};
+  if (page.Is(page_flag::kLarge)) return {FolioHead(page, pfn), page.order};
   if (page.Is(page_flag::kSlab)) {
     const Slab& slab = k.slub.slabs[Id<Slab>(page.mapping)];
     return {slab.pfn, slab.order};

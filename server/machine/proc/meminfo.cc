@@ -115,10 +115,10 @@ class Meminfo {
 
   void Huge() {
     Pages("AnonHugePages:  ", Stat(k_, kNrAnonThps) * kHugePmdNr);
-    for (std::string_view label : {"ShmemHugePages: ", "ShmemPmdMapped: ",
-                                   "FileHugePages:  ", "FilePmdMapped:  "}) {
-      Pages(label, 0);
-    }
+    Pages("ShmemHugePages: ", Stat(k_, kNrShmemThps) * kHugePmdNr);
+    Pages("ShmemPmdMapped: ", Stat(k_, kNrShmemPmdMapped) * kHugePmdNr);
+    Pages("FileHugePages:  ", 0);
+    Pages("FilePmdMapped:  ", 0);
     if (Is618(k_)) Pages("Balloon:        ", 0);
     m_ << "HugePages_Total:       0\n"
           "HugePages_Free:        0\n"

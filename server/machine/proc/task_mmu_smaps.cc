@@ -19,7 +19,8 @@ struct MemSizeStats {
   uint64_t resident = 0;
   uint64_t shared_clean = 0, shared_dirty = 0;
   uint64_t private_clean = 0, private_dirty = 0;
-  uint64_t referenced = 0, anonymous = 0, lazyfree = 0, anonymous_thp = 0;
+  uint64_t referenced = 0, anonymous = 0, lazyfree = 0;
+  uint64_t anonymous_thp = 0, shmem_thp = 0;
   uint64_t ksm = 0, swap = 0, swap_pss = 0;
   uint64_t pss = 0, pss_anon = 0, pss_file = 0, pss_shmem = 0;
   uint64_t pss_locked = 0, pss_dirty = 0;
@@ -62,12 +63,13 @@ void SmapsSwap(const Kernel& k, Pte pte, MemSizeStats& s) {
 // smaps_pmd_entry()
 void GatherHugePages(const Kernel& k, const Mm& mm, const Vma& vma,
                      MemSizeStats& s) {
-  if (!vma.anonymous() || vma.size() < kPmdSize) return;
+  const bool huge = vma.anonymous() || vma.ops == VmOps::kShmem;
+  if (!huge || vma.size() < kPmdSize) return;
   VirtAddr at((vma.start.value() + kPmdSize - 1) & ~(kPmdSize - 1));
   for (; at < vma.end && vma.end - at >= kPmdSize; at = at + kPmdSize) {
     const Leaf leaf = FindLeaf(k, mm, at);
     if (!leaf.huge || ReadPte(k, leaf.at).special()) continue;
-    s.anonymous_thp += kPmdSize;
+    (vma.anonymous() ? s.anonymous_thp : s.shmem_thp) += kPmdSize;
   }
 }
 
@@ -125,7 +127,7 @@ void ShowSizes(const Kernel& k, SeqFile& m, const MemSizeStats& s,
   if (Is618(k)) bytes("KSM:            ", s.ksm);
   bytes("LazyFree:       ", s.lazyfree);
   bytes("AnonHugePages:  ", s.anonymous_thp);
-  bytes("ShmemPmdMapped: ", 0);
+  bytes("ShmemPmdMapped: ", s.shmem_thp);
   bytes("FilePmdMapped:  ", 0);
   bytes("Shared_Hugetlb: ", 0);
   m.Kilobytes("Private_Hugetlb: ", 0, 7);

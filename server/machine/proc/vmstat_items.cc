@@ -137,8 +137,9 @@ void AddHugeEvents(const Kernel& k, Items& items) {
       .Add("thp_fault_fallback_charge", 0)
       .Add("thp_collapse_alloc", events[kThpCollapseAlloc])
       .Add("thp_collapse_alloc_failed", events[kThpCollapseAllocFailed])
-      .Zeros({"thp_file_alloc", "thp_file_fallback", "thp_file_fallback_charge",
-              "thp_file_mapped"})
+      .Zeros(
+          {"thp_file_alloc", "thp_file_fallback", "thp_file_fallback_charge"})
+      .Add("thp_file_mapped", events[kThpFileMapped])
       .Add("thp_split_page", events[kThpSplitPage])
       .Add("thp_split_page_failed", 0)
       .Add("thp_deferred_split_page", events[kThpDeferredSplitPage])
@@ -235,8 +236,9 @@ std::vector<VmstatItem> NodeStatItems(const Kernel& k, const LruCounts& lru) {
       .Add("nr_writeback", Stat(k, kNrWriteback))
       .Add("nr_writeback_temp", 0, In::k61)
       .Add("nr_shmem", Stat(k, kNrShmem))
-      .Zeros({"nr_shmem_hugepages", "nr_shmem_pmdmapped", "nr_file_hugepages",
-              "nr_file_pmdmapped"})
+      .Add("nr_shmem_hugepages", Stat(k, kNrShmemThps))
+      .Add("nr_shmem_pmdmapped", Stat(k, kNrShmemPmdMapped))
+      .Zeros({"nr_file_hugepages", "nr_file_pmdmapped"})
       .Add("nr_anon_transparent_hugepages", Stat(k, kNrAnonThps))
       .Add("nr_vmscan_write", events[kNrVmscanWrite])
       .Add("nr_vmscan_immediate_reclaim", events[kNrVmscanImmediate])

@@ -47,7 +47,7 @@ void Verifier::CheckPage(Pfn pfn, const Page& page, bool cached, bool table) {
   if (PageMapcount(k_, pfn) > 0) {
     (anon ? anon_mapped_ : file_mapped_)++;
   }
-  if (page.Is(page_flag::kLarge)) return CheckLargePage(pfn, page);
+  if (page.Is(page_flag::kLarge)) return CheckLargePage(pfn, page, cached);
   if (page.refcount == 0) {
     constexpr uint32_t kFree = page_flag::kBuddy | page_flag::kPcp;
     if (CheckKernelTail(pfn, page)) return;
@@ -134,10 +134,13 @@ uint32_t Verifier::FolioIdOf(Pfn pfn) const {
 }
 
 // One of a large folio's pages; its head stands for all of them.
-void Verifier::CheckLargePage(Pfn pfn, const Page& page) {
+void Verifier::CheckLargePage(Pfn pfn, const Page& page, bool cached) {
   const Pfn head = FolioHead(page, pfn);
+  const bool anon = page.Is(page_flag::kAnon);
   if (page.Is(page_flag::kTail) == (pfn == head) ||
-      !k_.page(head).Is(page_flag::kHead)) {
+      !k_.page(head).Is(page_flag::kHead) ||
+      k_.page(head).order != page.order || cached == anon ||
+      anon != k_.page(head).Is(page_flag::kAnon)) {
     return Fail("frame %u of the large folio at %u: head and tail disagree",
                 pfn.value(), head.value());
   }
@@ -157,15 +160,20 @@ void Verifier::CheckLargePage(Pfn pfn, const Page& page) {
   const LargeFolio& folio = k_.folios[id];
   const LargeFolio& found = folios_[id.value()];
   int32_t mapped = 0, owned = 0;
-  for (uint64_t i = 0; i < kHugePmdNr; i++) {
+  const uint64_t pages = FolioPages(page);
+  const int32_t held = anon ? 0 : static_cast<int32_t>(pages);
+  for (uint64_t i = 0; i < pages; i++) {
     mapped += k_.page(pfn + PageCount(i)).mapcount > 0;
   }
   for (const LargeFolio::Owner& owner : folio.owners) owned += owner.mapcount;
   if (folio.entire_mapcount != found.entire_mapcount ||
       folio.large_mapcount != found.large_mapcount ||
       folio.nr_pages_mapped != mapped ||
-      page.refcount != folio.large_mapcount || owned > folio.large_mapcount ||
-      (owned < folio.large_mapcount && !folio.maybe_shared)) {
+      page.refcount != held + folio.large_mapcount ||
+      owned > folio.large_mapcount ||
+      (owned < folio.large_mapcount && !folio.maybe_shared) ||
+      (page.order != kHugePmdOrder && (anon || folio.entire_mapcount != 0)) ||
+      (!anon && folio.deferred.listed)) {
     Fail(
         "the large folio at %u: entire %d (%d found), mapcount %d (%d "
         "found), "
@@ -174,7 +182,9 @@ void Verifier::CheckLargePage(Pfn pfn, const Page& page) {
         folio.large_mapcount, found.large_mapcount, folio.nr_pages_mapped,
         mapped, page.refcount, owned);
   }
-  anon_thps_ += folio.entire_mapcount > 0;
+  const bool whole = folio.entire_mapcount > 0;
+  (anon ? anon_thps_ : shmem_pmd_mapped_) += whole;
+  shmem_thps_ += !anon && page.order == kHugePmdOrder;
 }
 
 // Free memory and allocated memory make up the whole of each zone.
@@ -240,6 +250,8 @@ void Verifier::CheckStatistics() {
       {kNrWriteback, {"nr_writeback", writeback_}},
       {kNrPageTables, {"nr_page_table_pages", tables - uncounted_tables_}},
       {kNrAnonThps, {"nr_anon_transparent_hugepages", anon_thps_}},
+      {kNrShmemThps, {"nr_shmem_hugepages", shmem_thps_}},
+      {kNrShmemPmdMapped, {"nr_shmem_pmdmapped", shmem_pmd_mapped_}},
   };
   for (const auto& [item, row] : rows) {
     const int64_t found = k_.vmstat.node[item];

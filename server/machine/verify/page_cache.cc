@@ -2,6 +2,7 @@
 #include <map>
 #include <utility>
 
+#include "server/machine/mm/folio.h"
 #include "server/machine/verify/verifier.h"
 
 namespace faultline::verify {
@@ -84,6 +85,7 @@ void Verifier::CheckPageCache(Id<Inode> id, const Inode& inode) {
 void Verifier::CheckCachedPage(Id<Inode> id, const Inode& inode, uint64_t index,
                                Pfn pfn) {
   const Page& page = k_.page(pfn);
+  if (page.Is(page_flag::kLarge)) return CheckLargeCached(id, index, pfn);
   if (page.refcount <= 0 || page.mapping != id.value() || page.index != index ||
       page.Is(page_flag::kAnon | page_flag::kTable | page_flag::kBuddy)) {
     return Fail(
@@ -106,6 +108,23 @@ void Verifier::CheckCachedPage(Id<Inode> id, const Inode& inode, uint64_t index,
                 inode.shmem());
   }
   if (page.order != 0) CheckCacheFolio(inode, index, page);
+  Own(pfn, Owner::kCache);
+}
+
+void Verifier::CheckLargeCached(Id<Inode> id, uint64_t index, Pfn pfn) {
+  const Page& folio = FolioOf(k_, pfn);
+  const bool placed = folio.mapping == id.value() &&
+                      PageIndexOf(k_, pfn) == index &&
+                      folio.index % FolioPages(folio) == 0;
+  constexpr uint32_t kSet = page_flag::kSwapBacked | page_flag::kUptodate;
+  if (!placed || !k_.inodes[id].shmem() || (folio.flags & kSet) != kSet ||
+      folio.Is(page_flag::kAnon) || !k_.page(pfn).Is(page_flag::kSwapBacked)) {
+    return Fail(
+        "page %llu of inode %u is frame %u of a folio of order %u, which "
+        "has mapping %u, index %llu and flags %x",
+        ull{index}, id.value(), pfn.value(), folio.order, folio.mapping,
+        ull{folio.index}, folio.flags);
+  }
   Own(pfn, Owner::kCache);
 }
 

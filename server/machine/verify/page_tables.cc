@@ -121,15 +121,14 @@ void Verifier::CheckPte(const Mm& mm, VirtAddr addr, Pte pte) {
     return;
   }
   if (!page.Is(page_flag::kAnon)) {
-    CheckFilePte(vma, addr, page, fail);
-    if (vma.Has(vm::kLocked)) locked_.insert(pte.pfn());
+    CheckFilePte(vma, addr, pte.pfn(), fail);
   } else {
     CheckAnonPte(vma, addr, pte.pfn(), pte, fail);
-    if (page.Is(page_flag::kLarge)) {
-      folios_[FolioIdOf(pte.pfn())].large_mapcount++;
-    } else if (vma.Has(vm::kLocked)) {
-      locked_.insert(pte.pfn());
-    }
+  }
+  if (page.Is(page_flag::kLarge)) {
+    folios_[FolioIdOf(pte.pfn())].large_mapcount++;
+  } else if (vma.Has(vm::kLocked)) {
+    locked_.insert(pte.pfn());
   }
   mapped_.push_back(pte.pfn());
   rss_[RssKindOf(page)]++;
@@ -155,8 +154,8 @@ void Verifier::CheckAnonPte(const Vma& vma, VirtAddr addr, Pfn pfn, Pte pte,
 }
 
 template <class F>
-void Verifier::CheckFilePte(const Vma& vma, VirtAddr addr, const Page& page,
-                            F fail) {
+void Verifier::CheckFilePte(const Vma& vma, VirtAddr addr, Pfn pfn, F fail) {
+  const Page& page = FolioOf(k_, pfn);
   if (vma.ops == VmOps::kSpecial) {
     if (!page.Is(page_flag::kReserved)) fail("a vdso page is not reserved");
     return;
@@ -167,17 +166,19 @@ void Verifier::CheckFilePte(const Vma& vma, VirtAddr addr, const Page& page,
     return;
   }
   if (page.mapping != k_.open_files[vma.file].inode.value() ||
-      page.index != vma.PageIndex(addr)) {
+      PageIndexOf(k_, pfn) != vma.PageIndex(addr)) {
     fail("the page is not the file's at this offset");
   }
 }
 
-// A level-2 table keeps one empty table for each of its huge pages.
+// A level-2 table keeps one empty table for each of its huge pages of anonymous
+// memory.
 void Verifier::CheckDeposit(const Mm& mm, Pfn table, const uint64_t* entries) {
   uint64_t huge = 0, kept = 0;
   for (int i = 0; entries != nullptr && i < k_.paging.entries(); i++) {
     const Pte entry = k_.paging.Load(entries, i);
-    huge += entry.huge();
+    if (!entry.huge()) continue;
+    huge += entry.special() || k_.page(entry.pfn()).Is(page_flag::kAnon);
   }
   for (Pfn at = k_.page(table).next; at.valid() && kept <= huge;
        at = k_.page(at).next, kept++) {
@@ -204,8 +205,9 @@ void Verifier::CheckHugePmd(const Mm& mm, VirtAddr addr, Pte pmd) {
   };
   if (!vma_ || k_.vmas[vma_].start > addr) return fail("no VMA is there");
   const Vma& vma = k_.vmas[vma_];
-  if (!vma.anonymous() || vma.end - addr < kPmdSize) {
-    return fail("no anonymous VMA holds all of it");
+  const bool shmem = vma.ops == VmOps::kShmem;
+  if ((!vma.anonymous() && !shmem) || vma.end - addr < kPmdSize) {
+    return fail("no VMA that may have it holds all of it");
   }
   if (!pmd.present()) return fail("it is not present");
   if (pmd.writable() && !vma.Has(vm::kWrite)) {
@@ -213,18 +215,24 @@ void Verifier::CheckHugePmd(const Mm& mm, VirtAddr addr, Pte pmd) {
   }
   const Page& head = k_.page(pmd.pfn());
   if (pmd.special()) {
+    if (shmem) return fail("a file has no huge zero page");
     if (pmd.pfn() != k_.huge_zero_page) return fail("it is not of zeros");
     if (pmd.writable()) return fail("the huge zero page is writable");
     return;
   }
-  if (!head.Is(page_flag::kLarge) || head.Is(page_flag::kTail)) {
-    return fail("no large folio begins there");
+  if (!head.Is(page_flag::kLarge) || head.Is(page_flag::kTail) ||
+      head.order != kHugePmdOrder || head.Is(page_flag::kAnon) == shmem) {
+    return fail("no large folio of that kind begins there");
   }
-  CheckAnonPte(vma, addr, pmd.pfn(), pmd, fail);
+  if (shmem) {
+    CheckFilePte(vma, addr, pmd.pfn(), fail);
+  } else {
+    CheckAnonPte(vma, addr, pmd.pfn(), pmd, fail);
+  }
   LargeFolio& found = folios_[FolioIdOf(pmd.pfn())];
   found.entire_mapcount++;
   found.large_mapcount++;
-  rss_[kRssAnon] += kHugePmdNr;
+  rss_[shmem ? kRssShmem : kRssAnon] += kHugePmdNr;
 }
 
 // The TLB may know less than the page tables, but nothing else.

@@ -62,6 +62,8 @@ class Verifier {
                        Pfn pfn);
   // The folio that the page was read in: all of it is there, and alike.
   void CheckCacheFolio(const Inode& inode, uint64_t index, const Page& page);
+  // The large folio that the page is one of has its place there.
+  void CheckLargeCached(Id<Inode> id, uint64_t index, Pfn pfn);
 
   // writeback.cc: trees of cached pages, dirty inodes, the disk's queue.
   // A page, or (an invalid Pfn) the value in its stead.
@@ -91,7 +93,7 @@ class Verifier {
   template <class F>
   void CheckAnonPte(const Vma& vma, VirtAddr addr, Pfn pfn, Pte pte, F fail);
   template <class F>
-  void CheckFilePte(const Vma& vma, VirtAddr addr, const Page& page, F fail);
+  void CheckFilePte(const Vma& vma, VirtAddr addr, Pfn pfn, F fail);
   void CheckTlb();
 
   // frames.cc: at most one owner for each frame, zones, statistics.
@@ -100,7 +102,7 @@ class Verifier {
   // Of a page of a large folio.
   uint32_t FolioIdOf(Pfn pfn) const;
   void CheckPage(Pfn pfn, const Page& page, bool cached, bool table);
-  void CheckLargePage(Pfn pfn, const Page& page);
+  void CheckLargePage(Pfn pfn, const Page& page, bool cached);
   bool CheckKernelTail(Pfn pfn, const Page& page);
   void CheckZones();
   void CheckZoneLayout();  // zone_layout.cc
@@ -158,7 +160,8 @@ class Verifier {
   std::vector<std::pair<Pfn, Owner>> owned_;
   std::map<uint32_t, uint64_t> ksm_zero_pages_;  // by mm
   std::map<uint32_t, LargeFolio> folios_;        // by id: what the tables say
-  uint64_t anon_mapped_ = 0, file_mapped_ = 0, anon_thps_ = 0;
+  uint64_t anon_mapped_ = 0, file_mapped_ = 0;
+  uint64_t anon_thps_ = 0, shmem_thps_ = 0, shmem_pmd_mapped_ = 0;
   std::map<uint32_t, uint32_t> swap_counts_;  // by entry: who refers to it
   std::set<Pfn> locked_;  // what VM_LOCKED VMAs map, but for large folios
   uint64_t swap_cached_ = 0;

@@ -262,7 +262,6 @@ TEST_F(HugePages, CollapseRefuses) {
   s_.Run("map 0-512 rw; advise 0-512 25 =EINVAL");              // no anon_vma
   s_.Run("write 0; advise 0-512 15; advise 0-512 25 =EINVAL");  // NOHUGEPAGE
   s_.Run("map 512-1000 rw; write 512; advise 512-1000 25 =EINVAL");
-  s_.Run("map 1024-1536 rw shared; write 1024; advise 1024-1536 25 =EINVAL");
 }
 
 class HugePagesAlways : public HugePages {

@@ -33,6 +33,8 @@ struct Setting {
   uint64_t token;
   Profile profile = Profile::kX86_64;
   const char* movablecore = "";
+  uint64_t ram_mib = 16;
+  bool collapses = false;  // shared memory, again and again
 };
 
 class MemoryCampaign : public ::testing::TestWithParam<Setting> {
@@ -48,13 +50,15 @@ class MemoryCampaign : public ::testing::TestWithParam<Setting> {
     file.content = FileContent::kPattern;
     Do(file);
     Do(Open{"/data", 2, 3});
+    Do(MemfdCreate{"shared", 0, kMemfd});
+    Do(Truncate{kMemfd, 1024 * kPageSize});
     Do(Sysctl{"vm.swap_token", GetParam().token});
     user_.CreateCaches();
   }
 
   static MachineConfig Config() {
     MachineConfig config;
-    config.ram_bytes = 16 * kMiB;
+    config.ram_bytes = GetParam().ram_mib * kMiB;
     config.swap_bytes = 8 * kMiB;
     config.personality = GetParam().personality;
     config.thp = GetParam().thp;
@@ -64,7 +68,9 @@ class MemoryCampaign : public ::testing::TestWithParam<Setting> {
   }
   static int Steps() {
     const char* steps = std::getenv("FAULTLINE_CAMPAIGN_STEPS");
-    return steps == nullptr ? 1000 : std::atoi(steps);
+    // Blocks of 2 MiB are rare there.
+    const int usual = GetParam().collapses ? 4000 : 1000;
+    return steps == nullptr ? usual : std::atoi(steps);
   }
 
   Outcome Do(Operation op, Pid pid = 1) {
@@ -115,6 +121,37 @@ class MemoryCampaign : public ::testing::TestWithParam<Setting> {
       default:
         return Access{Below(3) ? AccessKind::kWrite : AccessKind::kRead, addr,
                       pages, kPageSize, static_cast<uint8_t>(Below(4))};
+    }
+  }
+
+  // Large folios of tmpfs: mapped, gathered, cut, and used in parts.
+  Operation SharedHugeCall() {
+    const uint64_t addr = At(Below(5) * 512);
+    const uint64_t within = Below(4) == 0 ? Below(512) : 0;
+    constexpr uint64_t kHuge = 512 * kPageSize;
+    switch (Below(9)) {
+      case 0:
+        return Mmap{addr,   kHuge,
+                    kRw,    mman::kFixed | mman::kShared,
+                    kMemfd, Below(2) * kHuge + within * kPageSize};
+      case 1:
+        return Mmap{addr,   kHuge,           kRw, mman::kFixed | mman::kPrivate,
+                    kMemfd, Below(2) * kHuge};
+      case 2:
+        return Mmap{addr, kHuge,
+                    kRw,  mman::kFixed | mman::kShared | mman::kAnonymous,
+                    -1,   0};
+      case 3:
+        return Truncate{kMemfd, static_cast<int64_t>(Below(1024) * kPageSize)};
+      case 4:
+        return Fallocate{kMemfd, 3,
+                         static_cast<int64_t>(Below(1024) * kPageSize / 2),
+                         static_cast<int64_t>((1 + Below(64)) * kPageSize)};
+      case 5:
+        return Madvise{addr + within * kPageSize, (1 + Below(64)) * kPageSize,
+                       Below(2) == 0 ? 9 : 21};
+      default:
+        return Madvise{addr, kHuge, 25};
     }
   }
 
@@ -207,7 +244,8 @@ class MemoryCampaign : public ::testing::TestWithParam<Setting> {
       case 10:
         return KernelCalls();
       default:
-        Do(RandomCall(), pid);
+        Do(GetParam().collapses && Below(2) ? SharedHugeCall() : RandomCall(),
+           pid);
     }
   }
 
@@ -231,6 +269,7 @@ class MemoryCampaign : public ::testing::TestWithParam<Setting> {
     }
     return k;
   }
+  static constexpr int32_t kMemfd = 4;
   Prng prng_{20261130};
   Machine machine_;
   KernelUser user_{&machine_, 20261201};
@@ -250,6 +289,10 @@ TEST_P(MemoryCampaign, StaysConsistentAndGivesEverythingBack) {
   EXPECT_GT(events[kPswpOut] + events[kSwpOutZero], 500u);
   EXPECT_GT(events[kPgScanKswapd] + events[kPgScanDirect], 1000u);
   EXPECT_GT(events[kPgMajFault], 25u);
+  if (GetParam().collapses) {
+    EXPECT_GT(events[kThpFileMapped], 10u);
+    EXPECT_GT(events[kThpSplitPage], 5u);
+  }
   user_.GiveAll();
   const Kernel k = Emptied(machine_);
   EXPECT_EQ(FreeRunsDrained(k), runs);
@@ -280,7 +323,11 @@ INSTANTIATE_TEST_SUITE_P(
         Setting{"TwoLevels", Personality::kLinux618, ThpMode::kNever, 0,
                 Profile::kI386},
         Setting{"Movable", Personality::kLinux618, ThpMode::kNever, 0,
-                Profile::kX86_64, "6M"}),
+                Profile::kX86_64, "6M"},
+        Setting{"SharedHugePages", Personality::kLinux618, ThpMode::kMadvise, 0,
+                Profile::kX86_64, "", 17, true},
+        Setting{"SharedHugePagesOfLinux61", Personality::kLinux61,
+                ThpMode::kMadvise, 0, Profile::kX86_64, "", 17, true}),
     [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace
