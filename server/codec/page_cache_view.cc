@@ -6,6 +6,7 @@
 #include "server/codec/view.h"
 #include "server/machine/mm/bio.h"
 #include "server/machine/mm/filemap.h"
+#include "server/machine/mm/folio.h"
 #include "server/machine/mm/gfp.h"
 #include "server/machine/mm/page_writeback.h"
 #include "server/machine/mm/readahead.h"
@@ -181,11 +182,14 @@ void AddressSpaceToProto(const Kernel& k, Id<Inode> id,
 void CachedPageToProto(const Kernel& k, const Inode& inode, uint64_t index,
                        v1::CachedPage* proto) {
   const Pfn pfn = FilemapLookup(k, inode, index);
-  const Page& page = k.page(pfn);
+  Page page = FolioOf(k, pfn);
+  if (k.page(pfn).Is(page_flag::kTail)) {
+    page.flags = (page.flags & ~page_flag::kHead) | page_flag::kTail;
+  }
   proto->set_index(index);
   proto->set_pfn(pfn.value());
   proto->set_refcount(page.refcount);
-  proto->set_mapcount(page.mapcount);
+  proto->set_mapcount(PageMapcount(k, pfn));
   proto->set_order(page.order);
   AddPageFlagNames(page, [&](const char* name) { proto->add_flags(name); });
   if (BeingRead(k, Id<Inode>(page.mapping), index)) proto->add_flags("locked");

@@ -168,9 +168,14 @@ class Generator {
   // Whole 2 MiB of memory that is shared, for MADV_COLLAPSE.
   void AddSharedHuge() {
     for (uint64_t page = Below(3) * 512; page < kHugePages; page += 1024) {
-      const std::string where =
-          absl::StrFormat("mmap 0x%x 512p rw- ", kHuge + page * kPage);
-      lines_.push_back(absl::StrCat(where, SharedHuge()));
+      const uint64_t addr = kHuge + page * kPage;
+      lines_.push_back(
+          absl::StrFormat("mmap 0x%x 512p rw- %s", addr, SharedHuge()));
+      lines_.push_back(absl::StrFormat("writer 0x%x %d 4096 7", addr,
+                                       OneIn(3) ? 512 : 1 + Below(20)));
+      if (OneIn(2)) {
+        lines_.push_back(absl::StrFormat("madvise 0x%x 512p COLLAPSE", addr));
+      }
     }
   }
   // Flags and file of a mapping in profile huge.
@@ -205,6 +210,10 @@ class Generator {
       case kBreak:
         return absl::StrCat("brk $brk", BreakOffset());
       case kAdvise:
+        if (huge_ && OneIn(3)) {
+          return absl::StrFormat("madvise 0x%x %dp COLLAPSE", WholeHuge(),
+                                 512 * (1 + Below(2)));
+        }
         if (!huge_ && OneIn(100)) {  // far from the page of the runner
           return absl::StrFormat("madvise 0x%x 0x700000000000 %s",
                                  kDense + Below(kDensePages) * kPage, Advice());
@@ -263,11 +272,14 @@ class Generator {
     return absl::StrFormat("0x%x", kDense + Below(kDensePages) * kPage);
   }
 
-  // Mostly where 2 MiB begin, or near it.
+  // Where 2 MiB begin.
+  uint64_t WholeHuge() { return kHuge + Below(kHugePages / 512) * 512 * kPage; }
+
+  // Mostly there, or near it.
   std::string HugeAddr() {
-    uint64_t page = Below(kHugePages / 512) * 512;
-    if (OneIn(2)) page += OneIn(2) ? Below(512) : Below(4);
-    return absl::StrFormat("0x%x", kHuge + page * kPage);
+    uint64_t addr = WholeHuge();
+    if (OneIn(2)) addr += (OneIn(2) ? Below(512) : Below(4)) * kPage;
+    return absl::StrFormat("0x%x", addr);
   }
 
   std::string Shift() {
@@ -322,6 +334,10 @@ class Generator {
 
   std::string MapText() {
     if (OneIn(40)) return HugetlbText();
+    if (huge_ && OneIn(3)) {
+      return absl::StrFormat("mmap 0x%x 512p rw- %s", WholeHuge(),
+                             SharedHuge());
+    }
     if (huge_) {
       const std::string where = absl::StrCat("mmap ", HugeAddr(), " ", Near(),
                                              OneIn(4) ? " r-- " : " rw- ");

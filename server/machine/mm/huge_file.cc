@@ -139,10 +139,11 @@ void SplitFilePmd(Kernel& k, const Vma& vma, VirtAddr addr, PteRef pmd) {
 
 void ZapFilePmd(Kernel& k, const Vma& vma, VirtAddr addr, PteRef pmd) {
   const Pte old = ReadPte(std::as_const(k), pmd);
-  DropFilePmd(k, vma, addr, pmd);
+  // Linux does it afterwards, but what was locked is so until the batch drains.
   if (old.young() && VmaHasRecency(std::as_const(k), vma)) {
     MarkPageAccessed(k, old.pfn(), &vma);
   }
+  DropFilePmd(k, vma, addr, pmd);
 }
 
 bool ZapBatch::TellsYoung(const Kernel& k, VirtAddr addr, Pte pte) {

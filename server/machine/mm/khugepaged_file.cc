@@ -56,15 +56,19 @@ class CollapseFile {
     for (uint64_t i = 0; i < kHugePmdNr;) {
       const uint64_t index = start_ + i;
       Pfn pfn = Lookup(index);
-      if (!pfn.valid()) {
-        if (!ShmemIsSwapped(std::as_const(k_), k_.inodes[id_], index)) {
-          i++;
-          continue;
-        }
-        pfn = ShmemSwapin(k_, id_, index);
-        if (!pfn.valid()) return Scan::kFail;
+      const bool swapped =
+          ShmemIsSwapped(std::as_const(k_), k_.inodes[id_], index);
+      if (!pfn.valid() && !swapped) {
+        i++;
+        continue;
       }
-      k_.page(pfn).flags |= page_flag::kUptodate;
+      if (swapped || !page(pfn).Is(page_flag::kUptodate)) {
+        // shmem_get_folio(SGP_NOALLOC)
+        if (index << kPageShift >= k_.inodes[id_].size) return Scan::kFail;
+        if (swapped) pfn = ShmemSwapin(k_, id_, index);
+        if (!pfn.valid()) return Scan::kFail;
+        k_.page(pfn).flags |= page_flag::kUptodate;
+      }
       IsolatePage(k_, pfn);
       old_.push_back(pfn);
       // Nobody but the cache, its entries and we hold it.

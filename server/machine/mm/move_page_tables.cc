@@ -132,6 +132,7 @@ class Mover {
     if (Read(pmd).huge()) {
       if (extent_ == pmd_size && MoveHuge(pmd)) return true;
       SplitHugePmd(k_, source_, at_);
+      if (Read(pmd).none()) return true;  // a file's
     } else if (extent_ == pmd_size && MoveTable(2)) {
       return true;
     }

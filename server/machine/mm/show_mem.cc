@@ -56,7 +56,8 @@ ZoneUses UseByZone(const Kernel& k) {
     const bool file = page.mapping != 0 &&
                       !page.Is(page_flag::kAnon | page_flag::kSwapBacked);
     use.write_pending += file && page.Is(kPending);
-    use.mlocked += page.Is(page_flag::kUnevictable) && !OfRamfs(k, page);
+    const bool locked = page.Is(page_flag::kUnevictable) && !OfRamfs(k, page);
+    use.mlocked += locked ? FolioPages(page) : 0;
   });
   return uses;
 }

@@ -110,7 +110,7 @@ void ZeroPart(Kernel& k, Id<Inode> id, uint64_t from, uint64_t to) {
 // mapping_evict_folio(): of the cache alone, and the same as on the disk?
 bool MayEvict(const Kernel& k, const Inode& inode, const CacheFolio& folio) {
   for (uint64_t i = folio.index; i < folio.index + folio.pages; i++) {
-    const Page& page = k.page(FilemapLookup(k, inode, i));
+    const Page& page = FolioOf(k, FilemapLookup(k, inode, i));
     if (page.Is(page_flag::kDirty | page_flag::kWriteback)) return false;
     if (page.refcount != 1) return false;
     if (BeingRead(k, Id<Inode>(page.mapping), i)) return false;

@@ -158,6 +158,26 @@ TEST_F(HugeFiles, ACutLeavesPiecesOfPowersOfTwo) {
   EXPECT_EQ(InodeOf(0).nrpages, 300u);
 }
 
+// Seen on Linux 6.18: SGP_NOALLOC ends where the file does.
+TEST_F(HugeFiles, WhatWasAllocatedBeyondTheEndStaysAsItIs) {
+  s_.File("/f", 300, kOpenBoth, FsType::kTmpfs, false);
+  s_.Do(Fallocate{3, 1, 0, static_cast<int64_t>(512 * kPageSize)});
+  s_.Run("map 0-512 rw shared fd3; advise 0-512 25 =EINVAL");
+  EXPECT_EQ(Stat(kNrShmemThps), 0);
+  s_.Run("truncate 3 512; advise 0-512 25");
+  EXPECT_EQ(Stat(kNrShmemThps), 1);
+}
+
+TEST_F(HugeFiles, ASplitDropsWhatLiesBeyondTheEnd) {
+  s_.File("/f", 300, kOpenBoth, FsType::kTmpfs);
+  s_.Run("map 0-512 rw shared fd3; read 0-300; advise 0-512 25");
+  EXPECT_EQ(InodeOf(0).nrpages, 512u);
+  s_.Run("read 400 =0 +0");  // mapped across the end
+  s_.Do(Madvise{At(0), 16 * kPageSize, kPageout});
+  EXPECT_EQ(InodeOf(0).nrpages, 300u);
+  s_.Run("read 299; read 400 =BUS/2");
+}
+
 TEST_F(HugeFiles, AHoleIsCutOut) {
   Collapsed("write 0-512 v7");
   s_.Do(Madvise{At(8), kPageSize, kRemove});
