@@ -36,18 +36,22 @@ function(faultline_program name)
 endfunction()
 
 # faultline_test(NAME a_test.cc ... [DEPS target ...] [TIMEOUT seconds]
-#                [ALONE resource])
+#                [ALONE resource] [COST seconds])
 # One GoogleTest binary; each of its tests is a ctest test named
 # NAME/Suite.Case with the label NAME. A test runs in the root of the source
 # tree and finds our programs in $FAULTLINE_BIN. Of the tests that are ALONE with
-# a resource, one runs at a time.
+# a resource, one runs at a time. The tests with the highest COST start first, so
+# that no core waits for a long one at the end.
 function(faultline_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT;ALONE" "DEPS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT;ALONE;COST" "DEPS")
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 300)
   endif()
   if(arg_ALONE)
     set(alone RESOURCE_LOCK ${arg_ALONE})
+  endif()
+  if(arg_COST)
+    set(cost COST ${arg_COST})
   endif()
   faultline_program(${name} ${arg_UNPARSED_ARGUMENTS}
                     DEPS ${arg_DEPS} GTest::gmock GTest::gtest_main)
@@ -61,5 +65,6 @@ function(faultline_test name)
       LABELS ${name}
       TIMEOUT ${arg_TIMEOUT}
       ${alone}
+      ${cost}
       ENVIRONMENT "FAULTLINE_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
 endfunction()
