@@ -20,8 +20,8 @@ namespace faultline::native {
 // something outside the script had a hand in it (DAMON takes accessed bits from
 // pages it samples, a processor marks an entry that it only walked ahead of the
 // program).
-constexpr int kRepeatTries = 12;
-constexpr int kInARow = 4;
+constexpr int kRepeatTries = 24;
+constexpr int kInARow = 8;
 
 // What kind of operation a line is: its word, and of a call that does very
 // different things the word that says which ("madvise FREE", "prctl MDWE").
