@@ -42,7 +42,8 @@ TEST_P(Rows, HoldOnASimulatedMachine) {
   ASSERT_TRUE(script.ok()) << script.status();
   EXPECT_GT(row.assertions, 0) << "a row that claims nothing";
   std::ostringstream lines;
-  const std::string failure = RunHere(*script, kCapFull, lines);
+  const std::string failure =
+      RunHere(*script, {.sysctls = {{"kernel.cap_bound", kCapFull}}}, lines);
   if (row.missing.empty()) {
     EXPECT_EQ(failure, "") << row.claim << "\n"
                            << absl::StrJoin(row.lines, "\n");

@@ -4,21 +4,23 @@
 #include "absl/strings/str_join.h"
 #include "server/scenario/parser.h"
 #include "tests/native/tracee.h"
-#include "tests/scenarios/with_hidden_page.h"
 
 namespace faultline::conformance {
 
-absl::StatusOr<scenario::Script> ScriptOf(const Row& row) {
-  return scenario::ParseScript(
-      row.name, absl::StrCat(absl::StrJoin(row.lines, "\n"), "\ndump all\n"));
+std::string TextOf(const Row& row) {
+  return absl::StrCat(absl::StrJoin(row.lines, "\n"), "\ndump all\n");
 }
 
-std::string RunHere(const scenario::Script& script, uint64_t caps,
-                    std::ostream& out) {
+absl::StatusOr<scenario::Script> ScriptOf(const Row& row) {
+  return scenario::ParseScript(row.name, TextOf(row));
+}
+
+std::string RunHere(const scenario::Script& script,
+                    const scenarios::KernelFacts& kernel, std::ostream& out) {
   // A long row is about how many there are, not about each of them.
   constexpr size_t kVerifiedOpsMax = 2000;
   return scenarios::SimulateWithHiddenPage(
-      script, native::kHiddenPage, {{"kernel.cap_bound", caps}},
+      script, native::kHiddenPage, kernel,
       script.ops.size() > kVerifiedOpsMax
           ? scenarios::Verification::kNone
           : scenarios::Verification::kAfterEveryCommand,

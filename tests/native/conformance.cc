@@ -1,9 +1,5 @@
 #include "tests/native/conformance.h"
 
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
-
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -12,8 +8,6 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "server/scenario/parser.h"
-#include "tests/native/native_runner.h"
-#include "tests/native/proc_pid.h"
 #include "tests/native/tracee.h"
 #include "tests/scenarios/with_hidden_page.h"
 
@@ -39,28 +33,6 @@ void CountOperations(const std::string& run, int lines, Conformance* result) {
       ++count.succeeded;
     }
   }
-}
-
-uint64_t NumberIn(const std::string& path) {
-  return std::strtoull(ReadWholeFile(path).c_str(), nullptr, 10);
-}
-
-// What root may do here, and how the disk with the files is read.
-scenarios::Sysctls SysctlsFor(const ConformanceOptions& options) {
-  scenarios::Sysctls sysctls = {{"kernel.cap_bound", OwnCapabilities()}};
-  struct stat facts;
-  if (options.files.empty() || stat(options.files.c_str(), &facts) != 0) {
-    return sysctls;
-  }
-  const std::string device =
-      absl::StrCat(major(facts.st_dev), ":", minor(facts.st_dev));
-  sysctls.emplace_back(
-      "bdi.read_ahead_kb",
-      NumberIn(absl::StrCat("/sys/class/bdi/", device, "/read_ahead_kb")));
-  sysctls.emplace_back("bdi.max_sectors_kb",
-                       NumberIn(absl::StrCat("/sys/dev/block/", device,
-                                             "/queue/max_sectors_kb")));
-  return sysctls;
 }
 
 }  // namespace
@@ -91,34 +63,31 @@ std::string KindOf(const std::string& line) {
   return word;
 }
 
-Conformance RunBoth(const std::vector<std::string>& lines,
+Conformance RunBoth(RealKernel& kernel, const std::vector<std::string>& lines,
                     const ConformanceOptions& options) {
   Conformance result;
-  const auto script =
-      scenario::ParseScript("script", absl::StrJoin(lines, "\n"));
+  const std::string text = absl::StrJoin(lines, "\n");
+  const auto script = scenario::ParseScript("script", text);
   if (!script.ok()) {
     result.problem = std::string(script.status().message());
     return result;
   }
-  result.problem = NativeRunner::FirstUnsupported(*script);
+  const Answer real = kernel.Ask("script", text, options.on_disk);
+  result.problem = real.problem + real.failure;
   if (!result.problem.empty()) return result;
-  std::ostringstream real;
-  NativeRunner runner(*script, {.maps_each = false, .files = options.files},
-                      real);
-  result.problem = runner.Run();
   std::ostringstream ours;
   const std::string stopped = scenarios::SimulateWithHiddenPage(
-      *script, kHiddenPage, SysctlsFor(options),
+      *script, kHiddenPage, kernel.facts().machine,
       options.verify ? scenarios::Verification::kAfterEveryCommand
                      : scenarios::Verification::kNone,
       ours);
-  std::istringstream a(real.str());
+  std::istringstream a(real.lines);
   std::istringstream b(ours.str());
   CompareOptions compare;
   compare.hidden_page = Side::kA;
   compare.hidden_on_both = true;
   const CompareResult compared = CompareRuns(a, b, compare);
-  CountOperations(real.str(), compared.lines_equal + 1, &result);
+  CountOperations(real.lines, compared.lines_equal + 1, &result);
   result.difference = compared.difference;
   if (!stopped.empty()) {
     result.difference = Difference{.line_a = 0,

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "tests/native/compare.h"
+#include "tests/native/real_kernel.h"
 
 namespace faultline::native {
 
@@ -40,12 +41,11 @@ struct Conformance {
 };
 
 struct ConformanceOptions {
-  bool verify = false;  // Machine::Verify() after each command
-  std::string files;    // as NativeRunner's
+  bool verify = false;   // Machine::Verify() after each command
+  bool on_disk = false;  // the files of the scripts
 };
 
-// REQUIRES: root, and that this process may trace its children.
-Conformance RunBoth(const std::vector<std::string>& lines,
+Conformance RunBoth(RealKernel& kernel, const std::vector<std::string>& lines,
                     const ConformanceOptions& options);
 
 }  // namespace faultline::native

@@ -13,6 +13,7 @@
 #include <fstream>
 #include <iostream>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,7 @@
 #include "tests/conformance/rows.h"
 #include "tests/native/affinity.h"
 #include "tests/native/conformance.h"
-#include "tests/native/native_runner.h"
+#include "tests/native/real_kernel.h"
 #include "tests/native/scoreboard.h"
 #include "tests/native/script_generator.h"
 #include "tests/native/shrink.h"
@@ -88,13 +89,13 @@ bool Repeats(const Conformance& a, const Conformance& b) {
          a.difference->Text() == b.difference->Text();
 }
 
-Conformance RunRepeatably(const ScriptOptions& script,
+Conformance RunRepeatably(RealKernel& kernel, const ScriptOptions& script,
                           const std::vector<std::string>& lines,
                           const ConformanceOptions& options, Count* count) {
-  Conformance last = RunBoth(lines, options);
+  Conformance last = RunBoth(kernel, lines, options);
   int in_a_row = 1;
   for (int i = 0; i < kRepeatTries && last.difference; ++i) {
-    const Conformance next = RunBoth(lines, options);
+    const Conformance next = RunBoth(kernel, lines, options);
     if (!next.problem.empty()) return next;
     if (Repeats(last, next)) {
       if (++in_a_row == kInARow) return next;
@@ -109,13 +110,14 @@ Conformance RunRepeatably(const ScriptOptions& script,
   return last;
 }
 
-std::vector<std::string> Shortest(const std::vector<std::string>& lines,
+std::vector<std::string> Shortest(RealKernel& kernel,
+                                  const std::vector<std::string>& lines,
                                   const Difference& found,
                                   const ConformanceOptions& options) {
   return Shrink(
       lines,
       [&](const std::vector<std::string>& fewer) {
-        const Conformance again = RunBoth(fewer, options);
+        const Conformance again = RunBoth(kernel, fewer, options);
         return again.problem.empty() && again.difference &&
                again.difference->field == found.field;
       },
@@ -123,12 +125,12 @@ std::vector<std::string> Shortest(const std::vector<std::string>& lines,
 }
 
 // Shows a difference and keeps its script where it can be run again.
-void Report(const ScriptOptions& script, std::vector<std::string> lines,
-            const Difference& found, const Flags& flags,
-            const ConformanceOptions& options) {
+void Report(RealKernel& kernel, const ScriptOptions& script,
+            std::vector<std::string> lines, const Difference& found,
+            const Flags& flags, const ConformanceOptions& options) {
   std::cout << "seed " << script.seed << " profile " << NameOf(script.profile)
             << ": " << found.Text() << "\n";
-  if (flags.shrink) lines = Shortest(lines, found, options);
+  if (flags.shrink) lines = Shortest(kernel, lines, found, options);
   const std::filesystem::path folder =
       flags.keep.empty() ? std::filesystem::temp_directory_path()
                          : std::filesystem::path(flags.keep);
@@ -137,7 +139,7 @@ void Report(const ScriptOptions& script, std::vector<std::string> lines,
                 std::to_string(script.seed) + ".s");
   std::ofstream file(path);
   for (const std::string& line : lines) file << line << "\n";
-  const Conformance shown = RunBoth(lines, options);
+  const Conformance shown = RunBoth(kernel, lines, options);
   for (const std::string& line : lines) std::cout << "    " << line << "\n";
   if (shown.difference) std::cout << "  " << shown.difference->Text() << "\n";
   std::cout << "  again: conformance --script " << path.string() << std::endl;
@@ -159,19 +161,21 @@ bool ParseSeeds(const std::string& text, uint64_t* first, uint64_t* last) {
   }
 }
 
-Count RunProfile(ScriptProfile profile, uint64_t first, uint64_t last,
-                 const Flags& flags) {
+Count RunProfile(RealKernel& kernel, ScriptProfile profile, uint64_t first,
+                 uint64_t last, const Flags& flags) {
   const ConformanceOptions options{.verify = flags.verify,
-                                   .files = flags.files};
+                                   .on_disk = kernel.facts().has_disk};
   Count count;
   for (uint64_t seed = first; seed <= last; ++seed) {
     const ScriptOptions script{.seed = seed,
                                .operations = flags.operations,
                                .profile = profile,
                                .dump_every = flags.dump_every,
-                               .on_disk = !flags.files.empty()};
+                               .on_disk = options.on_disk,
+                               .poisons = !kernel.facts().poisons};
     const std::vector<std::string> lines = GenerateScript(script);
-    const Conformance result = RunRepeatably(script, lines, options, &count);
+    const Conformance result =
+        RunRepeatably(kernel, script, lines, options, &count);
     if (!result.problem.empty()) {
       std::cerr << "conformance: " << result.problem << "\n";
       std::exit(kExitCannot);
@@ -181,14 +185,14 @@ Count RunProfile(ScriptProfile profile, uint64_t first, uint64_t last,
     if (!result.difference) continue;
     ++count.differ;
     if (count.differ <= static_cast<uint64_t>(flags.differences_max)) {
-      Report(script, lines, *result.difference, flags, options);
+      Report(kernel, script, lines, *result.difference, flags, options);
     }
   }
   Print(NameOf(profile), count);
   return count;
 }
 
-int RunSeeds(const Flags& flags) {
+int RunSeeds(RealKernel& kernel, const Flags& flags) {
   uint64_t first = 0;
   uint64_t last = 0;
   if (!ParseSeeds(flags.seeds, &first, &last)) {
@@ -199,26 +203,27 @@ int RunSeeds(const Flags& flags) {
   std::vector<ScriptProfile> profiles = AllScriptProfiles();
   if (flags.profile != "all") {
     profiles = {*ScriptProfileOf(flags.profile)};
-  } else if (NativeRunner::KernelThpMode() != "madvise") {
+  } else if (kernel.facts().thp != "madvise") {
     std::cout << "huge: left out, as this kernel has huge pages "
-              << NativeRunner::KernelThpMode() << ", not madvise\n";
+              << kernel.facts().thp << ", not madvise\n";
     std::erase(profiles, ScriptProfile::kHuge);
   }
   Count total;
   for (const ScriptProfile profile : profiles) {
-    total.Add(RunProfile(profile, first, last, flags));
+    total.Add(RunProfile(kernel, profile, first, last, flags));
   }
   if (profiles.size() > 1) Print("all", total);
   if (flags.kinds) PrintKinds(total);
   return total.differ == 0 ? 0 : kExitDiffer;
 }
 
-int RunFile(const std::string& path, const Flags& flags) {
+int RunFile(RealKernel& kernel, const std::string& path, const Flags& flags) {
   std::ifstream file(path);
   std::vector<std::string> lines;
   for (std::string line; std::getline(file, line);) lines.push_back(line);
   const Conformance result =
-      RunBoth(lines, {.verify = flags.verify, .files = flags.files});
+      RunBoth(kernel, lines,
+              {.verify = flags.verify, .on_disk = kernel.facts().has_disk});
   if (!result.problem.empty()) {
     std::cerr << "conformance: " << result.problem << "\n";
     return kExitCannot;
@@ -251,6 +256,24 @@ int RunRows(const std::string& folder, const std::string& cases_path,
   return PrintScoreboard(*rows, options, std::cout) ? 0 : kExitDiffer;
 }
 
+// Null: it cannot be asked, and that was said.
+std::unique_ptr<RealKernel> KernelFor(const std::string& folder,
+                                      const std::string& files) {
+  if (!folder.empty()) {
+    auto kernel = KernelAt(folder);
+    if (kernel.ok()) return *std::move(kernel);
+    std::cerr << "conformance: " << kernel.status().message() << "\n";
+    return nullptr;
+  }
+  if (geteuid() != 0) {
+    std::cerr << "conformance: run as root: it reads page frame numbers and "
+                 "mounts a ramfs\n";
+    return nullptr;
+  }
+  PinToFirstCpu();
+  return ThisKernel(files);
+}
+
 }  // namespace
 }  // namespace faultline::native
 
@@ -265,6 +288,8 @@ int main(int argc, char** argv) {
   ScoreboardOptions rows;
   std::string folder = "tests/conformance/rows";
   std::string cases = "tests/conformance/cases.txt";
+  std::string kernel_at;
+  std::string serve;
   std::vector<std::string> profiles = {"all"};
   for (const ScriptProfile profile : AllScriptProfiles()) {
     profiles.emplace_back(NameOf(profile));
@@ -299,6 +324,13 @@ int main(int argc, char** argv) {
   app.add_option("--rows", folder, "Where the files of rows are")
       ->check(CLI::ExistingDirectory);
   app.add_option("--cases", cases, "The file of cases");
+  app.add_option("--kernel-at", kernel_at,
+                 "Ask the kernel of the virtual machine that shares this "
+                 "directory (tests/native/linux61/run.sh)")
+      ->check(CLI::ExistingDirectory);
+  app.add_option("--serve", serve,
+                 "Be the other end of --kernel-at, in the virtual machine")
+      ->check(CLI::ExistingDirectory);
   app.add_option("--script", script, "Run this script and nothing else")
       ->check(CLI::ExistingFile);
   try {
@@ -306,13 +338,14 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kExitCannot;
   }
-  if (geteuid() != 0) {
-    std::cerr << "conformance: run as root: it reads page frame numbers and "
-                 "mounts a ramfs\n";
-    return kExitCannot;
+  const auto kernel = KernelFor(kernel_at, flags.files);
+  if (!kernel) return kExitCannot;
+  if (!serve.empty()) {
+    Serve(*kernel, serve);
+    return 0;
   }
-  PinToFirstCpu();
-  rows.files = flags.files;
+  rows.kernel = kernel.get();
   if (scoreboard) return RunRows(folder, cases, rows);
-  return script.empty() ? RunSeeds(flags) : RunFile(script, flags);
+  return script.empty() ? RunSeeds(*kernel, flags)
+                        : RunFile(*kernel, script, flags);
 }

@@ -515,15 +515,22 @@ void NativeRunner::ExecuteAccesses(const Op& op, OpResult* result) {
   result->value.reset();
 }
 
-// The tracer makes these calls, on a descriptor of the same mode.
+// The tracer makes these calls, on a descriptor of the same mode; but what
+// takes pages out of mappings the process does itself, since until 6.1 it then
+// tells its mm what is resident.
 void NativeRunner::ExecuteFileCall(const Op& op, OpResult* result) {
   const int fd = files_.OurFd(*op.fd);
   const auto offset = static_cast<off_t>(Value(op, op.offset));
   uint8_t byte = static_cast<uint8_t>(Value(op, op.byte));
+  const auto by_itself = [&](long number, std::array<uint64_t, 6> args) {
+    args[0] = static_cast<uint64_t>(ScenarioFiles::TheirFd(*op.fd));
+    return static_cast<int64_t>(
+        processes_[op.process]->Syscall(number, args).result);
+  };
   switch (op.kind) {
     case OpKind::kFtruncate:
       result->file_ret =
-          OrErrno(ftruncate(fd, static_cast<off_t>(Value(op, op.length))));
+          by_itself(SYS_ftruncate, {0, Value(op, op.length), 0, 0, 0, 0});
       break;
     case OpKind::kPwrite:
       result->file_ret = OrErrno(pwrite(fd, &byte, 1, offset));
@@ -548,8 +555,8 @@ void NativeRunner::ExecuteFileCall(const Op& op, OpResult* result) {
       break;
     case OpKind::kFallocate:
       result->file_ret =
-          OrErrno(fallocate(fd, static_cast<int>(op.flags), offset,
-                            static_cast<off_t>(Value(op, op.length))));
+          by_itself(SYS_fallocate, {0, op.flags, static_cast<uint64_t>(offset),
+                                    Value(op, op.length), 0, 0});
       break;
     default: {
       const int64_t got = OrErrno(pread(fd, &byte, 1, offset));

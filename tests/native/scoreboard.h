@@ -9,15 +9,14 @@
 #include <vector>
 
 #include "tests/conformance/rows.h"
+#include "tests/native/real_kernel.h"
 
 namespace faultline::native {
 
 struct ScoreboardOptions {
   // Only rows whose family/name contains this.
   std::string only;
-  // Where files that are to be on a disk are made; empty: such rows are not
-  // asked of Linux.
-  std::string files;
+  RealKernel* kernel = nullptr;
   // The cases of the lists, which are told after the rows when none was left
   // out.
   std::vector<conformance::Case> cases;
@@ -25,8 +24,7 @@ struct ScoreboardOptions {
 
 // Prints a line for each row, then one for each case, then the totals. True
 // when no row failed on either side and both sides did the same in everything
-// that a run prints. REQUIRES: root, and that this process may trace its
-// children.
+// that a run prints.
 bool PrintScoreboard(const std::vector<conformance::Row>& rows,
                      const ScoreboardOptions& options, std::ostream& out);
 

@@ -395,6 +395,12 @@ class Generator {
   }
 
   std::string Advice() {
+    const std::string advice = AnyAdvice();
+    const bool poison = advice == "HWPOISON" || advice == "SOFT_OFFLINE";
+    return poison && !options_.poisons ? "99" : advice;
+  }
+
+  std::string AnyAdvice() {
     if (huge_ && OneIn(2)) {
       return Any({"HUGEPAGE", "HUGEPAGE", "COLLAPSE", "COLLAPSE", "FREE",
                   "COLD", "PAGEOUT", "NOHUGEPAGE"});

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "faultline/v1/session.pb.h"
 #include "server/scenario/script.h"
 #include "server/scenario/target.h"
 #include "tests/scenarios/verified_machine.h"
@@ -26,9 +27,14 @@ class WithHiddenPage final : public scenario::Target {
   enum class Mlockall { kLeavesIt, kLocksIt };
 
   // Maps, touches and protects the page at `page`.
-  static absl::StatusOr<std::unique_ptr<scenario::Target>> Make(
+  static absl::StatusOr<std::unique_ptr<WithHiddenPage>> Make(
       std::unique_ptr<scenario::Target> target, uint64_t page,
       Mlockall mlockall);
+  // The native runner's process has unmapped its image since it got the page,
+  // and the memory for an answer after mincore and get_mempolicy; who unmaps
+  // something tells its mm what is resident (mm/rss_stat.h), so this one does.
+  // REQUIRES: nothing is mapped below the page.
+  absl::Status TellRssAsTheRunner();
 
   absl::StatusOr<v1::Outcome> Apply(const v1::Command& command) override;
   absl::StatusOr<std::string> ReadProc(const std::string& path) override;
@@ -41,20 +47,28 @@ class WithHiddenPage final : public scenario::Target {
  private:
   WithHiddenPage(std::unique_ptr<scenario::Target> target, uint64_t page,
                  Mlockall mlockall);
+  absl::Status TellRss(uint32_t pid);
   void RemoveArea(std::string& text) const;
 
   const std::unique_ptr<scenario::Target> target_;
   const uint64_t page_;
   const Mlockall mlockall_;
+  bool tells_rss_ = false;
 };
 
 // By their names; "kernel.cap_bound" is what root may do.
 using Sysctls = std::vector<std::pair<std::string, uint64_t>>;
 
-// Runs the script on a machine that has the page and these sysctls, and writes
-// its JSON lines; what it stopped at, or nothing.
+// What the machine is where the script's `boot` does not say.
+struct KernelFacts {
+  v1::Personality personality = v1::PERSONALITY_UNSPECIFIED;  // the default
+  Sysctls sysctls;
+};
+
+// Runs the script on a machine that has the page, and writes its JSON lines;
+// what it stopped at, or nothing.
 std::string SimulateWithHiddenPage(const scenario::Script& script,
-                                   uint64_t page, const Sysctls& sysctls,
+                                   uint64_t page, const KernelFacts& kernel,
                                    Verification verification,
                                    std::ostream& out);
 
