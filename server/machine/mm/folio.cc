@@ -6,6 +6,7 @@
 
 #include <utility>
 
+#include "server/machine/mm/changes.h"
 #include "server/machine/mm/deferred_split.h"
 #include "server/machine/mm/gfp.h"
 #include "server/machine/mm/lru.h"
@@ -250,6 +251,9 @@ void NotePartiallyMapped(Kernel& k, Pfn pfn) {
 
 bool CanReuseLarge(const Kernel& k, Pfn pfn) {
   const LargeFolio& folio = LargeFolioOf(k, pfn);
+  if (!changes::ReusesSplitFolio(k)) {
+    return k.page(FolioHead(k.page(pfn), pfn)).refcount == 1;
+  }
   // The last page of a folio is copied, so that the folio can be freed.
   return folio.large_mapcount > 1 && !folio.maybe_shared;
 }

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/machine/mm/changes.h"
 #include "server/machine/mm/deferred_split.h"
 #include "server/machine/mm/huge_file.h"
 #include "server/machine/mm/huge_memory.h"
@@ -136,12 +137,14 @@ void SplitFolio(Kernel& k, Pfn pfn, std::vector<Pfn>* isolated) {
   MakeSmall(k, head);
   k.vmstat.events[kThpSplitPage]++;
   // A locked page keeps its zeros, and a locked VMA locks what it maps.
+  const bool drops_zeros = changes::SplitDropsZeros(k);
   std::array<bool, kHugePmdNr> mlocked;
   mlocked.fill(std::as_const(k).page(head).Is(page_flag::kMlocked));
   ForEachMapping(k, places, head, [&](const Vma& vma, auto& entry, Pfn p) {
     bool& is_mlocked = mlocked[(p - head).value()];
     is_mlocked = is_mlocked || vma.Has(vm::kLocked);
-    if (is_mlocked || !std::as_const(k.frames)[p].IsZero()) return;
+    const bool keeps = is_mlocked || !drops_zeros;
+    if (keeps || !std::as_const(k.frames)[p].IsZero()) return;
     entry = Pte::Make(k.zero_page, VmPageProt(k, vma) | Pte::kSpecial).value();
     Mm& mm = k.mms[vma.mm];
     AddMmCounter(k, mm, kRssAnon, -1);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "server/machine/hw/cost.h"
+#include "server/machine/mm/changes.h"
 #include "server/machine/mm/huge_memory.h"
 #include "server/machine/mm/ksm.h"
 #include "server/machine/mm/rmap.h"
@@ -53,6 +54,15 @@ bool AllPresent(Kernel& k, Vma& vma, VirtAddr addr) {
   return !absent;
 }
 
+// hpage_collapse_scan_pmd() of 6.1: SCAN_PAGE_RO.
+bool IsReadOnly(const Kernel& k, const Mm& mm, VirtAddr addr) {
+  bool writable = false;
+  ForEachPte(k, mm, addr, addr + kPmdSize, [&](VirtAddr, Pte pte) {
+    writable |= pte.present() && pte.writable();
+  });
+  return !writable;
+}
+
 Scan CollapsePmd(Kernel& k, Vma& vma, VirtAddr addr) {
   Mm& mm = k.mms[vma.mm];
   const Leaf leaf = FindLeaf(std::as_const(k), mm, addr);
@@ -60,6 +70,9 @@ Scan CollapsePmd(Kernel& k, Vma& vma, VirtAddr addr) {
   const Pfn level2 = FindTable(std::as_const(k), mm, addr, 2);
   if (!level2.valid()) return Scan::kNext;
   if (!leaf.at.ok()) return Scan::kNothing;
+  if (!changes::CollapsesReadOnly(k) && IsReadOnly(k, mm, addr)) {
+    return Scan::kNext;
+  }
   if (!AllPresent(k, vma, addr)) return Scan::kNotPresent;
   const Pfn head = AllocLargeFolio(k, true);
   if (!head.valid()) {

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/machine/mm/changes.h"
 #include "server/machine/mm/folio.h"
 #include "server/machine/mm/huge_memory.h"
 #include "server/machine/mm/lru.h"
@@ -21,13 +22,21 @@
 namespace faultline {
 namespace {
 
-// pageout_anon_only_filter
-enum class Whom : uint8_t { kAll, kAnonOnly };
+// What is advised; of kPageoutAnon, pageout_anon_only_filter.
+enum class Advice : uint8_t { kFree, kAge, kPageoutAnon };
+
+// Is it mapped by others too? Asked of one page by 6.1, which has MADV_FREE ask
+// of all the pages of a huge one.
+bool IsOthers(const Kernel& k, Pfn pfn, Advice advice, bool huge) {
+  if (changes::MadviseAsksFolio(k)) return MaybeMappedShared(k, pfn);
+  if (huge && advice == Advice::kFree) return FolioOf(k, pfn).refcount != 1;
+  return PageMapcount(k, pfn) != 1;
+}
 
 // A large folio that others may map too, or that is not concerned.
-bool LeftAlone(const Kernel& k, Pfn pfn, Whom whom) {
-  if (MaybeMappedShared(k, pfn)) return true;
-  return whom == Whom::kAnonOnly && !k.page(pfn).Is(page_flag::kAnon);
+bool LeftAlone(const Kernel& k, Pfn pfn, Advice advice, bool huge) {
+  if (IsOthers(k, pfn, advice, huge)) return true;
+  return advice == Advice::kPageoutAnon && !k.page(pfn).Is(page_flag::kAnon);
 }
 
 uint64_t LargeBytes(const Kernel& k, Pfn pfn) {
@@ -40,10 +49,13 @@ uint64_t LargeBytes(const Kernel& k, Pfn pfn) {
 // is split first, and left alone when others may map it too. With `freed_swap`
 // what was swapped out is freed, and counted there.
 template <class F, class OnHuge>
-void ForEachOwn(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end, Whom whom,
-                F f, OnHuge huge, int64_t* freed_swap = nullptr) {
+void ForEachOwn(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
+                Advice advice, F f, OnHuge huge,
+                int64_t* freed_swap = nullptr) {
   const Mm& mm = k.mms[vma.mm];
-  VirtAddr whole_until;  // of a large folio that need not be split
+  const bool asks_folio = changes::MadviseAsksFolio(std::as_const(k));
+  VirtAddr others_until;  // the rest of a table that 6.1 gives up
+  VirtAddr whole_until;   // of a large folio that need not be split
   // madvise_folio_pte_batch(): is all of the folio mapped here in one piece?
   auto is_whole = [&](VirtAddr addr, Pfn pfn) {
     const Pfn head = FolioHead(std::as_const(k).page(pfn), pfn);
@@ -60,6 +72,7 @@ void ForEachOwn(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end, Whom whom,
     return mapped == bytes >> kPageShift;
   };
   auto on_pte = [&](VirtAddr a, auto& entry) {
+    if (a < others_until) return;
     const Pte pte(entry);
     if (pte.swapped() && freed_swap != nullptr) {
       entry = 0;
@@ -72,9 +85,12 @@ void ForEachOwn(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end, Whom whom,
     constexpr uint32_t kNotLru = page_flag::kDriver | page_flag::kReserved;
     if (std::as_const(k).page(pfn).Is(kNotLru)) return;
     if (std::as_const(k).page(pfn).Is(page_flag::kLarge) && a >= whole_until) {
-      if (is_whole(a, pfn)) {
+      if (asks_folio && is_whole(a, pfn)) {
         whole_until = a + LargeBytes(std::as_const(k), pfn);
-      } else if (LeftAlone(std::as_const(k), pfn, whom)) {
+      } else if (LeftAlone(std::as_const(k), pfn, advice, false)) {
+        if (!asks_folio) {
+          others_until = VirtAddr((a.value() & ~(kPmdSize - 1)) + kPmdSize);
+        }
         return;
       } else {
         SplitFolio(k, pfn);
@@ -85,7 +101,7 @@ void ForEachOwn(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end, Whom whom,
   };
   auto on_huge = [&](VirtAddr from, VirtAddr to, PteRef at) {
     const Pte pmd = ReadPte(std::as_const(k), at);
-    if (pmd.special() || LeftAlone(std::as_const(k), pmd.pfn(), whom)) {
+    if (pmd.special() || LeftAlone(std::as_const(k), pmd.pfn(), advice, true)) {
       return Huge::kDone;
     }
     if (to - from < kPmdSize) {
@@ -151,7 +167,7 @@ Errno MadviseFree(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end) {
     flush = true;
   };
   ForEachOwn(
-      k, vma, start, end, Whom::kAll,
+      k, vma, start, end, Advice::kFree,
       [&](VirtAddr addr, auto& entry, Pfn pfn) {
         // Only a page that is dirty by itself must be mapped here alone.
         const bool dirty = FolioOf(std::as_const(k), pfn).Is(page_flag::kDirty);
@@ -205,7 +221,7 @@ Errno MadviseAge(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end, Aging how) {
     }
   };
   ForEachOwn(
-      k, vma, start, end, anon_only ? Whom::kAnonOnly : Whom::kAll,
+      k, vma, start, end, anon_only ? Advice::kPageoutAnon : Advice::kAge,
       [&](VirtAddr addr, auto& entry, Pfn pfn) {
         const bool file = !std::as_const(k).page(pfn).Is(page_flag::kAnon);
         if (anon_only && file) return;

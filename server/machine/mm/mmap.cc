@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/machine/mm/changes.h"
 #include "server/machine/mm/device_map.h"
 #include "server/machine/mm/filemap.h"
 #include "server/machine/mm/gup.h"
@@ -264,12 +265,32 @@ ErrnoOr<Id<Vma>> NewMapping(Kernel& k, Mm& mm, const MergeRange& r) {
   return vma.id;
 }
 
+// mmap_region() of 6.1: what lies there is gone before memory is charged.
+Errno UnmapFirst(Kernel& k, Mm& mm, VirtAddr addr, uint64_t length,
+                 uint64_t vm_flags) {
+  const VirtAddr end = addr + length;
+  uint64_t overlap = 0;  // count_vma_pages_range()
+  for (Id<Vma> at = FindVma(k, mm, addr); at && k.vmas[at].start < end;) {
+    const Vma& vma = std::as_const(k.vmas)[at];
+    overlap +=
+        PagesOf(std::min(vma.end, end) - std::max(vma.start, addr)).value();
+    at = vma.next;
+  }
+  if (!MayExpandVm(k, mm, vm_flags, (length >> kPageShift) - overlap)) {
+    return Errno::kENOMEM;
+  }
+  return DoMunmap(k, mm, addr, end);
+}
+
 // __mmap_region()
 Errno MmapRegion(Kernel& k, Mm& mm, Id<File> file, VirtAddr addr,
                  uint64_t length, uint64_t vm_flags, uint64_t pgoff) {
   if (MapDenyWriteExec(mm, vm_flags, vm_flags)) return Errno::kEACCES;
   VirtAddr end = addr + length;
   uint64_t pages = length >> kPageShift;
+  if (!changes::MmapUnmapsLast(k)) {
+    FL_TRY(UnmapFirst(k, mm, addr, length, vm_flags));
+  }
   MunmapSpan span = FL_TRY_VALUE(GatherMunmap(k, mm, addr, end));
   // Against the limits, as if what lies there were gone already.
   if (!MayExpandVm(k, mm, vm_flags, pages - span.nr_pages)) {
@@ -342,6 +363,9 @@ Errno MapHugetlb(Kernel& k, Mm& mm, const MmapArgs& args, HugetlbArea area) {
     return Errno::kEACCES;
   }
   const VirtAddr end = area.addr + area.length;
+  if (!changes::MmapUnmapsLast(k)) {
+    FL_TRY(UnmapFirst(k, mm, area.addr, area.length, area.vm_flags));
+  }
   MunmapSpan span = FL_TRY_VALUE(GatherMunmap(k, mm, area.addr, end));
   const uint64_t pages = area.length >> kPageShift;
   if (!MayExpandVm(k, mm, area.vm_flags, pages - span.nr_pages)) {

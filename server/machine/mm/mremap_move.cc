@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "server/machine/mm/changes.h"
 #include "server/machine/mm/ksm.h"
 #include "server/machine/mm/lru.h"
 #include "server/machine/mm/mmap.h"
@@ -79,11 +80,22 @@ void UnmapSource(Kernel& k, Remap& r) {
   if (vm_end > end) k.vmas[VmaLookup(k, r.mm, end)].flags |= vm::kAccount;
 }
 
+// 6.1: what was moved is no longer locked, and apart from what is.
+void SplitOffSource(Kernel& k, Remap& r) {
+  Vma& vma = k.vmas[r.vma];
+  const VirtAddr end = r.addr + r.old_len;
+  if (vma.start < r.addr) SplitVmaUnchecked(k, vma, r.addr, true);
+  if (vma.end > end) SplitVmaUnchecked(k, vma, end, false);
+  r.mm.locked_vm -= vma.pages().value();
+}
+
 // dontunmap_complete(): clears VM_LOCKED of the whole source, and nobody
 // munlocks the pages that stay in it. (A large folio knows it by itself; D67.)
 void DontunmapComplete(Kernel& k, Remap& r, Id<Vma> fresh) {
   Vma& vma = k.vmas[r.vma];
-  if (vma.Has(vm::kLocked)) {
+  if (vma.Has(vm::kLocked) && !changes::DontunmapUnlocksAll(k)) {
+    SplitOffSource(k, r);
+  } else if (vma.Has(vm::kLocked)) {
     ForEachPte(k, r.mm, vma.start, vma.end, [&](VirtAddr, auto& entry) {
       const Pte pte(entry);
       if (!pte.present() || pte.special()) return;

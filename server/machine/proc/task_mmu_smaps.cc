@@ -3,6 +3,7 @@
 // show_smap_vma_flags(), show_smaps_rollup().
 #include <algorithm>
 
+#include "server/machine/mm/changes.h"
 #include "server/machine/mm/huge_memory.h"
 #include "server/machine/mm/shmem.h"
 #include "server/machine/mm/swapfile.h"
@@ -60,11 +61,16 @@ void SmapsSwap(const Kernel& k, Pte pte, MemSizeStats& s) {
   s.swap_pss += (kPageSize << kPssShift) / std::max(count, 1u);
 }
 
+// Until 6.6 a huge page behind PROT_NONE was not seen.
+bool SeesHuge(const Kernel& k, const Vma& vma) {
+  return vma.Has(vm::kAccessFlags) || changes::SmapsSeesHugeProtNone(k);
+}
+
 // smaps_pmd_entry()
 void GatherHugePages(const Kernel& k, const Mm& mm, const Vma& vma,
                      MemSizeStats& s) {
   const bool huge = vma.anonymous() || vma.ops == VmOps::kShmem;
-  if (!huge || vma.size() < kPmdSize) return;
+  if (!huge || vma.size() < kPmdSize || !SeesHuge(k, vma)) return;
   VirtAddr at((vma.start.value() + kPmdSize - 1) & ~(kPmdSize - 1));
   for (; at < vma.end && vma.end - at >= kPmdSize; at = at + kPmdSize) {
     const Leaf leaf = FindLeaf(k, mm, at);
@@ -91,7 +97,9 @@ void SmapGatherStats(const Kernel& k, const Mm& mm, const Vma& vma,
                      MemSizeStats& s) {
   GatherShmemSwap(k, mm, vma, s);
   const bool locked = vma.Has(vm::kLocked);
-  ForEachPte(k, mm, vma.start, vma.end, [&](VirtAddr, Pte pte) {
+  const bool sees_huge = SeesHuge(k, vma);
+  ForEachPte(k, mm, vma.start, vma.end, [&](VirtAddr addr, Pte pte) {
+    if (!sees_huge && FindLeaf(k, mm, addr).huge) return;
     if (pte.swapped()) return SmapsSwap(k, pte, s);
     // vm_normal_page(): special entries have no struct page.
     if (!pte.present() || pte.special()) return;
