@@ -163,6 +163,8 @@ bool ParseSeeds(const std::string& text, uint64_t* first, uint64_t* last) {
 
 Count RunProfile(RealKernel& kernel, ScriptProfile profile, uint64_t first,
                  uint64_t last, const Flags& flags) {
+  const bool newest =
+      kernel.facts().machine.personality == v1::PERSONALITY_LINUX_6_18;
   const ConformanceOptions options{.verify = flags.verify,
                                    .on_disk = kernel.facts().has_disk};
   Count count;
@@ -172,6 +174,7 @@ Count RunProfile(RealKernel& kernel, ScriptProfile profile, uint64_t first,
                                .profile = profile,
                                .dump_every = flags.dump_every,
                                .on_disk = options.on_disk,
+                               .huge_files = newest,
                                .poisons = !kernel.facts().poisons};
     const std::vector<std::string> lines = GenerateScript(script);
     const Conformance result =

@@ -334,14 +334,16 @@ class Generator {
 
   std::string MapText() {
     if (OneIn(40)) return HugetlbText();
-    if (huge_ && OneIn(3)) {
+    if (huge_ && OneIn(3) && options_.huge_files) {
       return absl::StrFormat("mmap 0x%x 512p rw- %s", WholeHuge(),
                              SharedHuge());
     }
     if (huge_) {
       const std::string where = absl::StrCat("mmap ", HugeAddr(), " ", Near(),
                                              OneIn(4) ? " r-- " : " rw- ");
-      if (OneIn(2)) return absl::StrCat(where, SharedHuge());
+      if (OneIn(2) && options_.huge_files) {
+        return absl::StrCat(where, SharedHuge());
+      }
       return absl::StrCat(where, "PRIVATE|ANON|FIXED",
                           OneIn(8) ? "|POPULATE" : "", " - 0");
     }

@@ -32,7 +32,8 @@ struct ScriptOptions {
   ScriptProfile profile = ScriptProfile::kFull;
   int dump_every = 40;   // `dump all` after this many operations and at the end
   bool on_disk = false;  // files of a disk's file system, not of a ramfs
-  bool poisons = true;   // MADV_HWPOISON and SOFT_OFFLINE: departure D69
+  bool huge_files = true;  // shared memory in profile huge: departure D70
+  bool poisons = true;     // MADV_HWPOISON and SOFT_OFFLINE: departure D69
 };
 
 // The lines of the script; the same options give the same lines.

@@ -33,6 +33,9 @@ inline bool CollapsesReadOnly(const Kernel& k) { return IsNewer(k); }
 // MREMAP_DONTUNMAP unlocks the whole area that its source is a part of. 6.1
 // (6.1.192) splits the source off, and unlocks that.
 inline bool DontunmapUnlocksAll(const Kernel& k) { return IsNewer(k); }
+// What MREMAP_DONTUNMAP copies may become a part of its source; on 6.1
+// (6.1.192) it does not even join the other neighbour then.
+inline bool DontunmapJoinsSource(const Kernel& k) { return IsNewer(k); }
 
 }  // namespace faultline::changes
 

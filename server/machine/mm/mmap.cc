@@ -288,12 +288,11 @@ Errno MmapRegion(Kernel& k, Mm& mm, Id<File> file, VirtAddr addr,
   if (MapDenyWriteExec(mm, vm_flags, vm_flags)) return Errno::kEACCES;
   VirtAddr end = addr + length;
   uint64_t pages = length >> kPageShift;
-  if (!changes::MmapUnmapsLast(k)) {
-    FL_TRY(UnmapFirst(k, mm, addr, length, vm_flags));
-  }
+  const bool unmaps_last = changes::MmapUnmapsLast(k);
+  if (!unmaps_last) FL_TRY(UnmapFirst(k, mm, addr, length, vm_flags));
   MunmapSpan span = FL_TRY_VALUE(GatherMunmap(k, mm, addr, end));
   // Against the limits, as if what lies there were gone already.
-  if (!MayExpandVm(k, mm, vm_flags, pages - span.nr_pages)) {
+  if (unmaps_last && !MayExpandVm(k, mm, vm_flags, pages - span.nr_pages)) {
     return Errno::kENOMEM;
   }
   Uncharge uncharge = Uncharge::kYes;
@@ -363,12 +362,14 @@ Errno MapHugetlb(Kernel& k, Mm& mm, const MmapArgs& args, HugetlbArea area) {
     return Errno::kEACCES;
   }
   const VirtAddr end = area.addr + area.length;
-  if (!changes::MmapUnmapsLast(k)) {
+  const bool unmaps_last = changes::MmapUnmapsLast(k);
+  if (!unmaps_last) {
     FL_TRY(UnmapFirst(k, mm, area.addr, area.length, area.vm_flags));
   }
   MunmapSpan span = FL_TRY_VALUE(GatherMunmap(k, mm, area.addr, end));
   const uint64_t pages = area.length >> kPageShift;
-  if (!MayExpandVm(k, mm, area.vm_flags, pages - span.nr_pages)) {
+  if (unmaps_last &&
+      !MayExpandVm(k, mm, area.vm_flags, pages - span.nr_pages)) {
     return Errno::kENOMEM;
   }
   CompleteMunmap(k, mm, span, area.addr, end, Uncharge::kYes);

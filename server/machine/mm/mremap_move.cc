@@ -41,7 +41,11 @@ Id<Vma> CopyVma(Kernel& k, Remap& r) {
                    .pgoff = pgoff,
                    .name = source.name,
                    .policy = source.policy};
-  if (Id<Vma> merged = VmaMergeNewRange(k, range)) {
+  const bool joins_source = untouched && (prev == r.vma || next == r.vma);
+  const bool alone = joins_source && r.dont_unmap() &&
+                     !changes::DontunmapJoinsSource(std::as_const(k));
+  const Id<Vma> merged = alone ? Id<Vma>() : VmaMergeNewRange(k, range);
+  if (merged) {
     if (k.vmas[merged].Contains(r.addr)) r.vma = merged;
     return merged;
   }
