@@ -146,8 +146,10 @@ void ZapFilePmd(Kernel& k, const Vma& vma, VirtAddr addr, PteRef pmd) {
   DropFilePmd(k, vma, addr, pmd);
 }
 
-bool ZapBatch::TellsYoung(const Kernel& k, VirtAddr addr, Pte pte) {
-  const Pfn pfn = pte.pfn(), head = FolioHead(k.page(pfn), pfn);
+bool ZapBatch::Zap(Kernel& k, VirtAddr addr, Pte pte) {
+  const Pfn pfn = pte.pfn();
+  const Pfn head = FolioHead(std::as_const(k).page(pfn), pfn);
+  if (pte.dirty()) k.page(head).flags |= page_flag::kDirty;
   const bool goes_on = addr == next_ && pfn == next_pfn_ && head == head_ &&
                        k.paging.PteIndex(addr) != 0;
   next_ = addr + kPageSize;

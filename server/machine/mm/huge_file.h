@@ -49,8 +49,9 @@ void ZapFilePmd(Kernel& k, const Vma& vma, VirtAddr addr, PteRef pmd);
 // together, and say once that they were used.
 class ZapBatch {
  public:
-  // Is it to be said for this one? REQUIRES: of a large folio.
-  bool TellsYoung(const Kernel& k, VirtAddr addr, Pte pte);
+  // Takes note of one, and tells the folio that it is dirty. Is it to be said
+  // that it was used? REQUIRES: of a large folio.
+  bool Zap(Kernel& k, VirtAddr addr, Pte pte);
 
  private:
   VirtAddr next_;

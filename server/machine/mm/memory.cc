@@ -342,25 +342,19 @@ bool Restarts(Kernel& k, const FilemapResult& page) {
   return true;
 }
 
-// finish_fault(): of a page of a file that is not copied. False: no memory, or
-// (`status` has no error) the page was reclaimed meanwhile.
-bool FinishFault(Kernel& k, VmFault& f, Pfn pfn, FaultResolution how,
-                 uint32_t* status) {
-  const bool large = IsLarge(std::as_const(k), pfn);
-  if (large && MapHuge(k, f, pfn, how)) [[unlikely]]
-    return true;
+// finish_fault(), of a page of a large folio that is not copied. False: no
+// memory, or (`status` has no error) the page was reclaimed meanwhile.
+[[gnu::noinline]] bool FinishLargeFault(Kernel& k, VmFault& f, Pfn pfn,
+                                        FaultResolution how, uint32_t* status) {
+  if (MapHuge(k, f, pfn, how)) return true;
   const TableFor table = HasTableFor(k, f, pfn);
   if (table == TableFor::kNoMemory) *status = vm_fault::kOom;
-  if (table != TableFor::kReady) return false;
-  if (large && IsLarge(std::as_const(k), pfn)) [[unlikely]] {
-    const MappedRun run = MapFilePtes(k, f.vma, f.pte, f.pgoff, pfn, f.write);
-    f.resolved.pages += static_cast<uint32_t>(run.pages);
-  } else {
-    MapFilePage(k, f, pfn);
-    const Pte pte = Pte::Make(pfn, VmPageProt(k, f.vma));
-    InstallPte(k, f, f.write ? MkDirtyMaybeWrite(k, f.vma, pte) : pte);
-    if (!f.write) f.resolved.pages++;
+  // The folio may have been split to make room for the table.
+  if (table != TableFor::kReady || !IsLarge(std::as_const(k), pfn)) {
+    return false;
   }
+  const MappedRun run = MapFilePtes(k, f.vma, f.pte, f.pgoff, pfn, f.write);
+  f.resolved.pages += static_cast<uint32_t>(run.pages);
   Resolve(f, how, pfn);
   return true;
 }
@@ -382,7 +376,18 @@ uint32_t DoReadFault(Kernel& k, VmFault& f) {
     if (IsMapped(std::as_const(k), f)) return page.status;
     if (!IsStillThere(std::as_const(k), f, page.pfn)) return page.status;
   }
-  FinishFault(k, f, page.pfn, FaultResolution::kFileRead, &page.status);
+  constexpr auto kHow = FaultResolution::kFileRead;
+  if (IsLarge(std::as_const(k), page.pfn)) [[unlikely]] {
+    FinishLargeFault(k, f, page.pfn, kHow, &page.status);
+    return page.status;
+  }
+  const TableFor table = HasTableFor(k, f, page.pfn);
+  if (table == TableFor::kNoMemory) return vm_fault::kOom;
+  if (table == TableFor::kPageGone) return page.status;
+  MapFilePage(k, f, page.pfn);
+  InstallPte(k, f, Pte::Make(page.pfn, VmPageProt(k, f.vma)));
+  f.resolved.pages++;
+  Resolve(f, kHow, page.pfn);
   return page.status;
 }
 
@@ -424,9 +429,21 @@ uint32_t DoCowFault(Kernel& k, VmFault& f) {
 uint32_t DoSharedFault(Kernel& k, VmFault& f) {
   FilemapResult page = PageForWrite(k, f);
   if (page.status & vm_fault::kError) return page.status;
-  if (FinishFault(k, f, page.pfn, FaultResolution::kFileShared, &page.status)) {
-    FaultDirtySharedPage(k, f.vma, page.pfn);
+  constexpr auto kHow = FaultResolution::kFileShared;
+  if (IsLarge(std::as_const(k), page.pfn)) [[unlikely]] {
+    if (FinishLargeFault(k, f, page.pfn, kHow, &page.status)) {
+      FaultDirtySharedPage(k, f.vma, page.pfn);
+    }
+    return page.status;
   }
+  const TableFor table = HasTableFor(k, f, page.pfn);
+  if (table == TableFor::kNoMemory) return vm_fault::kOom;
+  if (table == TableFor::kPageGone) return page.status;
+  MapFilePage(k, f, page.pfn);
+  Pte pte = Pte::Make(page.pfn, VmPageProt(k, f.vma));
+  InstallPte(k, f, MkDirtyMaybeWrite(k, f.vma, pte));
+  FaultDirtySharedPage(k, f.vma, page.pfn);
+  Resolve(f, kHow, page.pfn);
   return page.status;
 }
 
@@ -468,14 +485,13 @@ bool FaultTables(Kernel& k, VmFault& f) {
     f.pte = AllocPte(k, f.mm, f.addr);
     return f.pte.ok();
   }
-  f.pte = FindPte(std::as_const(k), f.mm, f.addr);
   return f.pte.ok() || AllocTable(k, f.mm, f.addr, 2).valid();
 }
 
-// Is there no PTE, so that a level-2 entry may serve the fault? Of a file there
-// must be one.
+// May a level-2 entry serve the fault, for which there is no PTE? Of a file
+// there must be one.
 bool MayBeHuge(const Kernel& k, const VmFault& f) {
-  if (f.vma.anonymous()) return !FindPte(k, f.mm, f.addr).ok();
+  if (f.vma.anonymous()) return true;
   return f.vma.ops == VmOps::kShmem && FindLeaf(k, f.mm, f.addr).huge;
 }
 
@@ -533,7 +549,8 @@ uint32_t HandleMmFault(Kernel& k, Vma& vma, VirtAddr addr, FaultAccess access,
             .mapped_huge = false};
   f.resolved.address = addr.value();
   uint32_t status = kFaultFallback;
-  if (MayBeHuge(std::as_const(k), f)) {
+  f.pte = FindPte(std::as_const(k), f.mm, f.addr);
+  if (!f.pte.ok() && MayBeHuge(std::as_const(k), f)) {
     status = HugePmdFault(k, vma, f.addr, f.write, &f.resolved);
   }
   if (status == kFaultFallback) {
@@ -606,10 +623,12 @@ void ZapPageRange(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
     if (pte.special()) return CountKsmZeroPage(k, mm, pte);
     Page& page = k.page(pte.pfn());
     if (!page.Is(page_flag::kAnon)) {
-      if (pte.dirty()) FolioOf(k, pte.pfn()).flags |= page_flag::kDirty;
-      const bool young = page.Is(page_flag::kLarge)
-                             ? batch.TellsYoung(std::as_const(k), a, pte)
-                             : pte.young();
+      bool young = pte.young();
+      if (page.Is(page_flag::kLarge)) [[unlikely]] {
+        young = batch.Zap(k, a, pte);
+      } else if (pte.dirty()) {
+        page.flags |= page_flag::kDirty;
+      }
       if (young && recency) MarkPageAccessed(k, pte.pfn(), &vma);
     }
     rss.Add(RssKindOf(page), -1);
@@ -720,10 +739,12 @@ void UnmapMappingPages(Kernel& k, Inode& inode, uint64_t first, uint64_t last,
       if (!pte.present() || pte.special()) return;
       const Page& page = k.page(pte.pfn());
       if (page.Is(page_flag::kAnon)) return;
-      if (pte.dirty()) MarkPageDirty(k, pte.pfn());
-      const bool young = page.Is(page_flag::kLarge)
-                             ? batch.TellsYoung(std::as_const(k), a, pte)
-                             : pte.young();
+      bool young = pte.young();
+      if (page.Is(page_flag::kLarge)) {
+        young = batch.Zap(k, a, pte);
+      } else if (pte.dirty()) {
+        MarkPageDirty(k, pte.pfn());
+      }
       if (young && VmaHasRecency(std::as_const(k), vma)) {
         MarkPageAccessed(k, pte.pfn(), &vma);
       }
