@@ -65,7 +65,10 @@ uint32_t KernelUser::SomeGfp() {
 }
 
 Outcome KernelUser::Do(Operation op) {
-  return machine_->Apply({0, std::move(op)}, EventLevel::kNone);
+  const Command command{0, std::move(op)};
+  Outcome out = machine_->Apply(command, EventLevel::kNone);
+  if (after_) after_(command.op);
+  return out;
 }
 
 uint64_t KernelUser::Given(Operation op) {
@@ -135,21 +138,59 @@ void KernelUser::TakesPages(bool take) {
   }
 }
 
+void KernelUser::Addresses(bool take) {
+  if (!take && !addresses_.empty()) {
+    return Succeeds(TakeOne(addresses_, Below(addresses_.size())));
+  }
+  const auto order = static_cast<uint32_t>(Below(4));
+  const uint64_t addr = order == 0 ? Given(GetZeroedPage{gfp::kKernel})
+                                   : Given(GetFreePages{gfp::kKernel, order});
+  if (addr != 0) addresses_.push_back({addr, order});
+}
+
+// Fewer pages than pkmap has slots.
+void KernelUser::Kmaps(bool take) {
+  constexpr size_t kMost = 200;
+  if (!kmapped_.empty() && (!take || kmapped_.size() == kMost)) {
+    const uint64_t pfn = TakeOne(kmapped_, Below(kmapped_.size()));
+    Succeeds(Kunmap{pfn});
+    struct FreePages call;
+    call.pfn = pfn;
+    return Succeeds(call);
+  }
+  struct AllocPages call;
+  call.gfp = gfp::kHighUser;
+  const uint64_t pfn = Given(call);
+  if (pfn == 0) return;
+  kmapped_.push_back(pfn);
+  Succeeds(Kmap{pfn});
+}
+
+void KernelUser::TouchLocally() {
+  const uint64_t addr = Given(KmapLocal{kmapped_.back()});
+  Succeeds(KernelAccess{.kind = AccessKind::kWrite, .addr = addr});
+  Succeeds(KunmapLocal{addr});
+}
+
 void KernelUser::TakeOrGive(bool take) {
-  switch (Below(5)) {
+  switch (Below(8)) {
     case 0:
       return Vmallocs(take);
     case 1:
       return Objects(take);
     case 2:
       return TakesPages(take);
+    case 3:
+      return Addresses(take);
+    case 4:
+      return Kmaps(take);
     default:
       return Kmallocs(take);
   }
 }
 
 void KernelUser::Touch() {
-  switch (Below(4)) {
+  switch (Below(5)) {
     case 0:
       Do(KmemCacheShrink{kCaches[Below(kCaches.size())]});
       return;
@@ -161,6 +202,9 @@ void KernelUser::Touch() {
       if (kmalloced_.empty()) return;
       return Succeeds(
           KernelAccess{.kind = AccessKind::kRead, .addr = kmalloced_.back()});
+    case 3:
+      if (!kmapped_.empty()) TouchLocally();
+      return;
     default: {
       // A bad one changes nothing.
       const Pfn pfn(static_cast<uint32_t>(Below(4096)));
@@ -178,6 +222,10 @@ void KernelUser::GiveAll() {
   for (const struct FreePages& call : std::exchange(pages_, {})) {
     Succeeds(call);
   }
+  for (const FreeAddress& call : std::exchange(addresses_, {})) {
+    Succeeds(call);
+  }
+  while (!kmapped_.empty()) Kmaps(false);
   for (size_t i = 0; i < kCaches.size(); i++) {
     for (uint64_t addr : std::exchange(objects_[i], {})) {
       Succeeds(KmemCacheFree{kCaches[i], addr});

@@ -1,10 +1,12 @@
 // A part of the kernel that takes memory of every kind at random and gives all
-// of it back: kmalloc(), vmalloc(), slab caches, pages.
+// of it back: kmalloc(), vmalloc(), slab caches, pages, pages of high memory
+// that it has mapped.
 #ifndef FAULTLINE_TESTS_MACHINE_KERNEL_USER_H_
 #define FAULTLINE_TESTS_MACHINE_KERNEL_USER_H_
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <utility>
 #include <vector>
 
@@ -26,6 +28,10 @@ class KernelUser {
   // REQUIRES: the machine outlives it.
   KernelUser(Machine* machine, uint64_t seed);
 
+  // Called behind each of its operations.
+  void set_after(std::function<void(const Operation&)> after) {
+    after_ = std::move(after);
+  }
   void CreateCaches();
   // Takes something, or gives it back. Memory may run out, and nothing else.
   void TakeOrGive(bool take);
@@ -53,12 +59,18 @@ class KernelUser {
   void Vmallocs(bool take);
   void Objects(bool take);
   void TakesPages(bool take);
+  void Addresses(bool take);
+  void Kmaps(bool take);
+  void TouchLocally();
 
   Machine* machine_;
   Prng prng_;
+  std::function<void(const Operation&)> after_;
   std::vector<uint64_t> kmalloced_, vmalloced_;
   std::array<std::vector<uint64_t>, kCaches.size()> objects_;
   std::vector<struct FreePages> pages_;  // what frees each
+  std::vector<FreeAddress> addresses_;
+  std::vector<uint64_t> kmapped_;  // frames
   int failures_ = 0;
 };
 

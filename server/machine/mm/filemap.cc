@@ -325,12 +325,7 @@ void PutFile(Kernel& k, Id<File> id) {
   k.open_files.Delete(id);
   Inode& inode = k.inodes[inode_id];
   if (inode.special_file() && !path_only) DeviceRelease(k, inode);
-  if (--inode.opens > 0) return;
-  if (inode.linked) {
-    Dput(k, inode_id);
-  } else {
-    EvictInode(k, inode_id);
-  }
+  Iput(k, inode_id);
 }
 
 }  // namespace faultline

@@ -67,6 +67,18 @@ Errno UnmergeAll(Kernel& k) {
   return Errno::kOk;
 }
 
+// The unstable tree is given up as that of an earlier scan is. Linux erases
+// from what replaces it afterwards.
+void ForgetUnstableTree(Ksm& ksm) {
+  for (Id<KsmMmSlot> id = ksm.first_slot; id; id = ksm.slots[id].next) {
+    for (auto at = ksm.slots[id].rmap_list; at;
+         at = ksm.rmap_items[at].rmap_list) {
+      KsmRmapItem& item = ksm.rmap_items[at];
+      if (item.tree == KsmTree::kUnstable) item.seqnr = ksm.seqnr - 1;
+    }
+  }
+}
+
 }  // namespace
 
 void FreeKsmSlot(Kernel& k, Id<KsmMmSlot> id) {
@@ -86,7 +98,9 @@ Errno KsmStoreRun(Kernel& k, uint64_t run) {
   }
   const Errno e = UnmergeAll(k);
   k.ksm.scan_slot = {};
-  if (e != Errno::kOk) k.sysctl.ksm.run = kKsmStop;
+  if (e == Errno::kOk) return e;
+  ForgetUnstableTree(k.ksm);
+  k.sysctl.ksm.run = kKsmStop;
   return e;
 }
 

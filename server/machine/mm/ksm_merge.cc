@@ -50,7 +50,8 @@ void ReplacePage(Kernel& k, Vma& vma, VirtAddr addr, PteRef ref, Pfn pfn,
   } else {
     Page& page = k.page(kpage);
     page.refcount++;
-    page.mapcount++;
+    // Until now it may have been in the swap cache alone.
+    if (page.mapcount++ == 0) k.vmstat.node[kNrAnonMapped]++;
   }
   SetPte(k, ref, fresh);
   k.clock_ns += cost::kPteSet;

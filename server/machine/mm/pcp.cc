@@ -89,6 +89,8 @@ void FreeBulk(Kernel& k, Zone& zone, int64_t count, int index) {
       const Pfn pfn = list.PopTail();
       count -= int64_t{1} << order;
       pcp.count -= int64_t{1} << order;
+      // It may come to lie within a larger block.
+      k.page(pfn).flags &= ~page_flag::kPcp;
       FreeOnePage(k, zone, pfn, order, PageblockType(std::as_const(k), pfn));
     }
     index = (index + 1) % kPcpLists;

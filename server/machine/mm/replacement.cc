@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/machine/mm/folio.h"
+#include "server/machine/mm/huge_memory.h"
 #include "server/machine/mm/mmap.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/replacement_policy.h"
@@ -18,10 +20,10 @@ constexpr uint64_t AddrOf(uint64_t vpn) { return vpn << kPageShift; }
 
 // The entry of a page; none where there is no table.
 Pte EntryOf(const Kernel& k, const Mm& mm, uint64_t vpn) {
-  const PteRef ref = FindPte(k, mm, VirtAddr(AddrOf(vpn)));
-  return ref.ok() ? ReadPte(k, ref) : Pte();
+  return LookAtPte(k, mm, VirtAddr(AddrOf(vpn)));
 }
 
+// The page came while there was a policy, so that no huge page maps it.
 void ClearAccessed(Kernel& k, const Mm& mm, uint64_t vpn) {
   const PteRef ref = FindPte(std::as_const(k), mm, VirtAddr(AddrOf(vpn)));
   SetPte(k, ref, ReadPte(std::as_const(k), ref).Without(Pte::kAccessed));
@@ -55,6 +57,9 @@ bool HasFreeSlot(const Replacement& r) {
 // The page has come: gives it a free slot, or, where all pages are locked, one
 // more than the process was given.
 uint32_t Place(Replacement& r, uint64_t vpn) {
+  // Reclaim, or the process itself, may have sent it away.
+  const auto old = r.slot_of.find(vpn);
+  if (old != r.slot_of.end()) Release(r, old->second);
   if (!HasFreeSlot(r)) r.slots.emplace_back();
   const auto slot = static_cast<uint32_t>(
       std::find_if(r.slots.begin(), r.slots.end(),
@@ -130,6 +135,12 @@ Errno DoEvictPage(Kernel& k, Mm& mm, uint64_t addr) {
   const Pte pte = EntryOf(std::as_const(k), mm, vpn);
   if (!pte.present() || pte.special()) return Errno::kENOENT;
   if (!MayLeave(k, mm, vpn)) return Errno::kEBUSY;
+  // A page of a huge one leaves alone, as with MADV_PAGEOUT of a part of it.
+  if (std::as_const(k).page(pte.pfn()).Is(page_flag::kLarge)) {
+    if (MaybeMappedShared(std::as_const(k), pte.pfn())) return Errno::kEBUSY;
+    SplitFolio(k, pte.pfn());
+    if (EntryOf(std::as_const(k), mm, vpn).special()) return Errno::kOk;
+  }
   ReclaimPages(k, {pte.pfn()});
   if (EntryOf(std::as_const(k), mm, vpn).present()) return Errno::kEBUSY;
   if (!mm.replacement) return Errno::kOk;

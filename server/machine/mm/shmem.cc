@@ -1,6 +1,6 @@
 // Models mm/shmem.c (v6.18): shmem_zero_setup(), shmem_kernel_file_setup(),
 // shmem_acct_size(), shmem_acct_blocks(), shmem_fault(), shmem_get_folio_gfp(),
-// shmem_file_read_iter(), shmem_write_begin().
+// shmem_file_read_iter(), shmem_write_begin(), shmem_unuse().
 #include "server/machine/mm/shmem.h"
 
 #include <algorithm>
@@ -11,6 +11,7 @@
 #include "server/machine/mm/folio.h"
 #include "server/machine/mm/memory.h"
 #include "server/machine/mm/page_writeback.h"
+#include "server/machine/mm/super_cache.h"
 #include "server/machine/mm/swap.h"
 #include "server/machine/mm/swap_state.h"
 #include "server/machine/mm/swapfile.h"
@@ -189,7 +190,14 @@ bool ShmemUnuse(Kernel& k, uint32_t type) {
     if (inode.nrswapped > 0) swapped.push_back(id);
   });
   for (const Id<Inode> id : swapped) {
-    if (!UnuseInode(k, id, type)) return false;
+    // Whoever had it may have been killed for the memory that the others took.
+    if (!k.inodes.Has(id)) continue;
+    // shmem_evict_inode() waits for this one (stop_eviction).
+    LookupInode(k, id);
+    k.inodes[id].opens++;
+    const bool unused = UnuseInode(k, id, type);
+    Iput(k, id);
+    if (!unused) return false;
   }
   return true;
 }

@@ -159,4 +159,14 @@ ShrinkResult SuperCacheScan(Kernel& k, ShrinkControl& sc) {
   return freed + PruneInodes(k, sc.nr_to_scan * inodes / total + 1, sc);
 }
 
+void Iput(Kernel& k, Id<Inode> id) {
+  Inode& inode = k.inodes[id];
+  if (--inode.opens > 0) return;
+  if (inode.linked) {
+    Dput(k, id);
+  } else {
+    EvictInode(k, id);
+  }
+}
+
 }  // namespace faultline

@@ -22,6 +22,8 @@ namespace faultline {
 void LookupInode(Kernel& k, Id<Inode> id);
 // dput(), of the last user.
 void Dput(Kernel& k, Id<Inode> id);
+// One user of the inode less: the last one's file may end with it.
+void Iput(Kernel& k, Id<Inode> id);
 // inode_add_lru(): its last page has left the cache, or it was written.
 void InodeAddUnused(Kernel& k, Id<Inode> id);
 inline void InodeAddLru(Kernel& k, Id<Inode> id) {

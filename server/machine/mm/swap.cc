@@ -20,24 +20,22 @@ bool Mlocks(const Kernel& k, const Vma& vma, VirtAddr addr, Pfn pfn) {
   return pte.present() && pte.pfn() == pfn;
 }
 
-// Where the relatives of a KSM page's places may map it, in all processes of a
-// family: what was forked before it was merged is mapped where ksmd has not
-// been.
-template <class F>
-void ForEachKsmRelative(const Kernel& k, const Page& page, F f) {
-  Id<KsmStableNode> node(page.mapping);
-  if (!node) return;
-  for (auto at = k.ksm.stable_nodes[node].hlist; at;
-       at = k.ksm.rmap_items[at].hlist_next) {
-    const KsmRmapItem& item = k.ksm.rmap_items[at];
-    const Id<Mm> mm = k.ksm.slots[item.slot].mm;
-    const Id<Vma> id = mm ? LookupVma(k, k.mms[mm], item.address) : Id<Vma>();
-    if (!id || !k.vmas[id].Contains(item.address)) continue;
-    Page family;
-    family.mapping = k.anon_vmas[item.anon_vma].root.value();
-    family.index = k.vmas[id].PageIndex(item.address);
-    ForEachAnonMapping(k, family, f);
-  }
+// Does any locked VMA hold the KSM page? A fork maps it where ksmd has not
+// been, and when the process has ended that it was forked from no item leads
+// there.
+bool AnyMlocksKsmPage(const Kernel& k, Pfn pfn) {
+  bool found = false;
+  k.mms.ForEach([&](Id<Mm>, const Mm& mm) {
+    if (mm.locked_vm == 0) return;
+    for (Id<Vma> at = mm.mmap; at && !found; at = k.vmas[at].next) {
+      const Vma& vma = k.vmas[at];
+      if (!vma.Has(vm::kLocked) || !vma.anon_vma) continue;
+      ForEachPte(k, mm, vma.start, vma.end, [&](VirtAddr, Pte pte) {
+        found = found || (pte.present() && pte.pfn() == pfn);
+      });
+    }
+  });
+  return found;
 }
 
 }  // namespace
@@ -56,7 +54,7 @@ bool PageUnevictable(const Kernel& k, Pfn pfn, const Vma* by) {
   if (page.Is(page_flag::kKsm)) {
     ForEachKsmMapping(k, page, look);
     // PG_mlocked needs nobody to find the VMA.
-    if (!locked) ForEachKsmRelative(k, page, look);
+    locked = locked || AnyMlocksKsmPage(k, pfn);
   } else if (anon) {
     ForEachAnonMapping(k, page, look);
   } else {

@@ -50,6 +50,8 @@ void Verifier::CheckPage(Pfn pfn, const Page& page, bool cached, bool table) {
   if (page.Is(page_flag::kLarge)) return CheckLargePage(pfn, page, cached);
   if (page.refcount == 0) {
     constexpr uint32_t kFree = page_flag::kBuddy | page_flag::kPcp;
+    buddy_heads_ += page.Is(page_flag::kBuddy);
+    pcp_heads_ += page.Is(page_flag::kPcp);
     if (CheckKernelTail(pfn, page)) return;
     if (page.mapcount != 0 || (page.flags & ~kFree) != 0) {
       Fail("frame %u has no references, but mapcount %d and flags %x",
@@ -187,12 +189,30 @@ void Verifier::CheckLargePage(Pfn pfn, const Page& page, bool cached) {
   shmem_thps_ += !anon && page.order == kHugePmdOrder;
 }
 
+// Who says that it heads a free block is on a list of those. What boot handed
+// over as whole blocks says nothing.
+void Verifier::CheckFreeHeads() {
+  uint64_t buddy = 0, pcp = 0;
+  for (const Zone& zone : k_.zones) {
+    for (const FreeArea& area : zone.free_area) buddy += area.nr_free;
+    for (const PfnRange& range : zone.pristine) {
+      buddy -= range.size().value() >> kMaxPageOrder;
+    }
+    for (const PcpList& list : zone.pcp.lists) pcp += list.size();
+  }
+  Expect("heads of free blocks", "the machine; on lists:", buddy, buddy,
+         buddy_heads_);
+  Expect("heads of per-CPU blocks", "the machine; on lists:", pcp, pcp,
+         pcp_heads_);
+}
+
 // Free memory and allocated memory make up the whole of each zone.
 void Verifier::CheckZones() {
   CheckZoneLayout();
   if (std::string wrong = VerifyFreeAreas(k_); !wrong.empty()) {
     return Fail("%s", wrong.c_str());
   }
+  CheckFreeHeads();
   std::array<uint64_t, kMaxNrZones> pages{};
   for (Pfn pfn : allocated_) {
     const Page& page = k_.page(pfn);

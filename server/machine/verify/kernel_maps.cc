@@ -2,6 +2,8 @@
 // kmap, and who uses the devices.
 #include <algorithm>
 #include <map>
+#include <utility>
+#include <vector>
 
 #include "server/machine/mm/direct_map.h"
 #include "server/machine/mm/highmem.h"
@@ -160,11 +162,12 @@ void Verifier::CheckVmapAreas() {
     lazy += maps.areas[id].size() >> kPageShift;
   }
   Expect("vmap_lazy_nr", "the kernel", 0, lazy, maps.nr_lazy);
-  std::map<uint64_t, uint64_t> all;
+  std::vector<std::pair<uint64_t, uint64_t>> all;
   maps.areas.ForEach([&](Id<VmapArea>, const VmapArea& area) {
-    all[area.start] = area.end;
+    all.push_back({area.start, area.end});
     bytes += area.size();
   });
+  std::sort(all.begin(), all.end());
   uint64_t end = 0;
   for (const auto& [start, to] : all) {
     if (start < end) return Fail("two vmap areas meet at %llx", ull{start});

@@ -3,6 +3,7 @@
 // list, and nothing else.
 #include "server/machine/mm/lru.h"
 
+#include <algorithm>
 #include <array>
 #include <vector>
 
@@ -13,6 +14,7 @@ namespace faultline::verify {
 void Verifier::CheckLru() {
   std::array<std::array<uint64_t, kNrLru>, kMaxNrZones> sizes{};
   uint64_t listed = 0;
+  std::sort(locked_.begin(), locked_.end());
   for (int i = 0; i < kNrLru; i++) {
     const Lru lru = static_cast<Lru>(i);
     const LruList& list = k_.lruvec.lists[lru];
@@ -67,7 +69,8 @@ void Verifier::CheckLruPage(Pfn pfn, const Page& page) {
     return Fail("frame %u has flags %x, and a mlock_count of %llu", pfn.value(),
                 page.flags, ull{MlockCount(k_, pfn)});
   }
-  bool unevictable = page.Is(page_flag::kMlocked) || locked_.contains(pfn);
+  bool unevictable = page.Is(page_flag::kMlocked) ||
+                     std::binary_search(locked_.begin(), locked_.end(), pfn);
   if (!page.Is(page_flag::kAnon) && page.mapping != 0) {
     unevictable =
         unevictable || k_.inodes[Id<Inode>(page.mapping)].fs == FsType::kRamfs;

@@ -57,7 +57,7 @@ void Verifier::CheckPageCache(Id<Inode> id, const Inode& inode) {
     if (!ok()) return;
     if (!pfn.valid()) {  // a shadow, or where a page of tmpfs is
       swapped += inode.shmem();
-      if (inode.shmem()) swap_counts_[value]++;
+      if (inode.shmem()) swap_entries_.push_back(value);
       return;
     }
     cached++;
@@ -132,7 +132,9 @@ void Verifier::CheckCacheFolio(const Inode& inode, uint64_t index,
                                const Page& page) {
   const uint64_t pages = uint64_t{1} << page.order;
   const uint64_t first = index & ~(pages - 1);
-  for (uint64_t i = first; i < first + pages; i++) {
+  // The first page looks at all of them, and each of them at the first.
+  const uint64_t end = index == first ? first + pages : first + 1;
+  for (uint64_t i = first; i < end; i++) {
     const Pfn pfn = XaLoad(k_.xa_nodes, inode.i_pages, i);
     if (pfn.valid() && k_.page(pfn).order == page.order) continue;
     return Fail("page %llu is of a folio of order %u, but page %llu is not",

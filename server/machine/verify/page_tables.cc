@@ -18,7 +18,7 @@ void Verifier::CheckPageTables() {
     if (!ok()) return;
     rss_ = {};
     tables_ = pte_tables_ = 0;
-    vma_ = mm.mmap;
+    vma_ = mm.mmap ? &k_.vmas[mm.mmap] : nullptr;
     WalkTable(mm, mm.pgd, k_.paging.levels(), 0);
     if (!ok()) return;
     const uint64_t id = mm.id.value();
@@ -80,15 +80,22 @@ void Verifier::WalkTable(const Mm& mm, Pfn table, int level, uint64_t base) {
   }
 }
 
+// Addresses only rise during the walk, and so do the VMAs.
+const Vma* Verifier::VmaAt(VirtAddr addr) {
+  while (vma_ != nullptr && vma_->end <= addr) {
+    vma_ = vma_->next ? &k_.vmas[vma_->next] : nullptr;
+  }
+  return vma_ != nullptr && vma_->start <= addr ? vma_ : nullptr;
+}
+
 void Verifier::CheckPte(const Mm& mm, VirtAddr addr, Pte pte) {
-  // Addresses only rise during the walk, and so do the VMAs.
-  while (vma_ && k_.vmas[vma_].end <= addr) vma_ = k_.vmas[vma_].next;
   auto fail = [&](const char* why) {
     Fail("mm %u: the PTE of %llx is %llx: %s", mm.id.value(), ull{addr.value()},
          ull{pte.value()}, why);
   };
-  if (!vma_ || k_.vmas[vma_].start > addr) return fail("no VMA is there");
-  const Vma& vma = k_.vmas[vma_];
+  const Vma* at = VmaAt(addr);
+  if (at == nullptr) return fail("no VMA is there");
+  const Vma& vma = *at;
   if (pte.guard()) {
     if (!vma.Has(vm::kMaybeGuard)) fail("the VMA knows of no guard");
     return;
@@ -98,7 +105,7 @@ void Verifier::CheckPte(const Mm& mm, VirtAddr addr, Pte pte) {
         !k_.swap.infos[pte.swp_type()].used) {
       return fail("it is of no swap area");
     }
-    swap_counts_[SwpEntry::Of(pte).value()]++;
+    swap_entries_.push_back(SwpEntry::Of(pte).value());
     rss_[kRssSwap]++;
     if (!mm.on_mmlist) fail("it is swapped out, but the mm is not on mmlist");
     return;
@@ -128,7 +135,7 @@ void Verifier::CheckPte(const Mm& mm, VirtAddr addr, Pte pte) {
   if (page.Is(page_flag::kLarge)) {
     folios_[FolioIdOf(pte.pfn())].large_mapcount++;
   } else if (vma.Has(vm::kLocked)) {
-    locked_.insert(pte.pfn());
+    locked_.push_back(pte.pfn());
   }
   mapped_.push_back(pte.pfn());
   rss_[RssKindOf(page)]++;
@@ -198,13 +205,13 @@ void Verifier::CheckDeposit(const Mm& mm, Pfn table, const uint64_t* entries) {
 }
 
 void Verifier::CheckHugePmd(const Mm& mm, VirtAddr addr, Pte pmd) {
-  while (vma_ && k_.vmas[vma_].end <= addr) vma_ = k_.vmas[vma_].next;
   auto fail = [&](const char* why) {
     Fail("mm %u: the huge entry of %llx is %llx: %s", mm.id.value(),
          ull{addr.value()}, ull{pmd.value()}, why);
   };
-  if (!vma_ || k_.vmas[vma_].start > addr) return fail("no VMA is there");
-  const Vma& vma = k_.vmas[vma_];
+  const Vma* at = VmaAt(addr);
+  if (at == nullptr) return fail("no VMA is there");
+  const Vma& vma = *at;
   const bool shmem = vma.ops == VmOps::kShmem;
   if ((!vma.anonymous() && !shmem) || vma.end - addr < kPmdSize) {
     return fail("no VMA that may have it holds all of it");

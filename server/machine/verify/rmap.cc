@@ -1,6 +1,4 @@
 // Verifies anon_vmas and the chains that join them with VMAs.
-#include <map>
-
 #include "server/machine/verify/verifier.h"
 
 namespace faultline::verify {
@@ -8,14 +6,14 @@ namespace faultline::verify {
 // anon_vmas and the chains that join them with VMAs, from both sides.
 void Verifier::CheckAnonVmas() {
   uint64_t from_vmas = 0, from_anon_vmas = 0;
-  std::map<uint32_t, uint32_t> active;
+  Tally active;
   k_.vmas.ForEach([&](Id<Vma> id, const Vma& vma) {
     if (!ok()) return;
     const uint64_t chains = CheckChainsOfVma(id, vma);
     from_vmas += chains;
     if (vma.anon_vma) active[vma.anon_vma.value()]++;
   });
-  std::map<uint32_t, uint32_t> children, references;
+  Tally children, references;
   k_.anon_vmas.ForEach([&](Id<AnonVma> id, const AnonVma& av) {
     if (!ok()) return;
     if (!k_.anon_vmas.Has(av.root)) {

@@ -1,5 +1,7 @@
 // Verifies slabs: what the pages, the chains of free objects and the caches'
 // lists and counters say of one another.
+#include <bit>
+
 #include "server/machine/mm/direct_map.h"
 #include "server/machine/mm/slub.h"
 #include "server/machine/verify/verifier.h"
@@ -41,10 +43,11 @@ void Verifier::CheckSlab(Id<Slab> id, const Slab& slab) {
     slab_pages_++;
   }
   uint32_t free = 0;
-  for (uint32_t i = 0; i < kSlabObjectsMax; i++) {
-    if (!slab.IsFree(i)) continue;
-    free++;
-    if (i >= slab.objects) return fail("an object that it has not is free");
+  for (const uint64_t word : slab.free) {
+    free += static_cast<uint32_t>(std::popcount(word));
+  }
+  for (uint32_t i = slab.objects; i < kSlabObjectsMax; i++) {
+    if (slab.IsFree(i)) return fail("an object that it has not is free");
   }
   const bool cpu = slab.place == SlabPlace::kCpu;
   if (cpu != (s.cpu_slab == id)) return fail("whose slab it is is not clear");

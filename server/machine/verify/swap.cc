@@ -10,6 +10,7 @@ namespace faultline::verify {
 
 void Verifier::CheckSwap() {
   uint64_t free = 0, total = 0, avail = 0;
+  std::sort(swap_entries_.begin(), swap_entries_.end());
   for (uint32_t type = 0; type < k_.swap.infos.size() && ok(); type++) {
     const SwapInfo& info = k_.swap.infos[type];
     if (!info.used) continue;
@@ -33,8 +34,11 @@ void Verifier::CheckSwap() {
          k_.swap.avail.size());
   Expect("nr_swapcached", "the machine; pages:", swap_cached_, swap_cached_,
          k_.swap.cached);
-  for (const auto& [value, count] : swap_counts_) {
-    const SwpEntry entry(value);
+  for (auto at = swap_entries_.begin(); at != swap_entries_.end();) {
+    const SwpEntry entry(*at);
+    const auto next = std::upper_bound(at, swap_entries_.end(), *at);
+    const auto count = static_cast<uint32_t>(next - at);
+    at = next;
     const bool area =
         entry.type() < k_.swap.infos.size() && k_.swap.infos[entry.type()].used;
     if (!area || SlotOf(k_, entry).count != count) {
@@ -47,7 +51,8 @@ void Verifier::CheckSwap() {
 
 void Verifier::CheckSwapArea(uint32_t type, const SwapInfo& info) {
   uint32_t inuse = 0;
-  std::map<uint32_t, uint32_t> used = {{0, 1}};  // by cluster; the header
+  Tally used;   // by cluster
+  used[0] = 1;  // the header
   if (const uint32_t rest = info.max % kSwapClusterSlots) {
     used[info.max / kSwapClusterSlots] += kSwapClusterSlots - rest;
   }
@@ -59,14 +64,14 @@ void Verifier::CheckSwapArea(uint32_t type, const SwapInfo& info) {
   });
   Expect("inuse_pages", "swap area", type, inuse, info.inuse_pages);
   info.clusters.ForEach([&](size_t number, const SwapCluster& cluster) {
-    const auto at = used.find(static_cast<uint32_t>(number));
-    Expect("used slots", "cluster", number, at == used.end() ? 0 : at->second,
-           cluster.used);
+    Expect("used slots", "cluster", number, used[number], cluster.used);
   });
 }
 
 void Verifier::CheckSwapSlot(SwpEntry entry, const SwapSlot& slot) {
-  if (slot.count > 0 && !swap_counts_.contains(entry.value())) {
+  if (slot.count > 0 &&
+      !std::binary_search(swap_entries_.begin(), swap_entries_.end(),
+                          entry.value())) {
     return Fail("slot %u of swap area %u has count %u, but nobody refers to it",
                 entry.offset(), entry.type(), slot.count);
   }

@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,6 +17,18 @@
 namespace faultline::verify {
 
 using ull = unsigned long long;
+
+// Counts by a number that is small, such as an id.
+class Tally {
+ public:
+  uint64_t& operator[](size_t n) {
+    if (n >= counts_.size()) counts_.resize(n + 1);
+    return counts_[n];
+  }
+
+ private:
+  std::vector<uint64_t> counts_;
+};
 
 class Verifier {
  public:
@@ -87,6 +98,8 @@ class Verifier {
   void CheckRssStat(const Mm& mm);
   void WalkTable(const Mm& mm, Pfn table, int level, uint64_t base);
   void CheckPte(const Mm& mm, VirtAddr addr, Pte pte);
+  // The VMA of the walk that holds the address; nullptr: none does.
+  const Vma* VmaAt(VirtAddr addr);
   // The tables kept for a level-2 table's huge pages, and each of those.
   void CheckDeposit(const Mm& mm, Pfn table, const uint64_t* entries);
   void CheckHugePmd(const Mm& mm, VirtAddr addr, Pte pmd);
@@ -106,6 +119,7 @@ class Verifier {
   bool CheckKernelTail(Pfn pfn, const Page& page);
   void CheckZones();
   void CheckZoneLayout();  // zone_layout.cc
+  void CheckFreeHeads();
   void CheckAllocatedNotFree();
   void CheckStatistics();
 
@@ -151,7 +165,7 @@ class Verifier {
   const Kernel& k_;
   std::string problem_;
   // Of the walk in progress.
-  Id<Vma> vma_;
+  const Vma* vma_ = nullptr;
   uint64_t tables_ = 0, pte_tables_ = 0;
   std::array<uint64_t, 4> rss_{};
   // Of all walks.
@@ -162,16 +176,17 @@ class Verifier {
   std::map<uint32_t, LargeFolio> folios_;        // by id: what the tables say
   uint64_t anon_mapped_ = 0, file_mapped_ = 0;
   uint64_t anon_thps_ = 0, shmem_thps_ = 0, shmem_pmd_mapped_ = 0;
-  std::map<uint32_t, uint32_t> swap_counts_;  // by entry: who refers to it
-  std::set<Pfn> locked_;  // what VM_LOCKED VMAs map, but for large folios
+  std::vector<uint32_t> swap_entries_;  // one item for each that refers to it
+  std::vector<Pfn> locked_;  // what VM_LOCKED VMAs map, but for large folios
   uint64_t swap_cached_ = 0;
+  uint64_t buddy_heads_ = 0, pcp_heads_ = 0;  // pages that say so
   uint64_t file_pages_ = 0, shmem_ = 0, dirty_ = 0, writeback_ = 0;
   uint64_t xa_nodes_ = 0;
   uint64_t uncounted_tables_ = 0;  // of the kernel, not in NR_PAGETABLE
   uint64_t boot_tables_ = 0, kernel_tables_ = 0, kmap_local_ptes_ = 0;
   std::vector<Pfn> vmalloc_pages_;  // that the kernel's tables map
   std::vector<VmapArea> areas_;     // in use, by address
-  std::map<uint32_t, uint64_t> slabs_of_, objects_of_;  // by cache
+  Tally slabs_of_, objects_of_;     // by cache
   uint64_t slab_pages_ = 0, slab_frames_ = 0;
   uint64_t large_kmalloc_pages_ = 0, vmalloc_frames_ = 0;
 };

@@ -10,8 +10,10 @@
 #include <iterator>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "server/machine/base/prng.h"
+#include "server/machine/mm/gfp.h"
 #include "server/machine/proc/proc.h"
 #include "tests/machine/sim.h"
 
@@ -154,6 +156,35 @@ TEST_F(KsmTest, WhatAnExitLeavesKsmdClearsAway) {
   EXPECT_EQ(s_.kernel().ksm.slots.count(), 0u);  // nothing to merge any more
 }
 
+TEST_F(KsmTest, APageIsLockedForWhoHasNoItemToo) {
+  s_.Run("fork =2; 2: map 0-2 rw; 2: write 0-2 v7; 2: advise 0-2 12");
+  Scan(2);
+  s_.Run("2: fork =3; 2: onfault 0-1; 3: onfault 0-1; 2: exit");
+  EXPECT_TRUE(IsKsm(0, 3));
+  EXPECT_TRUE(s_.PageOf(At(0), 3).Is(page_flag::kUnevictable));
+  s_.Run("3: unlock 0-1");
+  EXPECT_FALSE(s_.PageOf(At(0), 3).Is(page_flag::kUnevictable));
+}
+
+TEST_F(KsmTest, APageThatIsOnlyInTheSwapCacheIsSharedAgain) {
+  ASSERT_EQ(s_.Do(Swapon{"", uint64_t{1} << 20, 0}).error, Errno::kOk);
+  // Process 2 still needs the slot of page 2 when 1 has read it again.
+  s_.Run("map 0-4 rw; write 0 v7; write 2 v7; advise 0-4 12; fork =2");
+  ASSERT_EQ(s_.Do(EvictPage{At(2)}).error, Errno::kOk);
+  s_.Run("read 2 =7 !1");
+  Scan(2);
+  EXPECT_TRUE(IsKsm(2));
+  const Pfn kpage = s_.PteOf(At(2)).pfn();
+  s_.Run("unmap 0-4; 2: unmap 0-1");
+  ASSERT_EQ(s_.kernel().page(kpage).mapcount, 0);
+  ASSERT_TRUE(s_.kernel().page(kpage).Is(page_flag::kSwapCache));
+  const int64_t anon = s_.kernel().vmstat.node[kNrAnonMapped];
+  s_.Run("map 4-5 rw; write 4 v7; advise 4-5 12");
+  Scan(2);
+  EXPECT_EQ(s_.PteOf(At(4)).pfn(), kpage);
+  EXPECT_EQ(s_.kernel().vmstat.node[kNrAnonMapped], anon + 1);
+}
+
 TEST_F(KsmTest, UnmergeableMakesPrivatePagesThatAreClean) {
   s_.Run("map 0-4 rw; write 0-4 v7; advise 0-4 12");
   Scan(2);
@@ -183,6 +214,32 @@ TEST_F(KsmTest, RunTwoUnmergesAllAndForgetsTheScans) {
   EXPECT_EQ(Smaps("KSM"), "0 kB");
   s_.Run("read 0-4 =7");
   EXPECT_EQ(s_.Do(Sysctl{"ksm.run", 3}).error, Errno::kEINVAL);
+}
+
+TEST_F(KsmTest, RunTwoWithoutMemoryLeavesWhatIsThere) {
+  s_.Run("map 0-8 rw; write 0-2 v7; write 2 v1; write 3 v2; write 4 v3");
+  s_.Run("advise 0-8 12");
+  Scan(2);
+  // In the middle of the next scan.
+  s_.SetSysctl("ksm.pages_to_scan", 4);
+  s_.SetSysctl("ksm.run", kKsmMerge);
+  s_.Do(Tick{1'000'000});
+  ASSERT_TRUE(s_.kernel().ksm.scan_slot);
+  std::vector<struct FreePages> taken;
+  for (uint32_t order = 10; order <= 10; order--) {
+    struct AllocPages call;
+    call.gfp = gfp::kKernel;
+    call.order = order;
+    for (Outcome out; (out = s_.Apply(call, 0)).error == Errno::kOk;) {
+      taken.push_back({static_cast<uint64_t>(out.value), order});
+    }
+  }
+  EXPECT_EQ(s_.Do(Sysctl{"ksm.run", kKsmUnmerge, {}}, 0).error, Errno::kENOMEM);
+  EXPECT_EQ(Sys("run"), "0");
+  for (const struct FreePages& call : taken) s_.Apply(call, 0);
+  Scan(2);
+  EXPECT_EQ(Sys("pages_sharing"), "1");
+  s_.Run("read 0 =7; read 1 =7; read 2 =1; read 3 =2; read 4 =3");
 }
 
 TEST_F(KsmTest, AMoveBreaksFirst) {

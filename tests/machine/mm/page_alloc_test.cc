@@ -12,6 +12,7 @@
 #include "server/machine/mm/gfp.h"
 #include "server/machine/mm/pcp.h"
 #include "server/machine/mm/watermark.h"
+#include "server/machine/verify.h"
 #include "server/machine/verify/free_areas.h"
 #include "tests/machine/sim.h"
 
@@ -295,6 +296,19 @@ TEST(Watermarks, AHighOrderNeedsABlockNotOnlyPages) {
 
 // zone_highsize(): by hand the lists have a part of the zone, shared by the
 // CPUs, and do not adapt.
+// A page that left them for a larger block says no longer that it heads one.
+TEST(PerCpuLists, WhatLeavesThemSaysSo) {
+  Kernel k = Boot(Profile::kX86_64, 64 * kMiB);
+  std::vector<Pfn> pages;
+  for (int i = 0; i < 64; i++) pages.push_back(AllocPages(k, gfp::kKernel, 0));
+  for (const Pfn pfn : pages) FreePages(k, pfn, 0);
+  DrainAllPages(k);
+  for (const Pfn pfn : pages) {
+    EXPECT_FALSE(k.page(pfn).Is(page_flag::kPcp)) << pfn.value();
+  }
+  EXPECT_EQ(VerifyKernel(k), "");
+}
+
 TEST(PerCpuLists, TheirHighMarkCanBeSet) {
   MachineConfig config;
   config.ram_bytes = 6 * kGiB;

@@ -158,6 +158,32 @@ TEST_F(ReplacementTest, ForgetsWhatWasUnmapped) {
   EXPECT_EQ(EventOf(Read(3))->victim, 0) << "the frame of 1 is free";
 }
 
+TEST_F(ReplacementTest, WhatComesAgainTakesOneFrame) {
+  ASSERT_EQ(Govern(Policy::kFifo, 3), Errno::kOk);
+  Read(1);
+  s_.Run("unmap 1-2; map 1-2 rw");
+  Read(1);
+  Read(2);
+  Read(3);
+  EXPECT_EQ(Resident(), (std::vector<uint64_t>{1, 2, 3}));
+  EXPECT_EQ(state().replacements, 0u);
+  EXPECT_EQ(EventOf(Read(4))->victim, At(1));
+}
+
+TEST_F(ReplacementTest, APageOfAHugeOneLeavesAlone) {
+  MachineConfig config = WithSwap();
+  config.thp = ThpMode::kAlways;
+  Sim s(config);
+  s.Run("map 512-1024 rw; write 512 v5; write 515 v6");
+  ASSERT_EQ(s.kernel().vmstat.events[kThpFaultAlloc], 1u);
+  EXPECT_EQ(s.Do(EvictPage{At(515)}).error, Errno::kOk);
+  EXPECT_TRUE(s.PteOf(At(515)).swapped());
+  EXPECT_TRUE(s.PteOf(At(512)).present());
+  EXPECT_EQ(s.Do(EvictPage{At(516)}).error, Errno::kENOENT)
+      << "it was all zeros, and has no page any more";
+  s.Run("read 515 =6 !1; read 512 =5");
+}
+
 TEST_F(ReplacementTest, LockedPagesStay) {
   ASSERT_EQ(Govern(Policy::kFifo, 2), Errno::kOk);
   Read(1);

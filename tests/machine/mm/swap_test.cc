@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "server/machine/mm/gfp.h"
 #include "server/machine/mm/swapfile.h"
 #include "server/machine/mm/vmscan.h"
 #include "server/machine/proc/proc.h"
@@ -303,6 +304,28 @@ TEST(Swapon, OfAFile) {
   EXPECT_EQ(ResultOf(s.Do(Swapoff{"/swap", 0})), "EPERM");
   EXPECT_EQ(ResultOf(s.Do(Swapoff{"/swap", 0}, 0)), "OK");
   EXPECT_TRUE(s.kernel().swap.infos.empty());
+}
+
+// Shared memory comes back first; who is killed to make room for it takes
+// shared memory with it.
+TEST(Swapoff, WhoIsKilledMeanwhileMayHaveHadSwappedPages) {
+  Sim s(WithSwap());
+  s.Run("fork =2; fork =3; fork =4");
+  for (const Pid pid : {2u, 3u, 4u}) {
+    const std::string who = std::to_string(pid) + ": ";
+    s.Run(who + "map 0-512 rw shared; " + who + "write 0-512 v7");
+    Reclaim(s, 0, 512, pid);
+  }
+  EXPECT_EQ(Count(s, kPswpOut), 3 * 512u);
+  for (uint32_t order = 10; order <= 10; order--) {
+    struct AllocPages call;
+    call.gfp = gfp::kKernel | gfp::kNoretry;
+    call.order = order;
+    while (s.Apply(call, 0).error == Errno::kOk) {
+    }
+  }
+  EXPECT_EQ(s.Do(Swapoff{"", 0}, 0).error, Errno::kENOMEM);
+  EXPECT_EQ(Count(s, kOomKill), 3u);
 }
 
 TEST(Swapoff, BringsEverythingBack) {
