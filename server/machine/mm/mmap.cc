@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/machine/mm/brk_flags.h"
 #include "server/machine/mm/changes.h"
 #include "server/machine/mm/device_map.h"
 #include "server/machine/mm/filemap.h"
@@ -485,8 +486,12 @@ Errno VmMunmap(Kernel& k, Mm& mm, uint64_t addr, uint64_t length) {
 
 Errno DoBrkFlags(Kernel& k, Mm& mm, Id<Vma> below, VirtAddr addr,
                  uint64_t length) {
-  uint64_t flags =
-      vm::kRead | vm::kWrite | vm::kMayAll | vm::kAccount | mm.def_flags;
+  return DoBrkFlags(k, mm, below, addr, length, 0);
+}
+
+Errno DoBrkFlags(Kernel& k, Mm& mm, Id<Vma> below, VirtAddr addr,
+                 uint64_t length, uint64_t flags) {
+  flags |= vm::kRead | vm::kWrite | vm::kMayAll | vm::kAccount | mm.def_flags;
   flags = KsmVmaFlags(mm, flags);
   uint64_t pages = length >> kPageShift;
   if (!MayExpandVm(k, mm, flags, pages)) return Errno::kENOMEM;

@@ -21,13 +21,13 @@ bool Fits(const Kernel& k, Id<Vma> vma, uint64_t addr, uint64_t length) {
   return !vma || addr + length <= k.vmas[vma].start.value();
 }
 
-// The hint, when there is one and nothing is mapped there.
+// The hint, when there is one, it fits below `end` and nothing is mapped there.
 std::optional<VirtAddr> AtHint(Kernel& k, Mm& mm, uint64_t addr,
-                               uint64_t length) {
+                               uint64_t length, uint64_t end) {
   if (addr == 0) return {};
   addr = PageAlign(addr);
   Id<Vma> vma = FindVma(k, mm, VirtAddr(addr));
-  if (mm.task_size - length < addr || !Fits(k, vma, addr, length)) return {};
+  if (end - length < addr || !Fits(k, vma, addr, length)) return {};
   return VirtAddr(addr);
 }
 
@@ -46,7 +46,7 @@ std::optional<VirtAddr> Bottomup(Kernel& k, Mm& mm, uint64_t hint,
     end = 0x80000000;
   }
   if (length > end) return {};
-  if (auto at = AtHint(k, mm, hint, length)) return at;
+  if (auto at = AtHint(k, mm, hint, length, end)) return at;
   const bool low = flags & mman::k32Bit;
   if (low && length <= mm.cached_hole_size) {
     mm.cached_hole_size = 0;
@@ -116,7 +116,7 @@ std::optional<VirtAddr> GetUnmappedArea2632(Kernel& k, Mm& mm, uint64_t addr,
   mm.cached_hole_is_sought = false;
   if (!IsTopdown(mm)) return Bottomup(k, mm, addr, length, flags);
   if (!(flags & mman::k32Bit)) {
-    if (auto at = AtHint(k, mm, addr, length)) return at;
+    if (auto at = AtHint(k, mm, addr, length, mm.task_size)) return at;
     if (auto at = Topdown(k, mm, length)) return at;
   }
   // Bottom-up at last, and the next search begins at the top again.

@@ -31,20 +31,22 @@ struct ElfImage {
   uint64_t phdr_offset = 0;
   uint64_t phdr_count = 0;
   std::vector<ElfSegment> segments;
-  std::string interpreter;  // PT_INTERP, "" when there is none
+  std::string interpreter;        // PT_INTERP, "" when there is none
+  bool executable_stack = false;  // PT_GNU_STACK has PF_X
 };
 
 // Parses the headers; `ra` says what was read of them. ENOEXEC for what is no
-// ELF image of this machine.
+// ELF image of this machine. That its segments can be mapped is not known yet.
 ErrnoOr<ElfImage> ReadElf(Kernel& k, Id<Inode> inode, FileRa ra);
 
-// The image's interpreter; nothing when it names none. ENOENT, EACCES, EIO,
-// and ELIBBAD for what is no ELF image.
+// The image's interpreter; nothing when it names none. ENOENT, EACCES,
+// ETXTBSY, EIO, and ELIBBAD for what is no ELF image.
 ErrnoOr<std::optional<ElfImage>> ReadInterpreter(Kernel& k,
                                                  const ElfImage& image);
 
 // load_elf_binary() from the point of no return on: `make_stack(bytes)` sets
-// up the stack for that many bytes of strings and tables.
+// up the stack for that many bytes of strings and tables. EINVAL, ENOMEM and
+// others for an image that cannot be mapped: the process is to be killed.
 Errno LoadElf(Kernel& k, Mm& mm, const ElfImage& image,
               const std::optional<ElfImage>& interpreter, const Execve& call,
               const std::function<Errno(uint64_t bytes)>& make_stack);

@@ -1,5 +1,5 @@
 // Models fs/exec.c and mm/vma_exec.c (v6.18): do_execveat_common(),
-// setup_arg_pages(), de_thread(); fs/binfmt_script.c.
+// setup_arg_pages(), de_thread(), exec_binprm(). Departure: D72.
 #include "server/machine/task/exec.h"
 
 #include <algorithm>
@@ -19,6 +19,7 @@
 #include "server/machine/mm/vma.h"
 #include "server/machine/mm/vma_tree.h"
 #include "server/machine/task/binfmt_elf.h"
+#include "server/machine/task/binfmt_script.h"
 #include "server/machine/task/exit.h"
 #include "server/machine/task/fork.h"
 #include "server/machine/task/randomize.h"
@@ -26,9 +27,10 @@
 namespace faultline {
 namespace {
 
-// BINPRM_BUF_SIZE, and the interpreters a script may go through.
-constexpr uint64_t kBinprmBufSize = 256;
+// The interpreters a script may go through, and what more of them return: no
+// other call of the machine does.
 constexpr int kInterpreterDepthMax = 5;
+constexpr Errno kELOOP{40};
 // The stack that setup_arg_pages() makes below the arguments.
 constexpr uint64_t kStackExpand = 128 << 10;
 // MAX_ARG_STRLEN, and a quarter of the stack limit for all of them.
@@ -36,13 +38,15 @@ constexpr uint64_t kArgStrlenMax = 32 * kPageSize;
 
 // The stack VMA below mm.start_stack: `args` bytes of strings, then 128 KiB
 // below their pages.
-ErrnoOr<Id<Vma>> MakeStack(Kernel& k, Mm& mm, uint64_t args) {
+ErrnoOr<Id<Vma>> MakeStack(Kernel& k, Mm& mm, uint64_t args,
+                           bool executable = false) {
   MmapWriteLock(mm);
   Vma& vma = NewVma(k, mm);
   vma.end = mm.start_stack;
   vma.start = (vma.end - std::max(args, uint64_t{1})).Floor() - kStackExpand;
   vma.flags = vm::kRead | vm::kWrite | vm::kMayAll | vm::kGrowsDown |
               vm::kAccount | mm.def_flags;
+  if (executable) vma.flags |= vm::kExec;
   // Linux made it where a 47-bit stack ends and then moved it there.
   vma.pgoff = vma.start.vpn();
   FL_TRY(VmEnoughMemory(k, mm, vma.pages().value()));
@@ -67,48 +71,28 @@ Errno CheckArguments(const Task& task, const Execve& call) {
   return total > limit ? Errno::kE2BIG : Errno::kOk;
 }
 
-// A script's "#!" line: the interpreter and its one argument.
-bool ParseScript(const std::string& head, std::string* interpreter,
-                 std::string* argument) {
-  if (head.rfind("#!", 0) != 0) return false;
-  std::string line = head.substr(2, head.find('\n') - 2);
-  auto trim = [](std::string s) {
-    size_t from = s.find_first_not_of(" \t");
-    if (from == std::string::npos) return std::string();
-    return s.substr(from, s.find_last_not_of(" \t") - from + 1);
-  };
-  line = trim(line);
-  size_t space = line.find_first_of(" \t");
-  *interpreter = line.substr(0, space);
-  *argument = space == std::string::npos ? "" : trim(line.substr(space));
-  return !interpreter->empty();
-}
-
-// The file to load, scripts resolved, and how far it was read; call.argv
-// follows.
-ErrnoOr<Id<Inode>> FindImage(Kernel& k, Execve* call, FileRa* ra) {
+// The image to load, when `inode` is opened first: an interpreter takes a
+// script's place, and call.argv follows. `ra` says how far it was read.
+ErrnoOr<Id<Inode>> FindImage(Kernel& k, Id<Inode> inode, Execve* call,
+                             FileRa* ra) {
   std::string path = call->path;
   for (int depth = 0; depth <= kInterpreterDepthMax; depth++) {
-    auto it = k.names.find(path);
-    if (it == k.names.end()) return Errno::kENOENT;
-    if (k.inodes[it->second].special_file()) return Errno::kEACCES;
-    if ((k.inodes[it->second].mode & 0111) == 0) return Errno::kEACCES;
-    if (IsOpenForWriting(k, it->second)) return Errno::kETXTBSY;
-    *ra = FileRaInit(k, k.inodes[it->second]);
-    std::string head =
-        FL_TRY_VALUE(FileRead(k, it->second, ra, 0, kBinprmBufSize));
-    std::string interpreter, argument;
-    if (!ParseScript(head, &interpreter, &argument)) return it->second;
-    std::vector<std::string> argv = {interpreter};
-    if (!argument.empty()) argv.push_back(argument);
+    *ra = FileRaInit(k, k.inodes[inode]);
+    const std::string head =
+        FL_TRY_VALUE(FileRead(k, inode, ra, 0, kBinprmBufSize));
+    if (!IsScript(head)) return inode;
+    ScriptLine line = FL_TRY_VALUE(ParseScript(head));
+    std::vector<std::string> argv = {line.interpreter};
+    if (line.argument) argv.push_back(*line.argument);
     argv.push_back(path);
     if (!call->argv.empty()) {
       argv.insert(argv.end(), call->argv.begin() + 1, call->argv.end());
     }
     call->argv = std::move(argv);
-    path = interpreter;
+    path = line.interpreter;
+    inode = FL_TRY_VALUE(OpenExec(k, path));
   }
-  return Errno::kENOEXEC;
+  return kELOOP;
 }
 
 // de_thread(): the other threads end, the caller becomes the leader.
@@ -150,11 +134,25 @@ std::string Basename(const std::string& path) {
 
 }  // namespace
 
+ErrnoOr<Id<Inode>> OpenExec(Kernel& k, const std::string& path) {
+  // Without a name it is the working directory, which is no regular file.
+  if (path.empty()) return Errno::kEACCES;
+  auto it = k.names.find(path);
+  if (it == k.names.end()) return Errno::kENOENT;
+  const Inode& inode = std::as_const(k).inodes[it->second];
+  if (inode.special_file()) return Errno::kEACCES;
+  if ((inode.mode & 0111) == 0) return Errno::kEACCES;
+  if (IsOpenForWriting(k, it->second)) return Errno::kETXTBSY;
+  return it->second;
+}
+
 Errno DoExecve(Kernel& k, const Execve& asked) {
   Execve call = asked;
+  if (call.path.empty()) return Errno::kENOENT;  // getname()
+  Id<Inode> inode = FL_TRY_VALUE(OpenExec(k, call.path));
   FL_TRY(CheckArguments(k.Current(), call));
   FileRa ra;
-  Id<Inode> inode = FL_TRY_VALUE(FindImage(k, &call, &ra));
+  inode = FL_TRY_VALUE(FindImage(k, inode, &call, &ra));
   ElfImage image = FL_TRY_VALUE(ReadElf(k, inode, ra));
   std::optional<ElfImage> interpreter = FL_TRY_VALUE(ReadInterpreter(k, image));
   Id<Mm> mm_id = MmAlloc(k);
@@ -178,7 +176,7 @@ Errno DoExecve(Kernel& k, const Execve& asked) {
   mm.start_stack = RandomizeStackTop(k, VirtAddr(mm.task_size));
   k.Emit(EventLevel::kFaults, SchedProcessExec{asked.path, task.pid});
   auto make_stack = [&](uint64_t args) -> Errno {
-    auto stack = MakeStack(k, mm, args);
+    auto stack = MakeStack(k, mm, args, image.executable_stack);
     return stack.error();
   };
   Errno e = LoadElf(k, mm, image, interpreter, call, make_stack);

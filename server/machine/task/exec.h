@@ -2,14 +2,20 @@
 #ifndef FAULTLINE_SERVER_MACHINE_TASK_EXEC_H_
 #define FAULTLINE_SERVER_MACHINE_TASK_EXEC_H_
 
+#include <string>
+
 #include "server/machine/command.h"
 #include "server/machine/kernel.h"
 
 namespace faultline {
 
-// do_execveat_common(): replaces the current task's address space. ENOENT,
-// EACCES, ENOEXEC, ELIBBAD, ENOMEM, E2BIG; after the point of no return a
-// failure kills the process, as in Linux.
+// open_exec(): the file of that name, if it may be executed. ENOENT, EACCES,
+// ETXTBSY.
+ErrnoOr<Id<Inode>> OpenExec(Kernel& k, const std::string& path);
+
+// do_execveat_common(): replaces the current task's address space. What
+// OpenExec() says comes before E2BIG, and that before ENOEXEC, ELOOP, ELIBBAD
+// and ENOMEM; after the point of no return a failure kills the process.
 Errno DoExecve(Kernel& k, const Execve& call);
 
 // Process 1 at boot: a stack of 132 KiB with its top page present, a break

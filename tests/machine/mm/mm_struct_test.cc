@@ -201,6 +201,20 @@ TEST(UnmappedArea2632, HasNoGuardGapAndNoAlignment) {
   EXPECT_EQ(a, s.mm().mmap_base.value() - kHuge);  // 6.18 aligns it
 }
 
+TEST(UnmappedArea2632, AHintOfA32BitMappingIsHeardBelow2GiB) {
+  Sim s = Machine2632();
+  const auto map = [&](uint64_t hint) {
+    return static_cast<uint64_t>(
+        s.Do(Mmap{hint, 4 * kPageSize, kRw, kAnon | mman::k32Bit, -1, 0})
+            .value);
+  };
+  EXPECT_EQ(map(0x50000000), 0x50000000u);
+  constexpr uint64_t kLow = 0x40000000, kLowEnd = 0x80000000;
+  EXPECT_EQ(map(kLowEnd - 4 * kPageSize), kLowEnd - 4 * kPageSize);
+  EXPECT_EQ(map(kLowEnd), kLow);
+  EXPECT_EQ(map(0x10000000000), kLow + 4 * kPageSize);
+}
+
 TEST(UnmappedArea2632, GoesUpwardsInTheLegacyLayout) {
   MachineConfig config;
   config.sysctls = {{"vm.unmapped_area", kVersion2632},
