@@ -1,5 +1,7 @@
 #include "server/machine/personality.h"
 
+#include <vector>
+
 namespace faultline {
 
 Quirks QuirksOf(Personality personality) {
@@ -35,6 +37,7 @@ Quirks QuirksOf(Personality personality) {
     q.ksm_break_unshares = false;
     q.mremap_realigns = false;
     q.ext4_large_folios = false;
+    q.ext4_zeroes_old_tail = false;
     q.tmpfs_direct_io = false;
     q.swap_zeromap = false;
     q.names_shared_anon = false;
@@ -111,12 +114,53 @@ uint64_t* FindSysctl(SysctlTable& t, std::string_view name) {
 
 namespace {
 
-// Percentages.
-bool IsRatio(const SysctlTable& table, const uint64_t* sysctl) {
-  return sysctl == &table.dirty.ratio ||
-         sysctl == &table.dirty.background_ratio ||
-         sysctl == &table.compaction_proactiveness ||
-         sysctl == &table.bdi.min_ratio || sysctl == &table.bdi.max_ratio;
+struct Range {
+  const uint64_t* value;
+  uint64_t min, max;
+};
+
+// What the kernel takes of those that it does not take all of.
+std::vector<Range> RangesOf(const SysctlTable& t) {
+  constexpr uint64_t kInt = INT32_MAX, kUint = UINT32_MAX;
+  constexpr uint64_t kAny = UINT64_MAX, kPercent = 100;
+  constexpr uint64_t kTwoPages = 8192;  // dirty_bytes_min
+  // set_max_threads(): FUTEX_TID_MASK is the most that there are numbers for.
+  constexpr uint64_t kThreadsMax = 0x3fffffff;
+  return {
+      {&t.overcommit_memory, 0, 2},
+      {&t.overcommit_ratio, 0, kInt},
+      {&t.max_map_count, 0, kInt},
+      {&t.min_free_kbytes, 0, kInt},
+      {&t.watermark_scale_factor, 1, 3000},
+      {&t.watermark_boost_factor, 0, kInt},
+      {&t.legacy_va_layout, 0, kInt},
+      {&t.randomize_va_space, 0, kInt},
+      {&t.dirty.bytes, kTwoPages, kAny},
+      {&t.dirty.background_bytes, 1, kAny},
+      {&t.dirty.ratio, 0, kPercent},
+      {&t.dirty.background_ratio, 0, kPercent},
+      {&t.dirty.expire_centisecs, 0, kInt},
+      {&t.dirty.writeback_centisecs, 0, kInt},
+      {&t.compaction_proactiveness, 0, kPercent},
+      {&t.bdi.min_ratio, 0, kPercent},
+      {&t.bdi.max_ratio, 0, kPercent},
+      {&t.swappiness, 0, 200},
+      {&t.page_cluster, 0, 31},
+      {&t.panic_on_oom, 0, 2},
+      {&t.oom_kill_allocating_task, 0, kInt},
+      {&t.swap_token, 0, 1},
+      {&t.compact_unevictable_allowed, 0, 1},
+      {&t.extfrag_threshold, 0, 1000},
+      {&t.vfs_cache_pressure, 0, kInt},
+      {&t.threads_max, 20, kThreadsMax},
+      {&t.ksm.run, 0, 2},
+      {&t.ksm.use_zero_pages, 0, 1},
+      {&t.ksm.smart_scan, 0, 1},
+      {&t.ksm.max_page_sharing, 2, kUint},
+      {&t.ksm.pages_to_scan, 0, kUint},
+      {&t.ksm.sleep_millisecs, 0, kUint},
+      {&t.ksm.chains_prune_millisecs, 0, kUint},
+  };
 }
 
 // What the window and the requests of a disk may be at most.
@@ -126,12 +170,14 @@ constexpr uint64_t kBdiKbMax = 65536;
 
 bool SysctlAccepts(const SysctlTable& table, const uint64_t* sysctl,
                    uint64_t value) {
+  for (const Range& range : RangesOf(table)) {
+    if (sysctl == range.value) return value >= range.min && value <= range.max;
+  }
   if (sysctl == &table.unmapped_area) {
     return value == 0 || value == kVersion2632;
   }
   constexpr uint64_t kSlubDebug = 0x10d00;  // F, Z, P, U: mm/slub_types.h
   if (sysctl == &table.slub_debug) return (value & ~kSlubDebug) == 0;
-  if (IsRatio(table, sysctl)) return value <= 100;
   constexpr uint64_t kPageKb = 4;
   if (sysctl == &table.bdi.read_ahead_kb ||
       sysctl == &table.bdi.max_sectors_kb) {
@@ -139,41 +185,12 @@ bool SysctlAccepts(const SysctlTable& table, const uint64_t* sysctl,
     const bool none = value == 0 && sysctl == &table.bdi.read_ahead_kb;
     return none || (value >= kPageKb && value <= kBdiKbMax);
   }
-  // dirty_bytes_min: two pages.
-  if (sysctl == &table.dirty.bytes) return value == 0 || value >= 8192;
   if (sysctl == &table.cap_bound) return (value & ~kCapFull) == 0;
-  constexpr uint64_t kMaxSwappiness = 200, kPageClusterMax = 31, kPanicMax = 2;
-  if (sysctl == &table.swappiness) return value <= kMaxSwappiness;
-  if (sysctl == &table.page_cluster) return value <= kPageClusterMax;
-  if (sysctl == &table.panic_on_oom) return value <= kPanicMax;
-  if (sysctl == &table.swap_token ||
-      sysctl == &table.compact_unevictable_allowed) {
-    return value <= 1;
-  }
-  if (sysctl == &table.extfrag_threshold) return value <= 1000;
   constexpr uint64_t kHighFractionMin = 8;  // MIN_PERCPU_PAGELIST_HIGH_FRACTION
   if (sysctl == &table.percpu_pagelist_high_fraction) {
     return value == 0 || (value >= kHighFractionMin && value <= INT32_MAX);
   }
-  if (sysctl == &table.vfs_cache_pressure) return value <= INT32_MAX;
-  // set_max_threads(): FUTEX_TID_MASK is the most that there are numbers for.
-  constexpr uint64_t kThreadsMin = 20, kThreadsMax = 0x3fffffff;
-  if (sysctl == &table.threads_max) {
-    return value >= kThreadsMin && value <= kThreadsMax;
-  }
-  constexpr uint64_t kKsmUnmerge = 2, kSharingMin = 2;
-  if (sysctl == &table.ksm.run) return value <= kKsmUnmerge;
-  if (sysctl == &table.ksm.use_zero_pages || sysctl == &table.ksm.smart_scan) {
-    return value <= 1;
-  }
-  if (sysctl == &table.ksm.max_page_sharing && value < kSharingMin) {
-    return false;
-  }
-  const bool ksm_uint = sysctl == &table.ksm.pages_to_scan ||
-                        sysctl == &table.ksm.sleep_millisecs ||
-                        sysctl == &table.ksm.max_page_sharing ||
-                        sysctl == &table.ksm.chains_prune_millisecs;
-  return !ksm_uint || value <= UINT32_MAX;
+  return true;
 }
 
 }  // namespace faultline

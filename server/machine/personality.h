@@ -41,6 +41,7 @@ struct Quirks {
   bool ksm_break_unshares = true;        // 6.2: unmerging writes nothing
   bool mremap_realigns = true;           // 6.7: to whole page tables
   bool ext4_large_folios = true;         // 6.16: read in one piece
+  bool ext4_zeroes_old_tail = true;      // 6.13: where a file grows
   bool tmpfs_direct_io = true;           // 6.6: O_DIRECT, which does nothing
   bool swap_zeromap = true;              // 6.12: zeros are not written
   bool names_shared_anon = true;         // 6.2: PR_SET_VMA_ANON_NAME
@@ -64,10 +65,11 @@ struct Quirks {
        s.dontneed_frees_tables, s.fallocate_one_mode, s.sealed_maps_readonly,
        s.ksm_checksum_first, s.ksm_smart_scan, s.ksm_zero_pages_counted,
        s.ksm_merge_any, s.ksm_break_unshares, s.mremap_realigns,
-       s.ext4_large_folios, s.tmpfs_direct_io, s.swap_zeromap,
-       s.names_shared_anon, s.huge_zero_becomes_huge, s.newer_mempolicies,
-       s.split_rss_counting, s.split_queue_has_all, s.vma_has_recency,
-       s.maps_whole_folios, s.splits_unevenly, s.vvar_vclock_pages);
+       s.ext4_large_folios, s.ext4_zeroes_old_tail, s.tmpfs_direct_io,
+       s.swap_zeromap, s.names_shared_anon, s.huge_zero_becomes_huge,
+       s.newer_mempolicies, s.split_rss_counting, s.split_queue_has_all,
+       s.vma_has_recency, s.maps_whole_folios, s.splits_unevenly,
+       s.vvar_vclock_pages);
   }
 };
 Quirks QuirksOf(Personality personality);

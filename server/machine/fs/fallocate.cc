@@ -78,7 +78,10 @@ Errno Allocate(Kernel& k, Id<Inode> id, uint64_t offset, uint64_t length,
     }
   }
   Inode& inode = k.inodes[id];
-  if (!keep_size) inode.size = std::max(inode.size, offset + length);
+  const uint64_t old = inode.size;
+  if (keep_size || offset + length <= old) return Errno::kOk;
+  inode.size = offset + length;
+  if (k.quirks.ext4_zeroes_old_tail) ZeroTail(k, id, old);
   return Errno::kOk;
 }
 

@@ -134,9 +134,12 @@ void FreeUnusedFolio(Kernel& k, Pfn head) {
 
 void AddNewLargeRmap(Kernel& k, const Mm& mm, const Vma& vma, Pfn head,
                      VirtAddr addr) {
-  constexpr uint32_t kEach = page_flag::kAnon | page_flag::kSwapBacked;
+  // What may be dropped is never written to swap.
+  const uint32_t each =
+      page_flag::kAnon |
+      (vma.Has(vm::kDroppable) ? 0 : uint32_t{page_flag::kSwapBacked});
   for (uint64_t i = 0; i < kHugePmdNr; i++) {
-    k.page(head + PageCount(i)).flags |= kEach;
+    k.page(head + PageCount(i)).flags |= each;
   }
   Page& page = k.page(head);
   page.flags |= page_flag::kAnonExclusive | page_flag::kUptodate;

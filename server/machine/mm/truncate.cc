@@ -120,6 +120,10 @@ bool MayEvict(const Kernel& k, const Inode& inode, const CacheFolio& folio) {
 
 }  // namespace
 
+void ZeroTail(Kernel& k, Id<Inode> id, uint64_t at) {
+  if (OnDevice(std::as_const(k).inodes[id])) ZeroPart(k, id, at, PageAlign(at));
+}
+
 Errno FileTruncate(Kernel& k, Id<Inode> id, uint64_t size) {
   if (size > kMaxFileBytes) return Errno::kEFBIG;
   Inode& inode = k.inodes[id];
@@ -130,8 +134,15 @@ Errno FileTruncate(Kernel& k, Id<Inode> id, uint64_t size) {
   }
   inode.size = size;
   if (size != old) MarkInodeDirty(k, id, inode_state::kDirtyInode);
+  if (size > old) {
+    if (k.quirks.ext4_zeroes_old_tail) ZeroTail(k, id, old);
+    return Errno::kOk;
+  }
   // shmem_setattr(): to the size that it has is to drop what lies beyond.
-  if (size > old || (size == old && !inode.shmem())) return Errno::kOk;
+  if (size == old && !inode.shmem()) {
+    ZeroTail(k, id, size);  // ext4_truncate()
+    return Errno::kOk;
+  }
   const uint64_t first = PagesOf(PageAlign(size)).value();
   inode.truncate_count++;
   if (old > PageAlign(size)) {
@@ -140,6 +151,7 @@ Errno FileTruncate(Kernel& k, Id<Inode> id, uint64_t size) {
   if (inode.fallocend > first) inode.fallocend = first;
   SplitPartialFolios(k, id, size, UINT64_MAX);
   TruncatePages(k, id, first, UINT64_MAX);
+  ZeroTail(k, id, size);
   inode.device_valid = std::min(inode.device_valid, size);
   if (const uint64_t tail = size & ~kPageMask; tail != 0) {
     const uint64_t at = size >> kPageShift;

@@ -9,6 +9,10 @@
 
 namespace faultline {
 
+// ext4_block_truncate_page(): of a file on a disk, the rest of the page that
+// has the byte `at` is zeroed and so gets dirty.
+void ZeroTail(Kernel& k, Id<Inode> id, uint64_t at);
+
 // truncate_setsize(): pages beyond the new end leave every mapping and the
 // cache; the tail of the last page is zeroed. EPERM: it is sealed.
 Errno FileTruncate(Kernel& k, Id<Inode> id, uint64_t size);

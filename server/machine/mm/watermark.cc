@@ -2,7 +2,7 @@
 // setup_per_zone_wmarks(), setup_per_zone_lowmem_reserve(),
 // lowmem_reserve_ratio_sysctl_handler(), calculate_min_free_kbytes(),
 // init_per_zone_wmark_min(); and mm/khugepaged.c:
-// set_recommended_min_free_kbytes().
+// set_recommended_min_free_kbytes(); mm/huge_memory.c: hugepage_init().
 #include "server/machine/mm/watermark.h"
 
 #include <algorithm>
@@ -51,6 +51,20 @@ void CalculateMinFreeKbytes(Kernel& k) {
   k.sysctl.min_free_kbytes = std::clamp<uint64_t>(kbytes, 128, 262144);
 }
 
+// hugepage_init() comes to start_stop_khugepaged(), which computes the same
+// again now that there are watermarks, with THP off as well; but not in small
+// machines, where it leaves THP off. There somebody has switched it on since.
+bool StartsKhugepaged(const Kernel& k) {
+  constexpr uint64_t kSmall = uint64_t{512} << (20 - kPageShift);
+  if (k.paging.narrow()) return false;
+  if (k.sysctl.thp_enabled != static_cast<uint64_t>(ThpMode::kNever)) {
+    return true;
+  }
+  uint64_t pages = 0;
+  for (const Zone& z : k.zones) pages += z.managed.value();
+  return pages >= kSmall;
+}
+
 }  // namespace
 
 void SetRecommendedMinFreeKbytes(Kernel& k) {
@@ -75,9 +89,7 @@ void InitWatermarks(Kernel& k) {
   CalculateMinFreeKbytes(k);
   SetupPerZoneWmarks(k);
   SetupPerZoneLowmemReserve(k);
-  // start_stop_khugepaged() runs with THP off as well, and computes the same
-  // again now that there are watermarks.
-  SetRecommendedMinFreeKbytes(k);
+  if (StartsKhugepaged(k)) SetRecommendedMinFreeKbytes(k);
 }
 
 void SetupPerZoneWmarks(Kernel& k) {

@@ -88,9 +88,9 @@ Errno DoFreePages(Kernel& k, uint64_t number, uint32_t order) {
 
 Errno DoFreeAddress(Kernel& k, uint64_t addr, uint32_t order) {
   if (addr == 0) return Errno::kOk;
-  const uint64_t offset = addr - PageOffset(k);
-  const uint64_t number = offset >> kPageShift;
-  if (offset % kPageSize != 0 || !PfnValid(k, number) ||
+  // virt_to_page() looks at no lower bits.
+  const uint64_t number = (addr - PageOffset(k)) >> kPageShift;
+  if (!PfnValid(k, number) ||
       PageHighMem(k, Pfn(static_cast<uint32_t>(number)))) {
     return Errno::kEFAULT;
   }
