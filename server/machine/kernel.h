@@ -119,6 +119,7 @@ struct Kernel {
   std::vector<Pfn> mlock_batch;  // mlock_fbatch: mlocked, on the old list yet
   std::vector<Pfn> mlock_moves;  // all that were in it
   bool in_reclaim = false;       // PF_MEMALLOC: who frees memory needs none
+  bool oom_origin = false;       // swapoff: dies before others
   Id<Mm> borrowed_mm;  // another's, that the command is within (kthread_use_mm)
   std::vector<Pid> oom_victims;  // TIF_MEMDIE, and not dead yet
   Trace trace;

@@ -26,6 +26,7 @@ inline constexpr uint32_t kMemalloc = 0x20000;
 inline constexpr uint32_t kComp = 0x40000;
 inline constexpr uint32_t kNomemalloc = 0x80000;
 inline constexpr uint32_t kHardwall = 0x100000;
+inline constexpr uint32_t kThisnode = 0x200000;
 inline constexpr uint32_t kAccount = 0x400000;
 
 inline constexpr uint32_t kReclaim = kDirectReclaim | kKswapdReclaim;

@@ -23,16 +23,24 @@ bool InUse(const Kernel& k, Id<Mm> mm) {
 
 bool Unkillable(const Task& task) { return task.tgid == kInit; }
 
+// A parent that waits for it has the same memory.
+bool InVfork(const Kernel& k, const Task& task) {
+  if (!task.vfork_done) return false;
+  const auto parent = k.pids.find(task.ppid);
+  return parent != k.pids.end() && k.tasks[parent->second].mm == task.mm;
+}
+
 void Log(Kernel& k, std::string text) {
   if (!k.trace.Wants(EventLevel::kFaults)) return;
   k.Emit(EventLevel::kFaults, Console{std::move(text)});
 }
 
 // mark_oom_victim(): it may not live on, but has to until the command ends.
-void Mark(Kernel& k, Id<Mm> mm) {
+void Mark(Kernel& k, const Task& victim) {
   for (const auto& [pid, id] : std::as_const(k).pids) {
     const Task& task = std::as_const(k).tasks[id];
-    if (task.mm == mm && !TskIsOomVictim(k, task)) k.oom_victims.push_back(pid);
+    if (task.mm != victim.mm || TskIsOomVictim(k, task)) continue;
+    if (DiesWith(task, victim)) k.oom_victims.push_back(pid);
   }
 }
 
@@ -46,7 +54,7 @@ void OomKill(Kernel& k, Id<Task> victim, const OomControl& oc,
     k.Emit(EventLevel::kFaults, MarkVictimEvent(k, task));
   }
   k.vmstat.events[kOomKill]++;
-  if (InUse(k, task.mm)) return Mark(k, task.mm);
+  if (InUse(k, task.mm)) return Mark(k, task);
   KillOomVictim(k, victim);
 }
 
@@ -57,7 +65,8 @@ uint64_t OomTotalPages(const Kernel& k) {
 }
 
 int64_t OomBadness(const Kernel& k, const Task& task) {
-  if (Unkillable(task) || task.oom_score_adj == kOomScoreAdjMin) {
+  if (Unkillable(task) || task.oom_score_adj == kOomScoreAdjMin ||
+      InVfork(k, task)) {
     return kOomUnkillable;
   }
   const Mm& mm = k.mms[task.mm];
@@ -69,6 +78,10 @@ int64_t OomBadness(const Kernel& k, const Task& task) {
 }
 
 Id<Task> SelectBadProcess(const Kernel& k) {
+  if (k.oom_origin) {  // oom_task_origin(): it took the memory itself
+    const Task& current = k.tasks[k.current];
+    if (!Unkillable(current) && !TskIsOomVictim(k, current)) return k.current;
+  }
   Id<Task> victim;
   int64_t worst = kOomUnkillable;
   for (const auto& [pid, id] : k.pids) {
@@ -80,6 +93,10 @@ Id<Task> SelectBadProcess(const Kernel& k) {
     worst = points;
   }
   return victim;
+}
+
+bool DiesWith(const Task& task, const Task& victim) {
+  return !Unkillable(task) || Unkillable(victim);
 }
 
 bool TskIsOomVictim(const Kernel& k, const Task& task) {
@@ -106,6 +123,10 @@ bool OutOfMemory(Kernel& k, const OomControl& oc) {
       return true;
     }
   }
+  if (k.oom_origin && !k.current) {  // it is none of the machine's processes
+    Log(k, OomHeaderReport(k, oc));
+    return false;
+  }
   const Id<Task> victim = SelectBadProcess(std::as_const(k));
   if (victim) {
     const Id<Mm> mm = std::as_const(k).tasks[victim].mm;
@@ -123,7 +144,7 @@ bool OutOfMemory(Kernel& k, const OomControl& oc) {
 
 void PagefaultOutOfMemory(Kernel& k) {
   if (!k.current) return;
-  Mark(k, std::as_const(k).tasks[k.current].mm);
+  Mark(k, std::as_const(k).tasks[k.current]);
 }
 
 }  // namespace faultline

@@ -22,14 +22,19 @@ struct OomControl {
 // totalpages of oom_badness(): memory and swap.
 uint64_t OomTotalPages(const Kernel& k);
 // oom_badness(): pages of RSS, swap and page tables, adjusted by
-// oom_score_adj; INT64_MIN of a task that must not be killed. The task has an
-// address space.
+// oom_score_adj; INT64_MIN of a task that must not be killed (process 1, one
+// with the least oom_score_adj, a child of vfork that has not called execve).
+// The task has an address space.
 inline constexpr int64_t kOomUnkillable = INT64_MIN;
 int64_t OomBadness(const Kernel& k, const Task& task);
 
-// select_bad_process(): the running process with the highest badness, the later
-// one of equals; none when nobody may be killed.
+// select_bad_process(): the current one if it swaps off; else the running
+// process with the highest badness, the later one of equals; none when nobody
+// may be killed.
 Id<Task> SelectBadProcess(const Kernel& k);
+
+// Does it, which has the victim's memory as well, go with it? Process 1 stays.
+bool DiesWith(const Task& task, const Task& victim);
 
 // tsk_is_oom_victim(): it is to die, and until then the reserves of
 // ALLOC_OOM are its own.

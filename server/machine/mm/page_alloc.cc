@@ -222,7 +222,7 @@ class SlowPath {
     do {
       if (Reclaim() || Compact()) return;
       if (ac_.gfp & gfp::kNoretry) return;
-      if (costly && !(ac_.gfp & gfp::kRetryMayfail)) break;
+      if (costly && !(ac_.gfp & gfp::kRetryMayfail)) return;
     } while (ShouldRetry() && !TryAgain());
     if (!pfn_.valid()) LastResorts();
   }
@@ -275,8 +275,8 @@ class SlowPath {
   // __alloc_pages_may_oom(). True: somebody's memory is free now, or the
   // current task has been told to die.
   bool MayOom() {
-    if (ac_.order > kCostlyOrder || (ac_.gfp & gfp::kRetryMayfail))
-      return false;
+    constexpr uint32_t kMayFail = gfp::kRetryMayfail | gfp::kThisnode;
+    if (ac_.order > kCostlyOrder || (ac_.gfp & kMayFail)) return false;
     if (ac_.highest < LowestOomZone() || !(ac_.gfp & gfp::kFs)) return false;
     return OutOfMemory(k_, {ac_.gfp, ac_.order});
   }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "server/machine/mm/filemap.h"
+#include "server/machine/mm/oom_kill.h"
 #include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/shmem.h"
@@ -150,6 +151,7 @@ Errno TryToUnuse(Kernel& k, uint32_t type) {
     if (mm.on_mmlist) all.push_back(id);
   });
   for (const Id<Mm> id : all) {
+    if (CurrentIsOomVictim(k)) return Errno::kEINTR;
     if (k.mms.Has(id) && !UnuseMm(k, id, type)) return Errno::kENOMEM;
   }
   // What only the swap cache has.
@@ -222,7 +224,9 @@ Errno DoSwapoff(Kernel& k, const std::string& path, uint32_t area) {
   info.cluster_next = 0;
   swap.nr_free -= free;
   swap.total -= info.pages;
+  k.oom_origin = true;
   const Errno e = TryToUnuse(k, type);
+  k.oom_origin = false;
   if (mm != nullptr) k.vm_committed -= info.pages;
   if (e != Errno::kOk) {  // as it was
     info.writeok = true;

@@ -167,6 +167,7 @@ Errno DoExecve(Kernel& k, const Execve& asked) {
   KsmExecve(k, k.mms[mm_id], std::as_const(k.mms)[task.mm]);
   ExitMm(k, task);
   task.mm = mm_id;
+  task.vfork_done = false;  // mm_release()
   Mm& mm = k.mms[mm_id];
   mm.mm_users = 1;
   mm.owner = self;

@@ -189,10 +189,11 @@ void KillTask(Kernel& k, Task& task, int32_t signal) {
 }
 
 void KillOomVictim(Kernel& k, Id<Task> victim) {
-  const Id<Mm> mm = std::as_const(k).tasks[victim].mm;
+  const Task& first = std::as_const(k).tasks[victim];
   std::vector<Pid> sharers;
   for (auto [pid, id] : k.pids) {
-    if (k.tasks[id].mm == mm) sharers.push_back(pid);
+    const Task& task = std::as_const(k).tasks[id];
+    if (task.mm == first.mm && DiesWith(task, first)) sharers.push_back(pid);
   }
   constexpr int32_t kSigkill = 9;
   for (Pid pid : sharers) {

@@ -28,7 +28,7 @@ namespace clone {
 constexpr uint64_t kSignalMask = 0xff;
 constexpr uint64_t kVm = 0x100, kFs = 0x200, kFiles = 0x400;
 constexpr uint64_t kSighand = 0x800, kParent = 0x8000, kThread = 0x10000;
-constexpr uint64_t kPidFd = 0x1000;
+constexpr uint64_t kPidFd = 0x1000, kVfork = 0x4000;
 constexpr uint64_t kNewNs = 0x20000, kNewUser = 0x10000000;
 // CLONE_NEW*: cgroup, uts, ipc, pid, net. (CLONE_NEWTIME is part of the
 // signal.)
@@ -146,6 +146,11 @@ Errno CheckFlags(Kernel& k, uint64_t flags) {
       !k.Capable(Cap::kSysResource) && !k.Capable(Cap::kSysAdmin)) {
     return Errno::kEAGAIN;
   }
+  return Errno::kOk;
+}
+
+// What copy_process() comes to when the memory is copied already.
+Errno CheckLate(Kernel& k, uint64_t flags) {
   // create_new_namespaces()
   if ((flags & (clone::kNewNs | clone::kNewOthers)) &&
       !(flags & clone::kNewUser) && !k.Capable(Cap::kSysAdmin)) {
@@ -213,6 +218,10 @@ ErrnoOr<uint64_t> DoClone(Kernel& k, uint64_t flags) {
   } else {
     mm = FL_TRY_VALUE(DupMm(k, parent.mm));
   }
+  if (const Errno e = CheckLate(k, flags); e != Errno::kOk) {
+    MmPut(k, mm);
+    return e;
+  }
   Task& child = NewTask(k);
   child.comm = parent.comm;
   child.uid = parent.uid;
@@ -220,6 +229,7 @@ ErrnoOr<uint64_t> DoClone(Kernel& k, uint64_t flags) {
   child.mempolicy = parent.mempolicy;
   child.oom_score_adj = parent.oom_score_adj;
   child.oom_score_adj_min = parent.oom_score_adj_min;
+  child.vfork_done = (flags & clone::kVfork) != 0;
   child.exit_signal = static_cast<int32_t>(flags & clone::kSignalMask);
   child.ppid = parent.tgid;
   if (flags & (clone::kParent | clone::kThread)) child.ppid = parent.ppid;

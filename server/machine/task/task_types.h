@@ -64,6 +64,7 @@ struct Task {
   uint64_t maj_flt = 0;
   int32_t oom_score_adj = 0;
   int32_t oom_score_adj_min = 0;  // what needs no capability
+  bool vfork_done = false;  // CLONE_VFORK: its parent waits for exec or exit
   // What it dirtied since it was throttled last (mm/page_writeback.h), and how
   // much it may until somebody looks; when the last pause ended.
   uint64_t nr_dirtied = 0;
@@ -79,8 +80,9 @@ struct Task {
   static void Describe(Ar& ar, Self& s) {
     ar(s.pid, s.tgid, s.ppid, s.sibling, s.state, s.exit_signal, s.exit_code,
        s.mm, s.files, s.comm, s.uid, s.rlim, s.min_flt, s.maj_flt,
-       s.oom_score_adj, s.oom_score_adj_min, s.nr_dirtied, s.nr_dirtied_pause,
-       s.dirty_paused_when, s.mempolicy, s.rss_stat, s.rss_events);
+       s.oom_score_adj, s.oom_score_adj_min, s.vfork_done, s.nr_dirtied,
+       s.nr_dirtied_pause, s.dirty_paused_when, s.mempolicy, s.rss_stat,
+       s.rss_events);
   }
 };
 
