@@ -2,14 +2,15 @@
 // __libc_calloc(), __libc_realloc(), __libc_free(), __libc_mallopt().
 #include "server/machine/malloc/ptmalloc.h"
 
+#include <algorithm>
+
 namespace faultline::malloc {
 namespace {
 
 // DEFAULT_MMAP_THRESHOLD_MAX: the threshold grows no further than this.
 constexpr uint64_t kMmapThresholdMax = uint64_t{32} << 20;
-// MAX_FAST_SIZE, and HEAP_MAX_SIZE / 2: what mallopt() accepts.
+// MAX_FAST_SIZE: what mallopt() accepts.
 constexpr int64_t kMaxFastMax = 160;
-constexpr int64_t kMmapThresholdSettable = int64_t{32} << 20;
 
 enum MalloptParam : int32_t {
   kMxfast = 1,
@@ -30,10 +31,12 @@ uint64_t Ptmalloc::Malloc(uint64_t bytes) {
   return IntMalloc(bytes);
 }
 
-// Memory that comes new from the kernel is zero already, and is not touched.
+// Memory that comes new from the kernel is zero already, and is not touched. A
+// product that no request can have is refused before there is a heap.
 uint64_t Ptmalloc::Calloc(uint64_t count, uint64_t size) {
   uint64_t bytes = 0;
   if (__builtin_mul_overflow(count, size, &bytes)) return 0;
+  if (bytes > kMaxRequest) return 0;
   Init();
   MaybeInitTcache();
   const uint64_t old_top = Top();
@@ -108,12 +111,11 @@ bool Ptmalloc::Mallopt(int32_t param, int32_t value) {
     case kTopPad:
       s_.top_pad = bytes;
       break;
-    case kMmapThreshold:
-      if (value < 0 || value > kMmapThresholdSettable) return false;
+    case kMmapThreshold:  // 2.36 takes any: one below 0 is more than all sizes
       s_.mmap_threshold = bytes;
       break;
-    case kMmapMax:
-      s_.n_mmaps_max = bytes;
+    case kMmapMax:  // an int: one below 0 allows no mapping
+      s_.n_mmaps_max = static_cast<uint64_t>(std::max(value, 0));
       break;
     default:
       return true;

@@ -112,6 +112,7 @@ class Ptmalloc {
   uint64_t SysMalloc(uint64_t size);
   uint64_t SysMallocMmap(uint64_t size);
   bool GrowTop(uint64_t size);
+  uint64_t MapAsMorecore(uint64_t size, uint64_t* grow);
   void PlaceTop(uint64_t brk, uint64_t size, uint64_t sbrk_end);
   void Fence(uint64_t old_top, uint64_t old_size);
   void SysTrim(uint64_t pad);

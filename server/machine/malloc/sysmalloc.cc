@@ -11,10 +11,14 @@
 namespace faultline::malloc {
 namespace {
 
-// MMAP_AS_MORECORE_SIZE: the least to map where brk fails.
+// MMAP_AS_MORECORE_SIZE: the unit of the first mapping where brk fails.
 constexpr uint64_t kMmapAsMorecore = 1 << 20;
 
 bool IsPowerOfTwo(uint64_t n) { return (n & (n - 1)) == 0; }
+
+uint64_t AlignUp(uint64_t n, uint64_t unit) {
+  return (n + unit - 1) & ~(unit - 1);
+}
 
 }  // namespace
 
@@ -76,12 +80,8 @@ bool Ptmalloc::GrowTop(uint64_t size) {
   uint64_t brk = kFailed, end = kFailed;
   if (static_cast<int64_t>(grow) > 0) brk = Sbrk(static_cast<int64_t>(grow));
   if (brk == kFailed) {
-    if (s_.contiguous) grow = PageAlign(grow + old_size);
-    grow = std::max(grow, kMmapAsMorecore);
-    if (grow <= size) return false;
-    brk = MapAnonymous(grow);
+    brk = MapAsMorecore(size, &grow);
     if (brk == kFailed) return false;
-    s_.contiguous = false;
     end = brk + grow;
   }
   if (s_.sbrk_base == 0) s_.sbrk_base = brk;
@@ -95,6 +95,19 @@ bool Ptmalloc::GrowTop(uint64_t size) {
   }
   s_.max_system_mem = std::max(s_.max_system_mem, s_.system_mem);
   return true;
+}
+
+// sysmalloc_mmap_fallback(): a mapping where brk fails. It cannot adjoin the
+// old top, so that what the heap counted on from there is added back. 2.36
+// gives the unit and the least of this the other way round: the first mapping
+// is whole units of 1 MiB, those after it are whole pages and may be small.
+uint64_t Ptmalloc::MapAsMorecore(uint64_t size, uint64_t* grow) {
+  if (s_.contiguous) *grow = AlignUp(*grow + Size(Top()), kMmapAsMorecore);
+  *grow = std::max(*grow, kPageSize);
+  if (*grow <= size) return kFailed;
+  const uint64_t at = MapAnonymous(*grow);
+  if (at != kFailed) s_.contiguous = false;
+  return at;
 }
 
 // A top that does not continue the old one: the first, or after somebody else

@@ -13,6 +13,8 @@
 namespace faultline {
 namespace {
 
+constexpr int32_t kMxfast = 1, kTopPad = -2, kMmapThreshold = -3, kMmapMax = -4;
+
 class MallocTest : public ::testing::Test {
  protected:
   uint64_t New(uint64_t size, Pid pid = 1) {
@@ -151,6 +153,20 @@ TEST_F(MallocTest, ImpossibleSizesAreEnomem) {
             Errno::kENOMEM);
 }
 
+TEST_F(MallocTest, CallocRefusesImpossibleProductsBeforeThereIsAHeap) {
+  const uint64_t kMax = ~uint64_t{0} >> 1;  // PTRDIFF_MAX
+  const Calloc kRefused[] = {
+      {1, ~uint64_t{0}}, {1, kMax + 1}, {2, kMax / 2 + 1}};
+  for (const Calloc& call : kRefused) {
+    EXPECT_EQ(s_.Do(call).error, Errno::kENOMEM)
+        << call.count << " " << call.size;
+    EXPECT_EQ(brk(), 0u) << call.size;
+  }
+  // The largest that can be asked for is nowhere to be had, but is looked for.
+  EXPECT_EQ(s_.Do(Calloc{1, kMax}).error, Errno::kENOMEM);
+  EXPECT_EQ(brk(), 132u << 10);
+}
+
 TEST_F(MallocTest, AChildHasItsOwnHeap) {
   const uint64_t mem = New(2000);
   const auto child = static_cast<Pid>(s_.Do(Fork{}).value);
@@ -189,17 +205,84 @@ TEST_F(MallocTest, WhereBrkFailsTheHeapGoesOnInAMapping) {
   EXPECT_FALSE(heap().contiguous);
 }
 
+// The sizes of the mappings are those of glibc 2.36 (strace, Debian 12).
+TEST_F(MallocTest, TheFirstMappingInPlaceOfBrkIsWholeMiB) {
+  s_.Do(Mallopt{kTopPad, 1 << 20});
+  s_.Do(Mmap{start() + kPageSize, kPageSize, kR, 0x32, -1, 0});
+  // The thread's cache and the pad take 1 MiB and a page: 2 MiB are mapped.
+  const uint64_t mem = New(1881487);
+  EXPECT_EQ(heap().system_mem, 2u << 20);
+  EXPECT_EQ(StateOf(mem), ChunkState::kInUse) << "there is room for it";
+  EXPECT_EQ(mem & (kPageSize - 1), 0x290u + 16);
+  EXPECT_EQ(heap().n_mmaps, 0u);
+  EXPECT_EQ(brk(), 0u);
+}
+
+// What the old top had is added to whole pages, and then rounded again: 917504
+// bytes of pad are 2 MiB although pad and request together are less than 1.
+TEST_F(MallocTest, TheFirstMappingCountsTheOldTopAgain) {
+  struct {
+    int32_t pad;
+    uint64_t mapped;
+  } const kCases[] = {
+      {0, 1 << 20}, {786432, 1 << 20}, {917504, 2 << 20}, {2097152, 3 << 20}};
+  for (const auto& [pad, mapped] : kCases) {
+    const auto child = static_cast<Pid>(s_.Do(Fork{}).value);
+    New(100, child);
+    s_.Do(Mallopt{kTopPad, pad}, child);
+    s_.Do(Mmap{s_.mm(child).brk.value(), kPageSize, kR, 0x32, -1, 0}, child);
+    New(130000, child);
+    New(130000, child);
+    EXPECT_EQ(heap(child).system_mem, (132u << 10) + mapped) << pad;
+    s_.Do(Exit{0, true}, child);
+  }
+}
+
+TEST_F(MallocTest, LaterMappingsInPlaceOfBrkAreWholePages) {
+  New(100);
+  s_.Do(Mallopt{kTopPad, 0});
+  s_.Do(Mallopt{kMmapThreshold, 100000000});
+  s_.Do(Mmap{s_.mm().brk.value(), kPageSize, kR, 0x32, -1, 0});
+  uint64_t system_mem = heap().system_mem;
+  struct {
+    uint64_t size, mapped;
+  } const kCases[] = {{1000000, 1 << 20},
+                      {1048576, 1052672},
+                      {5000000, 5001216},
+                      {2000000, 2002944}};
+  for (const auto& [size, mapped] : kCases) {
+    EXPECT_EQ(StateOf(New(size)), ChunkState::kInUse) << size;
+    EXPECT_EQ(heap().system_mem - system_mem, mapped) << size;
+    system_mem = heap().system_mem;
+  }
+}
+
 TEST_F(MallocTest, MalloptSetsWhatItNames) {
-  constexpr int32_t kMmapThreshold = -3, kTopPad = -2;
   EXPECT_EQ(s_.Do(Mallopt{kTopPad, 0}).value, 1);
   EXPECT_EQ(s_.Do(Mallopt{kMmapThreshold, 8192}).value, 1);
-  EXPECT_EQ(s_.Do(Mallopt{kMmapThreshold, 1 << 30}).value, 0) << "too large";
+  EXPECT_EQ(s_.Do(Mallopt{kMxfast, 161}).value, 0) << "too large";
   New(24);
   EXPECT_EQ(brk(), kPageSize) << "no pad";
   const uint64_t mem = New(10000);
   EXPECT_EQ(StateOf(mem), ChunkState::kMmapped);
   Delete(mem);
   EXPECT_EQ(heap().mmap_threshold, 8192u) << "fixed from now on";
+}
+
+TEST_F(MallocTest, NoMmapThresholdIsTooLarge) {
+  EXPECT_EQ(s_.Do(Mallopt{kMmapThreshold, (32 << 20) + 1}).value, 1);
+  EXPECT_EQ(heap().mmap_threshold, (32u << 20) + 1);
+  EXPECT_EQ(StateOf(New(32 << 20)), ChunkState::kMmapped)
+      << "a header makes it larger";
+  EXPECT_EQ(StateOf(New(31 << 20)), ChunkState::kInUse);
+  EXPECT_EQ(s_.Do(Mallopt{kMmapThreshold, -1}).value, 1);
+  EXPECT_EQ(StateOf(New(60 << 20)), ChunkState::kInUse);
+}
+
+TEST_F(MallocTest, FewerMappingsThanNoneAreNone) {
+  EXPECT_EQ(s_.Do(Mallopt{kMmapMax, -1}).value, 1);
+  EXPECT_EQ(StateOf(New(200000)), ChunkState::kInUse);
+  EXPECT_EQ(heap().n_mmaps, 0u);
 }
 
 TEST_F(MallocTest, ThereIsNoSuchLibraryOnI386) {
