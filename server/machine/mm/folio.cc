@@ -10,6 +10,7 @@
 #include "server/machine/mm/deferred_split.h"
 #include "server/machine/mm/gfp.h"
 #include "server/machine/mm/lru.h"
+#include "server/machine/mm/mlock.h"
 #include "server/machine/mm/page_alloc.h"
 
 namespace faultline {
@@ -151,7 +152,7 @@ void AddNewLargeRmap(Kernel& k, const Mm& mm, const Vma& vma, Pfn head,
   k.vmstat.node[kNrAnonMapped] += kHugePmdNr;
   k.vmstat.node[kNrAnonThps]++;
   if (vma.Has(vm::kLocked)) {  // mlock_new_folio()
-    page.flags |= page_flag::kUnevictable;
+    MlockNewPage(k, page, kHugePmdNr);
     MlockLargeFolio(k, head);
   }
   LruAdd(k, head);

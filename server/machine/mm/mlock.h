@@ -12,6 +12,12 @@ namespace faultline {
 // locked the page waits in the batch, and while it does it counts as evictable;
 // the batch ends with the command (departure D28).
 void MlockVmaPage(Kernel& k, const Vma& vma, Pfn pfn);
+// mlock_new_folio(): a page, or the first of so many, is born locked.
+inline void MlockNewPage(Kernel& k, Page& page, uint64_t pages) {
+  page.flags |= page_flag::kUnevictable;
+  k.vmstat.events[kUnevictablePgsMlocked] += pages;
+  k.vmstat.events[kUnevictablePgsCulled] += pages;
+}
 // mlock_drain_local(): the batch is through, and its pages are on the list
 // where they belong. At the end of each command.
 void MlockDrain(Kernel& k);

@@ -8,6 +8,7 @@
 
 #include "server/machine/mm/folio.h"
 #include "server/machine/mm/lru.h"
+#include "server/machine/mm/mlock.h"
 #include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/rss_stat.h"
@@ -188,7 +189,7 @@ void AddNewAnonRmap(Kernel& k, const Vma& vma, Pfn pfn, VirtAddr addr) {
       page_flag::kAnon | page_flag::kAnonExclusive | page_flag::kUptodate;
   // What may be dropped is never written to swap.
   if (!vma.Has(vm::kDroppable)) page.flags |= page_flag::kSwapBacked;
-  if (vma.Has(vm::kLocked)) page.flags |= page_flag::kUnevictable;
+  if (vma.Has(vm::kLocked)) MlockNewPage(k, page, 1);
   // Linux files the page under the root only when it is not exclusive.
   page.mapping = vma.anon_vma.value();
   page.index = vma.PageIndex(addr);

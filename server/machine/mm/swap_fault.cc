@@ -8,6 +8,7 @@
 #include "server/machine/mm/gfp.h"
 #include "server/machine/mm/lru.h"
 #include "server/machine/mm/memory.h"
+#include "server/machine/mm/mlock.h"
 #include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/rmap.h"
 #include "server/machine/mm/rss_stat.h"
@@ -39,7 +40,7 @@ Pfn CopyOf(Kernel& k, const Vma& vma, Pfn pfn) {
   Page& page = k.page(fresh);
   page.flags |=
       page_flag::kUptodate | page_flag::kSwapBacked | page_flag::kDirty;
-  if (vma.Has(vm::kLocked)) page.flags |= page_flag::kUnevictable;
+  if (vma.Has(vm::kLocked)) MlockNewPage(k, page, 1);
   LruAdd(k, fresh);
   return fresh;
 }

@@ -92,6 +92,24 @@ TEST(Lru, LockedAndRamfsPagesAreUnevictable) {
   EXPECT_EQ(Size(s, kUnevictable), before + 16);
 }
 
+// mlock_new_folio(), as seen on 6.18.44 with pages of both sizes.
+TEST(Lru, WhatIsBornLockedIsCounted) {
+  MachineConfig config = Of(64, 0);
+  config.thp = ThpMode::kMadvise;
+  Sim s(config);
+  s.Run("map 0-512 rw; advise 0-512 14; onfault 0-512");
+  EXPECT_EQ(Count(s, kUnevictablePgsMlocked), 0u);
+  s.Run("write 0");
+  EXPECT_EQ(Count(s, kUnevictablePgsMlocked), 512u);
+  EXPECT_EQ(Count(s, kUnevictablePgsCulled), 512u);
+  s.Run("map 600-610 rw; onfault 600-610; write 600-603");
+  EXPECT_EQ(Count(s, kUnevictablePgsMlocked), 515u);
+  EXPECT_EQ(Count(s, kUnevictablePgsCulled), 515u);
+  s.Run("unlock 0-512; unlock 600-610");
+  EXPECT_EQ(Count(s, kUnevictablePgsMunlocked), 515u);
+  EXPECT_EQ(Count(s, kUnevictablePgsRescued), 515u);
+}
+
 TEST(Lru, MadviseMovesPages) {
   Sim s(Of(64, 0));
   s.Run("map 0-8 rw; write 0-8");
