@@ -273,15 +273,21 @@ class SlowPath {
     } while (MayOom() && !AfterOom() && !Reclaim());
   }
   // __alloc_pages_may_oom(). True: somebody's memory is free now, or the
-  // current task has been told to die.
+  // current task has been told to die. A request that may not fail has all
+  // reserves then, and where the OOM killer leaves it at that: who is to die
+  // already needs no killer, and without __GFP_FS it may not be asked.
   bool MayOom() {
     constexpr uint32_t kMayFail = gfp::kRetryMayfail | gfp::kThisnode;
     if (ac_.order > kCostlyOrder || (ac_.gfp & kMayFail)) return false;
-    if (ac_.highest < LowestOomZone() || !(ac_.gfp & gfp::kFs)) return false;
-    return OutOfMemory(k_, {ac_.gfp, ac_.order});
+    if (ac_.highest < LowestOomZone()) return false;
+    const bool left_at_that = !(ac_.gfp & gfp::kFs) || CurrentIsOomVictim(k_);
+    const bool progress =
+        !left_at_that && OutOfMemory(k_, {ac_.gfp, ac_.order});
+    const bool all = (ac_.gfp & gfp::kNofail) && (progress || left_at_that);
+    if (all && Get(alloc_flag::kNoWatermarks)) return false;
+    return progress;
   }
   bool AfterOom() {
-    if ((ac_.gfp & gfp::kNofail) && Get(alloc_flag::kNoWatermarks)) return true;
     UseReserves();
     return TryAgain();
   }

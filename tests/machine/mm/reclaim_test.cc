@@ -9,6 +9,7 @@
 #include "server/machine/mm/oom_kill.h"
 #include "server/machine/mm/vmscan.h"
 #include "server/machine/proc/proc.h"
+#include "server/machine/syscalls/page_calls.h"
 #include "tests/machine/sim.h"
 
 namespace faultline {
@@ -412,6 +413,28 @@ TEST(Oom, WhatMayNotFailGoesOnToHalfOfTheReserve) {
   EXPECT_LE(left, half);
   EXPECT_EQ(Exhaust(s, kGfpKernel | kNoretry), 0);
   EXPECT_EQ(s.machine().Verify(), "");
+}
+
+// A dying task needs no OOM killer, and without __GFP_FS none is asked.
+TEST(Oom, WhatMayNotFailHasAllReservesWhereNobodyIsToDie) {
+  constexpr uint32_t kGfpKernel = 0xcc0, kGfpNofs = 0xc40, kNofail = 0x8000;
+  Family f;
+  f.s.Do(SetOomScoreAdj{-1000}, 2);
+  f.s.Do(SetOomScoreAdj{-1000}, 3);
+  Exhaust(f.s, kGfpKernel | kNofail);
+  const uint64_t left = FreePagesOf(f.s);
+  ASSERT_GT(left, 10u);
+  f.s.Edit([](Kernel& k) {
+    k.oom_victims = {2};
+    k.current = k.pids.at(2);
+    EXPECT_FALSE(DoGetFreePages(k, kGfpKernel, 0).ok()) << "half of them";
+    EXPECT_TRUE(DoGetFreePages(k, kGfpKernel | kNofail, 0).ok());
+    k.oom_victims.clear();
+    k.current = {};
+  });
+  EXPECT_GT(Exhaust(f.s, kGfpNofs | kNofail), 5);
+  EXPECT_LT(FreePagesOf(f.s), 5u);
+  EXPECT_EQ(Count(f.s, kOomKill), 0u);
 }
 
 // __GFP_NORETRY gives up; with __GFP_NOFAIL the request begins anew as long as
