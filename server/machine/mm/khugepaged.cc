@@ -10,6 +10,7 @@
 #include "server/machine/mm/changes.h"
 #include "server/machine/mm/huge_memory.h"
 #include "server/machine/mm/ksm.h"
+#include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/rmap.h"
 #include "server/machine/mm/rss_stat.h"
 #include "server/machine/mm/swap_fault.h"
@@ -74,17 +75,22 @@ Scan CollapsePmd(Kernel& k, Vma& vma, VirtAddr addr) {
     return Scan::kNext;
   }
   if (!AllPresent(k, vma, addr)) return Scan::kNotPresent;
+  // collapse_huge_page() lets go of mmap_sem to allocate and to wait for who
+  // only reads; madvise_collapse() takes it again for what comes next.
+  MmapReadLock(mm);
   const Pfn head = AllocLargeFolio(k, true);
   if (!head.valid()) {
     k.vmstat.events[kThpCollapseAllocFailed]++;
     return Scan::kNoMemory;
   }
   k.vmstat.events[kThpCollapseAlloc]++;
+  MmapReadLock(mm);
   // Some may have gone to make room for it.
   if (!AllPresent(k, vma, addr)) {
     FreeUnusedFolio(k, head);
     return Scan::kNotPresent;
   }
+  MmapWriteLock(mm);
   const PteRef pmd{level2, k.paging.IndexAt(addr, 2)};
   FlushTlbRange(k, mm, addr, addr + kPmdSize);
   CopyInto(k, vma, leaf.at.table, head);

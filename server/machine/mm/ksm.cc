@@ -8,6 +8,7 @@
 
 #include "server/machine/mm/ksm_tree.h"
 #include "server/machine/mm/memory.h"
+#include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/pgtable.h"
 
 namespace faultline {
@@ -53,6 +54,7 @@ Errno UnmergeAll(Kernel& k) {
   Ksm& ksm = k.ksm;
   for (Id<KsmMmSlot> id = ksm.first_slot, next; id; id = next) {
     const Id<Mm> mm = ksm.slots[id].mm;
+    if (mm) MmapReadLock(k.mms[mm]);
     Id<Vma> at = mm ? k.mms[mm].mmap : Id<Vma>();
     for (; at; at = k.vmas[at].next) {
       Vma& vma = k.vmas[at];

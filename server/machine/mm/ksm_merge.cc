@@ -10,6 +10,7 @@
 #include "server/machine/mm/ksm.h"
 #include "server/machine/mm/ksm_tree.h"
 #include "server/machine/mm/lru.h"
+#include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/rmap.h"
 #include "server/machine/mm/rss_stat.h"
@@ -95,6 +96,7 @@ void BreakCow(Kernel& k, Id<KsmRmapItem> id) {
 Vma* FindMergeableVma(Kernel& k, const KsmRmapItem& item) {
   const Id<Mm> mm = k.ksm.slots[item.slot].mm;
   if (!mm) return nullptr;
+  MmapReadLock(k.mms[mm]);
   const Id<Vma> id = LookupVma(k, std::as_const(k.mms)[mm], item.address);
   if (!id) return nullptr;
   Vma& vma = k.vmas[id];

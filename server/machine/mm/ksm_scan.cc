@@ -7,6 +7,7 @@
 #include "server/machine/mm/ksm.h"
 #include "server/machine/mm/ksm_merge.h"
 #include "server/machine/mm/ksm_tree.h"
+#include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/vma_tree.h"
 
@@ -96,6 +97,7 @@ Id<KsmRmapItem> NextInSlot(Kernel& k, Pfn* pfn) {
     return {};
   }
   Mm& mm = k.mms[id];
+  MmapReadLock(mm);
   Id<Vma> at = LookupVma(k, mm, ksm.scan_address);
   for (; at; at = k.vmas[at].next) {
     const Vma& vma = std::as_const(k.vmas)[at];

@@ -273,7 +273,8 @@ Errno VmaBehavior(Kernel& k, Vma& vma, VirtAddr start, VirtAddr end,
   return UpdateVma(k, vma, start, end, flags, vma.name, changed);
 }
 
-// madvise_lock(): the advice that needs more than to look at VMAs.
+// get_lock_mode(): the advice that needs more than to look at VMAs. What 6.18
+// does under the VMA's own lock counts as looking, as page faults do.
 bool ChangesVmas(int32_t advice) {
   switch (advice) {
     case kWillneed:
@@ -285,6 +286,9 @@ bool ChangesVmas(int32_t advice) {
     case kDontneedLocked:
     case kPopulateRead:
     case kPopulateWrite:
+    case kCollapse:
+    case kGuardInstall:
+    case kGuardRemove:
       return false;
     default:
       return true;

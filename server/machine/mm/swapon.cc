@@ -7,6 +7,7 @@
 
 #include "server/machine/mm/filemap.h"
 #include "server/machine/mm/oom_kill.h"
+#include "server/machine/mm/mmap_lock.h"
 #include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/shmem.h"
@@ -116,7 +117,8 @@ ErrnoOr<uint64_t> PagesOfFile(const Kernel& k, const std::string& path,
 
 // Brings back what one address space has in the area. False: no memory.
 bool UnuseMm(Kernel& k, Id<Mm> id, uint32_t type) {
-  const Mm& mm = k.mms[id];
+  Mm& mm = k.mms[id];
+  MmapReadLock(mm);
   k.borrowed_mm = id;
   bool memory = true;
   for (Id<Vma> at = mm.mmap; at && memory; at = k.vmas[at].next) {

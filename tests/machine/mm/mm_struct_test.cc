@@ -63,6 +63,49 @@ TEST(MmStruct, LocksAreCountedWhereTheyAreTaken) {
   EXPECT_EQ(s.mm().mmap_sem_reads, before.mmap_sem_reads + 5);
 }
 
+// madvise's get_lock_mode(): what changes no flag of a VMA only reads.
+TEST(MmStruct, AdviceThatChangesNoVmaLocksForReading) {
+  Sim s;
+  Map(s, 8, At(0));
+  const Mm before = s.mm();
+  s.Run("advise 0-1 102; advise 0-1 103; advise 0-1 8; advise 0-1 4");
+  EXPECT_EQ(s.mm().mmap_sem_reads, before.mmap_sem_reads + 4);
+  EXPECT_EQ(s.mm().mmap_sem_writes, before.mmap_sem_writes);
+  s.Run("advise 0-1 10");  // MADV_DONTFORK
+  EXPECT_EQ(s.mm().mmap_sem_writes, before.mmap_sem_writes + 1);
+}
+
+// collapse_huge_page() lets go, reads, and then writes.
+TEST(MmStruct, ACollapseLocksForWritingToo) {
+  MachineConfig config;
+  config.thp = ThpMode::kMadvise;
+  Sim s(config);
+  s.Run("map 0-512 rw; write 0");
+  const Mm before = s.mm();
+  s.Run("advise 0-512 25");
+  EXPECT_EQ(s.mm().mmap_sem_reads, before.mmap_sem_reads + 3);
+  EXPECT_EQ(s.mm().mmap_sem_writes, before.mmap_sem_writes + 1);
+}
+
+TEST(MmStruct, KsmdAndSwapoffLockForReading) {
+  MachineConfig config;
+  config.swap_bytes = uint64_t{1} << 24;
+  Sim s(config);
+  s.Run("map 0-2 rw; write 0-2 v7; advise 0-2 12");
+  Mm before = s.mm();
+  s.SetSysctl("ksm.run", 1);
+  s.SetSysctl("ksm.pages_to_scan", 2);
+  s.Do(Tick{1});
+  // One for each page that it comes to, to see its checksum.
+  EXPECT_EQ(s.mm().mmap_sem_reads, before.mmap_sem_reads + 2);
+  EXPECT_EQ(s.mm().mmap_sem_writes, before.mmap_sem_writes);
+  s.SetSysctl("ksm.run", 0);
+  s.Run("map 10-12 rw; write 10-12 v7; advise 10-12 21");
+  before = s.mm();
+  s.Do(Swapoff{"/dev/vda", 0});
+  EXPECT_EQ(s.mm().mmap_sem_reads, before.mmap_sem_reads + 1);
+}
+
 TEST(MmStruct, FilesAndDeviceMemoryHaveCountsOfTheirOwn) {
   Sim s;
   const int32_t fd = s.File("/f", 8);
