@@ -75,6 +75,11 @@ absl::StatusOr<std::vector<Row>> ParseRows(const std::string& family,
   return rows;
 }
 
+bool IsRowOf(absl::string_view of_case, absl::string_view row) {
+  return absl::EndsWith(of_case, ".") ? absl::StartsWith(row, of_case)
+                                      : row == of_case;
+}
+
 absl::StatusOr<std::vector<Case>> ParseCases(absl::string_view text) {
   std::vector<Case> cases;
   std::set<std::string> names;

@@ -32,9 +32,11 @@ absl::StatusOr<std::vector<Row>> ParseRows(const std::string& family,
 // One case of the lists that the rows come from (cases.txt).
 struct Case {
   std::string name;               // "mmap01"
-  std::vector<std::string> rows;  // begins of FAMILY/NAME
+  std::vector<std::string> rows;  // FAMILY/NAME, or FAMILY/PART. of many
   std::string why_none;           // why there is no row; empty: there is
 };
+// Is a case's row this FAMILY/NAME? "ltp_mmap/mmap01." is every row of mmap01.
+bool IsRowOf(absl::string_view of_case, absl::string_view row);
 // INVALID_ARGUMENT names the line that is no case, or is a second time.
 absl::StatusOr<std::vector<Case>> ParseCases(absl::string_view text);
 

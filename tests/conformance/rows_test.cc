@@ -11,7 +11,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
 #include "server/machine/personality.h"
 #include "server/scenario/parser.h"
@@ -79,15 +78,22 @@ TEST(Cases, HaveTheirRows) {
   EXPECT_GE(cases->size(), 200u);
   const std::vector<Row> rows = AllRows();
   for (const Case& one : *cases) {
-    for (const std::string& begin : one.rows) {
+    for (const std::string& name : one.rows) {
       EXPECT_TRUE(std::any_of(rows.begin(), rows.end(),
                               [&](const Row& row) {
-                                return absl::StartsWith(
-                                    row.family + "/" + row.name, begin);
+                                return IsRowOf(name,
+                                               row.family + "/" + row.name);
                               }))
-          << one.name << " has no row " << begin;
+          << one.name << " has no row " << name;
     }
   }
+}
+
+TEST(Cases, ARowIsNamedInFull) {
+  EXPECT_TRUE(IsRowOf("f/mmap01.tail", "f/mmap01.tail"));
+  EXPECT_FALSE(IsRowOf("f/mmap01.tail", "f/mmap01.tail_of_a_file"));
+  EXPECT_TRUE(IsRowOf("f/mmap01.", "f/mmap01.tail"));
+  EXPECT_FALSE(IsRowOf("f/mmap0", "f/mmap01.tail"));
 }
 
 TEST(Cases, MistakesAreNamed) {

@@ -185,8 +185,8 @@ Verdict JudgeCase(const conformance::Case& one, const Verdicts& verdicts) {
   Verdict worst{.here = State::kPass, .real = State::kSkipped, .why = {}};
   for (const auto& [name, verdict] : verdicts) {
     if (std::none_of(one.rows.begin(), one.rows.end(),
-                     [&name = name](const std::string& begin) {
-                       return absl::StartsWith(name, begin);
+                     [&name = name](const std::string& row) {
+                       return conformance::IsRowOf(row, name);
                      })) {
       continue;
     }
