@@ -8,6 +8,8 @@
 #include "server/codec/event.h"
 #include "server/codec/replacement.h"
 #include "server/limits.h"
+#include "server/machine/trace/rare.h"
+#include "server/machine/trace/trace.h"
 
 namespace faultline {
 namespace {
@@ -68,15 +70,23 @@ void TrimEvents(std::vector<Event>* events, size_t keep) {
     lost = more->count;
     events->pop_back();
   }
-  // The report of the OOM killer, and who was killed.
-  constexpr size_t kLast = 64;
-  const size_t last = std::min(kLast, (keep - 1) / 2);
-  const size_t first = keep - 1 - last;
-  const size_t end = events->size() - last;
-  lost += end - first;
+  // As a machine does it: the first, the last, and of those between what is not
+  // to be lost among them.
   using Difference = std::vector<Event>::difference_type;
-  events->erase(events->begin() + static_cast<Difference>(first),
-                events->begin() + static_cast<Difference>(end));
+  const size_t last = std::min(Trace::kLast, (keep - 1) / 2);
+  const size_t room = keep - 1 - last;
+  const auto end = events->end() - static_cast<Difference>(last);
+  const auto between = events->begin() + static_cast<Difference>(room);
+  const auto found = std::count_if(between, end, IsRare);
+  const auto rare = std::min({found, static_cast<Difference>(kRareEventsMax),
+                              static_cast<Difference>(room / 2)});
+  Difference kept = 0;
+  const auto goes = [&](const Event& event) {
+    return !IsRare(event) || kept++ >= rare;
+  };
+  const auto gone = std::remove_if(between - rare, end, goes);
+  lost += static_cast<uint64_t>(end - gone);
+  events->erase(gone, end);
   events->push_back(Event{0, EventsLost{lost}});
   events->shrink_to_fit();
 }

@@ -36,17 +36,16 @@ std::string Protection(uint64_t vm_flags) {
 }
 
 std::string SayEvent(const PageFaultUser& e) {
-  const char* what = "read";
+  const char* what = "A read";
   if (e.error_code & 0x10) {
-    what = "instruction fetch";
+    what = "An instruction fetch";
   } else if (e.error_code & 2) {
-    what = "write";
+    what = "A write";
   }
   const char* why = e.error_code & 1
                         ? "the page is present but does not permit it"
                         : "no page is present";
-  return "A " + std::string(what) + " at " + Hex(e.address) +
-         " faulted: " + why + ".";
+  return std::string(what) + " at " + Hex(e.address) + " faulted: " + why + ".";
 }
 
 // A transparent huge page.

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "server/machine/trace/rare.h"
 #include "server/machine/trace/trace.h"
 
 namespace faultline {
@@ -66,7 +67,7 @@ TEST(Events, SayWhyAnAccessFaultedAndWhyItWasRefused) {
   EXPECT_EQ(Say({1, PageFaultUser{0x1000, 6}}),
             "A write at 0x1000 faulted: no page is present.");
   EXPECT_EQ(Say({1, PageFaultUser{0x1000, 0x15}}),
-            "A instruction fetch at 0x1000 faulted: the page is present but "
+            "An instruction fetch at 0x1000 faulted: the page is present but "
             "does not permit it.");
   EXPECT_EQ(Say({1, FaultRefused{0x1000, 11, 1}}),
             "The access at 0x1000 is refused, nothing is mapped there: "
@@ -114,6 +115,34 @@ TEST(Trace, OverflowIsAnEventThatCounts) {
   std::vector<Event> events = trace.End();
   ASSERT_EQ(events.size(), Trace::kEventsMax + 1);
   EXPECT_EQ(std::get<EventsLost>(events.back().body).count, 5u);
+}
+
+TEST(Trace, RareEventsAreKeptAmongThousands) {
+  Trace trace;
+  trace.Begin(EventLevel::kAll);
+  const auto emit_many = [&] {
+    for (size_t i = 0; i < Trace::kEventsMax; i++) {
+      trace.Emit(EventLevel::kAll, 1, MmPageFree{});
+    }
+  };
+  emit_many();
+  trace.Emit(EventLevel::kFaults, 1, MarkVictim{});
+  emit_many();
+  for (size_t i = 0; i < kRareEventsMax; i++) {
+    trace.Emit(EventLevel::kFaults, 1, Console{"again\n"});
+  }
+  emit_many();
+  const std::vector<Event> events = trace.End();
+  ASSERT_EQ(events.size(), Trace::kEventsMax + kRareEventsMax + 1);
+  const size_t rare = Trace::kEventsMax - Trace::kLast;
+  EXPECT_TRUE(std::holds_alternative<MarkVictim>(events[rare].body));
+  for (size_t i = 1; i < kRareEventsMax; i++) {
+    EXPECT_TRUE(IsRare(events[rare + i]));
+  }
+  EXPECT_FALSE(IsRare(events[rare + kRareEventsMax]));
+  // One of the texts, for which there was no room, is counted.
+  EXPECT_EQ(std::get<EventsLost>(events.back().body).count,
+            2 * Trace::kEventsMax + 1);
 }
 
 TEST(Trace, ExactlyFullLosesNothing) {
