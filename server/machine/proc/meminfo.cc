@@ -123,9 +123,9 @@ class Meminfo {
     m_ << "HugePages_Total:       0\n"
           "HugePages_Free:        0\n"
           "HugePages_Rsvd:        0\n"
-          "HugePages_Surp:        0\n"
-          "Hugepagesize:       2048 kB\n"
-          "Hugetlb:               0 kB\n";
+          "HugePages_Surp:        0\n";
+    m_.Kilobytes("Hugepagesize:   ", LargePageKb());
+    Pages("Hugetlb:        ", 0);
   }
 
   // init_mem_mapping(): the first MiB whole, then what is memory.
@@ -142,12 +142,18 @@ class Meminfo {
     return bytes;
   }
 
+  // What an entry of level 2 maps: 4 MiB where a table has 1024 entries.
+  uint64_t LargePageKb() const {
+    return static_cast<uint64_t>(k_.paging.entries()) << (kPageShift - 10);
+  }
+
   // arch_report_meminfo(): low memory, in the largest pages that fit it.
   void DirectMap() {
     uint64_t kb = DirectlyMappedBytes() >> 10;
-    constexpr uint64_t kHuge = 2048;
-    m_.Kilobytes("DirectMap4k:    ", kb % kHuge);
-    m_.Kilobytes("DirectMap2M:    ", kb / kHuge * kHuge);
+    const uint64_t large = LargePageKb();
+    m_.Kilobytes("DirectMap4k:    ", kb % large);
+    m_.Kilobytes(k_.paging.narrow() ? "DirectMap4M:    " : "DirectMap2M:    ",
+                 kb / large * large);
     if (Is64Bit(k_)) m_.Kilobytes("DirectMap1G:    ", 0);
   }
 
