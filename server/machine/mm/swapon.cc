@@ -111,6 +111,8 @@ ErrnoOr<uint64_t> PagesOfFile(const Kernel& k, const std::string& path,
   for (const SwapInfo& info : k.swap.infos) {
     if (info.used && !info.partition && info.path == path) return Errno::kEBUSY;
   }
+  // A hole has no header that would say it is swap.
+  if (file.device_valid == 0 && file.i_state == 0) return Errno::kEINVAL;
   const uint64_t pages = file.size >> kPageShift;
   return pages < kPagesMin ? ErrnoOr<uint64_t>(Errno::kEINVAL) : pages;
 }
@@ -215,7 +217,11 @@ Errno DoSwapoff(Kernel& k, const std::string& path, uint32_t area) {
            (path.empty() ? t == area : swap.infos[t].path == path);
   };
   while (type < swap.infos.size() && !is_it(type)) type++;
-  if (type == swap.infos.size()) return Errno::kEINVAL;
+  if (type == swap.infos.size()) {
+    // The name is opened first.
+    const bool exists = path.empty() || k.names.contains(path);
+    return exists ? Errno::kEINVAL : Errno::kENOENT;
+  }
   SwapInfo& info = swap.infos[type];
   // Everything must have room elsewhere: security_vm_enough_memory_mm().
   const Mm* mm = k.current ? &k.mms[k.Current().mm] : nullptr;

@@ -298,7 +298,9 @@ TEST(Swapon, OfAFile) {
   EXPECT_EQ(s.Do(Swapon{"/swap", 0, 0}).value, 0);
   EXPECT_EQ(ResultOf(s.Do(Swapon{"/swap", 0, 0})), "EBUSY");
   EXPECT_EQ(AreaOf(s).pages, 15u);
-  EXPECT_EQ(ResultOf(s.Do(Swapoff{"/none", 0})), "EINVAL");
+  EXPECT_EQ(ResultOf(s.Do(Swapoff{"/none", 0})), "ENOENT");
+  EXPECT_EQ(ResultOf(s.Do(Swapoff{"/ramfs", 0})), "EINVAL");
+  EXPECT_EQ(ResultOf(s.Do(Swapoff{"", 7})), "EINVAL");
   s.DropCapabilities();
   EXPECT_EQ(ResultOf(s.Do(Swapon{"", kMiB, 0})), "EPERM");
   EXPECT_EQ(ResultOf(s.Do(Swapoff{"/swap", 0})), "EPERM");
@@ -326,6 +328,22 @@ TEST(Swapoff, WhoIsKilledMeanwhileMayHaveHadSwappedPages) {
   }
   EXPECT_EQ(s.Do(Swapoff{"", 0}, 1).error, Errno::kENOMEM);
   EXPECT_EQ(Count(s, kOomKill), 3u);
+}
+
+TEST(Swapon, AFileThatIsAllHoleHasNoHeader) {
+  Sim s;
+  CreateFile file;
+  file.path = "/hole";
+  file.size = 16 * kPageSize;
+  file.content = FileContent::kHole;
+  file.fs = FsType::kExt4;
+  ASSERT_EQ(ResultOf(s.Do(file, 0)), "OK");
+  EXPECT_EQ(ResultOf(s.Do(Swapon{"/hole", 0, 0})), "EINVAL");
+  const int64_t fd = s.Do(Open{"/hole", 2, -1}).value;
+  ASSERT_GE(fd, 0);
+  EXPECT_EQ(ResultOf(s.Do(Write{static_cast<int32_t>(fd), 0, "SWAPSPACE2"})),
+            "OK");
+  EXPECT_EQ(ResultOf(s.Do(Swapon{"/hole", 0, 0})), "OK");
 }
 
 TEST(Swapoff, BringsEverythingBack) {
