@@ -87,8 +87,8 @@ absl::StatusOr<Expr> ParseExpr(absl::string_view word, int column,
                                int* error_column) {
   Expr expr;
   expr.column = column;
-  size_t pos = 0;
-  bool negative = false;
+  bool negative = !word.empty() && word[0] == '-';
+  size_t pos = negative ? 1 : 0;
   while (true) {
     const size_t end = std::min(word.find_first_of("+-", pos), word.size());
     const absl::string_view operand = word.substr(pos, end - pos);

@@ -246,7 +246,10 @@ bool FillKernelCall(const Op& op, Values& values, v1::Command* command) {
 
 bool FillAdministration(const Op& op, Values& values, v1::Command* command) {
   if (op.kind == OpKind::kTick) {
-    command->mutable_tick()->set_nanoseconds(values.Of(op.count, 1) * kTickNs);
+    // More than the clock has room for, which the machine refuses.
+    const uint64_t ticks = values.Of(op.count, 1);
+    command->mutable_tick()->set_nanoseconds(
+        ticks > UINT64_MAX / kTickNs ? UINT64_MAX : ticks * kTickNs);
     return true;
   }
   if (op.kind == OpKind::kReplacement) {

@@ -39,6 +39,8 @@ TEST(Expr, SumsWrapAsAddressesDo) {
   EXPECT_EQ(Eval("$r1-1p"), 0xf000u);
   EXPECT_EQ(Eval("$err+2178"), 0x874u) << "an errno is its negative value";
   EXPECT_EQ(Eval("0-1"), ~uint64_t{0});
+  EXPECT_EQ(Eval("-1000"), 0 - uint64_t{1000});
+  EXPECT_EQ(Eval("-1p+1"), 0 - uint64_t{4095});
 }
 
 TEST(Expr, AnUnknownSymbolIsNamed) {
@@ -63,6 +65,8 @@ TEST(Expr, BadOnesSayWhatAndWhere) {
            BadCase{"0x", 5, "expected a number, found '0x'"},
            BadCase{"$r1+", 9, "is missing in '$r1+'"},
            BadCase{"$r1+zz", 9, "'zz' is not a number"},
+           BadCase{"-", 6, "is missing in '-'"},
+           BadCase{"--1", 6, "is missing in '--1'"},
            BadCase{"$", 5, "'$' is not a name"},
            BadCase{"$1a", 5, "'$1a' is not a name"},
            BadCase{"0x10000000000000000", 5, "does not fit in 64 bits"},

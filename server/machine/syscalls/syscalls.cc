@@ -352,6 +352,11 @@ class Dispatch {
   }
   Result operator()(const Tick& c) {
     constexpr uint64_t kSecond = 1'000'000'000, kSettled = 64;
+    // ktime_t has 63 bits.
+    constexpr uint64_t kKtimeMax = INT64_MAX;
+    if (k_.clock_ns > kKtimeMax || c.nanoseconds > kKtimeMax - k_.clock_ns) {
+      return Errno::kEINVAL;
+    }
     const uint64_t before = k_.clock_ns / kSecond;
     const uint64_t until = k_.clock_ns + c.nanoseconds;
     for (uint64_t at = NextFlusherWakeup(k_); at != 0 && at <= until;

@@ -330,5 +330,14 @@ TEST(Userfaultfd, IsRefused) {
   EXPECT_EQ(ResultOf(s.Do(Userfaultfd{3})), "EINVAL");
 }
 
+TEST(Tick, TheClockDoesNotWrap) {
+  Sim s;
+  const uint64_t now = s.kernel().clock_ns;
+  EXPECT_EQ(ResultOf(s.Do(Tick{UINT64_MAX}, 0)), "EINVAL");
+  EXPECT_EQ(ResultOf(s.Do(Tick{uint64_t{1} << 63}, 0)), "EINVAL");
+  EXPECT_EQ(s.kernel().clock_ns, now);
+  EXPECT_EQ(ResultOf(s.Do(Tick{1'000'000}, 0)), "OK");
+}
+
 }  // namespace
 }  // namespace faultline
