@@ -9,6 +9,7 @@
 #include "server/machine/base/units.h"
 #include "server/machine/mm/bio.h"
 #include "server/machine/mm/buddy.h"
+#include "server/machine/mm/compound.h"
 #include "server/machine/mm/folio.h"
 #include "server/machine/mm/lru.h"
 #include "server/machine/mm/page_alloc.h"
@@ -99,6 +100,12 @@ void ListToProto(const Kernel& k, FrameUse use, Pfn head, v1::Page* proto) {
   if (page.next.valid()) proto->set_next_pfn(page.next.value());
 }
 
+// What boot kept has no entry of mem_map before somebody looks there.
+bool KeptSinceBoot(const Page& page, FrameUse use) {
+  return use == FrameUse::kReserved && page.refcount == 0 &&
+         !page.Is(page_flag::kReserved | page_flag::kLarge);
+}
+
 void FlagsToProto(const Kernel& k, FrameUse use, Pfn pfn, v1::Page* proto) {
   const Page& page = k.page(pfn);
   const auto add = [proto](const char* name) { proto->add_flags(name); };
@@ -114,6 +121,11 @@ void FlagsToProto(const Kernel& k, FrameUse use, Pfn pfn, v1::Page* proto) {
     folio.flags &= ~(page_flag::kHead | page_flag::kAnonExclusive);
     folio.flags |= page_flag::kTail | (page.flags & page_flag::kAnonExclusive);
     AddPageFlagNames(folio, add);
+  }
+  if (KeptSinceBoot(page, use)) add("reserved");
+  if (use == FrameUse::kKernel) {
+    const Pfn head = FrameBlockOf(k, pfn).head;
+    if (head != pfn && IsCompoundHead(k.page(head))) add("tail");
   }
   const std::vector<Pfn> mlocked = MlockedPages(k);
   if (std::binary_search(mlocked.begin(), mlocked.end(), pfn) &&
@@ -169,7 +181,6 @@ void AddPageFlagNames(const Page& page,
       {page_flag::kTable, "table"},
       {page_flag::kReserved, "reserved"},
       {page_flag::kAnonExclusive, "anon_exclusive"},
-      {page_flag::kHead, "head"},
       {page_flag::kTail, "tail"},
       {page_flag::kUnevictable, "unevictable"},
       {page_flag::kMlocked, "mlocked"},
@@ -185,6 +196,12 @@ void AddPageFlagNames(const Page& page,
   };
   for (const auto& [flag, name] : kNames) {
     if (page.Is(flag)) add(name);
+  }
+  // PG_head is of compound pages only: not of what was allocated without
+  // __GFP_COMP.
+  if (page.Is(page_flag::kHead) &&
+      (page.Is(page_flag::kLarge) || IsCompoundHead(page))) {
+    add("head");
   }
   // PG_reclaim and PG_readahead are one bit; which it is writeback tells.
   if (page.Is(page_flag::kReadahead)) {
@@ -202,7 +219,7 @@ bool PageToProto(const Kernel& k, uint64_t number, v1::Page* proto) {
   proto->set_pfn(number);
   proto->set_zone(ZoneName(ZoneOf(k, pfn)));
   proto->set_kind(UseName(use));
-  proto->set_refcount(page.refcount);
+  proto->set_refcount(KeptSinceBoot(page, use) ? 1 : page.refcount);
   proto->set_mapcount(page.mapcount);
   proto->set_order(static_cast<uint32_t>(block.order));
   proto->set_head_pfn(block.head.value());

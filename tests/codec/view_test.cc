@@ -16,6 +16,12 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::SizeIs;
 
+v1::Page PageAt(const Kernel& k, uint64_t pfn) {
+  v1::Page page;
+  EXPECT_TRUE(PageToProto(k, pfn, &page)) << pfn;
+  return page;
+}
+
 class ViewTest : public ::testing::Test {
  protected:
   ViewTest() : machine_(Config()) {
@@ -99,6 +105,30 @@ TEST_F(ViewTest, WalksToThePageAndSaysWhatTheEntriesAllow) {
   EXPECT_EQ((walk.steps(3).entry() >> 12) & 0xffffffffff, walk.pfn());
 }
 
+TEST_F(ViewTest, AddressesOfTheKernelHaveItsEntries) {
+  constexpr uint32_t kGfpKernel = 0xcc0;
+  constexpr uint64_t kDirectMap = 0xffff888000000000;
+  const auto bytes = static_cast<uint64_t>(
+      machine_.Apply({1, Kmalloc{100, kGfpKernel}}).value);
+  const std::string before = machine_.Save();
+  v1::WalkPageTableResponse walk = Walk(bytes);
+  EXPECT_TRUE(walk.present());
+  EXPECT_EQ(walk.pfn(), (bytes - kDirectMap) >> 12);
+  ASSERT_GE(walk.steps_size(), 3);
+  EXPECT_EQ(walk.steps().rbegin()->entry() & 4, 0u) << "not a user's";
+  EXPECT_EQ(machine_.Save(), before) << "looking changes nothing";
+
+  const auto area =
+      static_cast<uint64_t>(machine_.Apply({1, Vmalloc{10'000, 0}}).value);
+  walk = Walk(area + 4096);
+  EXPECT_TRUE(walk.present());
+  EXPECT_THAT(walk.steps(), SizeIs(4));
+  EXPECT_EQ(PageAt(k(), walk.pfn()).kind(), "kernel");
+  EXPECT_FALSE(Walk(area + uint64_t{3} * 4096).present()) << "the guard";
+  EXPECT_FALSE(Walk(kDirectMap + (uint64_t{1} << 40)).present())
+      << "beyond memory";
+}
+
 TEST_F(ViewTest, StopsWhereNothingIsPresent) {
   const v1::WalkPageTableResponse untouched = Walk(start_ + 4096);
   EXPECT_FALSE(untouched.present());
@@ -149,12 +179,6 @@ TEST_F(ViewTest, ZonesAndTheirFreeAreasAgree) {
     EXPECT_EQ(free, zone.free()) << zone.name();
   }
   EXPECT_THAT(names, ElementsAre("DMA", "DMA32"));
-}
-
-v1::Page PageAt(const Kernel& k, uint64_t pfn) {
-  v1::Page page;
-  EXPECT_TRUE(PageToProto(k, pfn, &page)) << pfn;
-  return page;
 }
 
 TEST_F(ViewTest, AnAnonymousPageKnowsItsListAndItsPlace) {
@@ -226,6 +250,28 @@ TEST_F(ViewTest, ASlabHasItsCachesName) {
   EXPECT_THAT(page.flags(), Contains("slab"));
   EXPECT_GT(page.order(), 0U);
   EXPECT_LE(page.head_pfn(), page.pfn());
+}
+
+TEST_F(ViewTest, WhatBootKeptIsReserved) {
+  const v1::Page page = PageAt(k(), 1);
+  EXPECT_EQ(page.kind(), "reserved");
+  EXPECT_EQ(page.refcount(), 1);
+  EXPECT_THAT(page.flags(), ElementsAre("reserved"));
+}
+
+TEST_F(ViewTest, OnlyCompoundPagesHaveAHead) {
+  AllocPages call;
+  call.gfp = 0xcc0;
+  call.order = 2;
+  auto pfn = static_cast<uint64_t>(machine_.Apply({1, call}).value);
+  EXPECT_THAT(PageAt(k(), pfn).flags(), ::testing::IsEmpty());
+  EXPECT_EQ(PageAt(k(), pfn).refcount(), 1);
+  EXPECT_EQ(PageAt(k(), pfn + 1).refcount(), 0);
+  EXPECT_EQ(PageAt(k(), pfn + 1).order(), 2u) << "it is one block all the same";
+  call.gfp |= 0x40000;  // __GFP_COMP
+  pfn = static_cast<uint64_t>(machine_.Apply({1, call}).value);
+  EXPECT_THAT(PageAt(k(), pfn).flags(), ElementsAre("head"));
+  EXPECT_THAT(PageAt(k(), pfn + 3).flags(), ElementsAre("tail"));
 }
 
 TEST(LargeFolioView, EachPageShowsTheWhole) {

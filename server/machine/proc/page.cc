@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "server/machine/mm/compound.h"
 #include "server/machine/mm/folio.h"
 #include "server/machine/proc/mem_counts.h"
 #include "server/machine/proc/proc_files.h"
@@ -85,6 +86,18 @@ uint64_t LruPageFlags(const Kernel& k, Pfn pfn, bool mlocked) {
   return u;
 }
 
+// A slab, a large kmalloc() and what was allocated with __GFP_COMP are compound
+// pages when they are more than one; other blocks of the kernel are not.
+uint64_t KernelPageFlags(const Kernel& k, Pfn pfn) {
+  const Pfn first = FrameBlockOf(k, pfn).head;
+  const Page& head = k.page(first);
+  uint64_t u = head.Is(page_flag::kSlab) ? Bit(kKpfSlab) : 0;
+  if (IsCompoundHead(head)) {
+    u |= Bit(pfn == first ? kKpfCompoundHead : kKpfCompoundTail);
+  }
+  return u;
+}
+
 uint64_t StablePageFlags(const Kernel& k, uint64_t number,
                          const std::vector<Pfn>& mlocked) {
   const FrameUse use = FrameUseOf(k, number);
@@ -113,8 +126,7 @@ uint64_t StablePageFlags(const Kernel& k, uint64_t number,
                      k, pfn,
                      std::binary_search(mlocked.begin(), mlocked.end(), pfn));
     case FrameUse::kKernel:
-      if (k.page(pfn).Is(page_flag::kSlab)) u |= Bit(kKpfSlab);
-      break;
+      return u | KernelPageFlags(k, pfn);
     case FrameUse::kHole:
     case FrameUse::kPcp:
       break;

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/machine/mm/compound.h"
 #include "server/machine/mm/folio.h"
 #include "server/machine/mm/page_alloc.h"
 #include "server/machine/verify/free_areas.h"
@@ -88,6 +89,11 @@ void Verifier::CheckPage(Pfn pfn, const Page& page, bool cached, bool table) {
   slab_frames_ += page.Is(page_flag::kSlab);
   vmalloc_frames_ += page.Is(page_flag::kVmalloc);
   large_kmalloc_pages_ += page.Is(page_flag::kLargeKmalloc);
+  if (page.Is(page_flag::kCompound) &&
+      (!page.Is(page_flag::kKernel) || page.order == 0)) {
+    Fail("frame %u is a compound page, but no block of the kernel's",
+         pfn.value());
+  }
   if (page.Is(page_flag::kBad)) used_as("a bad page", 1);
   const int32_t slot = page.Is(page_flag::kSwapCache) ? 1 : 0;
   if (anon || slot != 0) used_as("an anonymous page", slot);

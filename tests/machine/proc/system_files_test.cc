@@ -6,6 +6,7 @@
 #include <sstream>
 #include <string>
 
+#include "server/machine/mm/direct_map.h"
 #include "server/machine/mm/pcp.h"
 #include "tests/machine/proc/machine_testing.h"
 
@@ -296,6 +297,40 @@ TEST(Kpageflags, TellWhatAFrameIsUsedFor) {
   call.order = 2;
   auto pfn = static_cast<uint64_t>(d.Do(call));
   for (uint64_t i = 0; i < 4; i++) EXPECT_EQ(Kpageflags(d, pfn + i), 0u);
+}
+
+TEST(Kpageflags, OfCompoundPagesTellHeadAndTail) {
+  constexpr uint64_t kSlab = 1 << 7, kHead = 1 << 15, kTail = 1 << 16;
+  Driver d{MachineConfig()};
+  AllocPages call;
+  call.gfp = 0x40cc0;  // GFP_KERNEL | __GFP_COMP
+  call.order = 1;
+  auto pfn = static_cast<uint64_t>(d.Do(call));
+  EXPECT_EQ(Kpageflags(d, pfn), kHead);
+  EXPECT_EQ(Kpageflags(d, pfn + 1), kTail);
+  const auto frame_of = [&](int64_t addr) {
+    return PfnOfVirt(d.kernel(), static_cast<uint64_t>(addr)).value();
+  };
+  pfn = frame_of(d.Do(Kmalloc{20'000, 0xcc0}));
+  EXPECT_EQ(Kpageflags(d, pfn), kHead);
+  EXPECT_EQ(Kpageflags(d, pfn + 7), kTail);
+  pfn = frame_of(d.Do(Kmalloc{4096, 0xcc0}));
+  EXPECT_EQ(Kpageflags(d, pfn), kSlab | kHead);
+  EXPECT_EQ(Kpageflags(d, pfn + 1), kSlab | kTail);
+  pfn = frame_of(d.Do(Kmalloc{8, 0xcc0}));
+  EXPECT_EQ(Kpageflags(d, pfn), kSlab) << "a slab of one page";
+}
+
+TEST(Meminfo, OfTwoLevelTablesHasLargerLargePages) {
+  MachineConfig config;
+  config.profile = Profile::kI386;
+  config.ram_bytes = uint64_t{256} << 20;
+  const std::string text = Driver(config).Cat("/proc/meminfo");
+  EXPECT_NE(text.find("Hugepagesize:       4096 kB\n"), std::string::npos);
+  EXPECT_EQ(text.find("DirectMap2M"), std::string::npos);
+  const size_t at = text.find("DirectMap4M:");
+  ASSERT_NE(at, std::string::npos) << text;
+  EXPECT_EQ(std::stoull(text.substr(at + 12)) % 4096, 0u);
 }
 
 }  // namespace
