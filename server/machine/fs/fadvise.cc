@@ -6,6 +6,7 @@
 
 #include "server/machine/fs/open.h"
 #include "server/machine/fs/read_write.h"
+#include "server/machine/mm/kernel_report.h"
 #include "server/machine/mm/page_writeback.h"
 #include "server/machine/mm/readahead.h"
 #include "server/machine/mm/shrink_slab.h"
@@ -101,7 +102,7 @@ Errno DoDropCaches(Kernel& k, const DropCaches& call) {
     k.vmstat.events[kDropSlab]++;
   }
   if (!k.drop_caches_quiet) {
-    const std::string comm = k.current ? k.Current().comm : "init";
+    const std::string comm = CurrentComm(k);
     k.Emit(EventLevel::kFaults,
            Console{comm + " (" + std::to_string(k.CurrentPid()) +
                    "): drop_caches: " + std::to_string(call.mode)});

@@ -162,7 +162,7 @@ Pfn AddToPageCache(Kernel& k, Id<Inode> id, uint64_t index) {
   Inode& inode = k.inodes[id];
   if (ShmemIsSwapped(k, inode, index)) return ShmemSwapin(k, id, index);
   if (!ShmemAcctBlock(k, inode)) return {};
-  Pfn pfn = AllocPages(k, gfp::kHighUserMovable, 0);
+  Pfn pfn = AllocPages(k, gfp::kUserFolio, 0);
   if (!pfn.valid()) {
     ShmemUnacctBlock(k, inode);
     return pfn;

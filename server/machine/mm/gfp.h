@@ -18,6 +18,7 @@ inline constexpr uint32_t kFs = 0x80;
 inline constexpr uint32_t kZero = 0x100;
 inline constexpr uint32_t kDirectReclaim = 0x400;
 inline constexpr uint32_t kKswapdReclaim = 0x800;
+inline constexpr uint32_t kWrite = 0x1000;
 inline constexpr uint32_t kNoWarn = 0x2000;
 inline constexpr uint32_t kRetryMayfail = 0x4000;
 inline constexpr uint32_t kNofail = 0x8000;
@@ -38,6 +39,8 @@ inline constexpr uint32_t kNofs = kReclaim | kIo;
 inline constexpr uint32_t kUser = kKernel | kHardwall;
 inline constexpr uint32_t kHighUser = kUser | kHighMem;
 inline constexpr uint32_t kHighUserMovable = kHighUser | kMovable;
+// Of a page for a user's data: vma_alloc_folio(), filemap_alloc_folio().
+inline constexpr uint32_t kUserFolio = kHighUserMovable | kComp;
 inline constexpr uint32_t kPgtable = kKernel | kAccount | kZero;
 // GFP_TRANSHUGE with defrag=madvise: not at any price.
 inline constexpr uint32_t kTranshugeLight =

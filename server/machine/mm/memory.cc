@@ -61,8 +61,12 @@ void InstallPte(Kernel& k, const VmFault& f, Pte pte) {
   k.clock_ns += cost::kPteSet;
 }
 
-// A page for user data: movable, from the highest zone.
-Pfn AllocUserPage(Kernel& k) { return AllocPages(k, gfp::kHighUserMovable, 0); }
+// vma_alloc_folio(), vma_alloc_zeroed_movable_folio(): a page for user data,
+// movable, from the highest zone. All frames come zeroed; what is asked for
+// only shows in reports.
+Pfn AllocUserPage(Kernel& k, uint32_t zero) {
+  return AllocPages(k, gfp::kUserFolio | zero, 0);
+}
 
 void Resolve(VmFault& f, FaultResolution how, Pfn pfn) {
   f.resolved.how = how;
@@ -78,7 +82,7 @@ uint32_t DoAnonymousPage(Kernel& k, VmFault& f) {
     return 0;
   }
   AnonVmaPrepare(k, f.vma);
-  Pfn pfn = AllocUserPage(k);
+  Pfn pfn = AllocUserPage(k, gfp::kZero);
   if (!pfn.valid()) return vm_fault::kOom;
   k.clock_ns += cost::kPageClear;
   AddMmCounterFast(k, f.mm, kRssAnon, 1);
@@ -110,13 +114,13 @@ void CountCopied(Kernel& k, Mm& mm, Pte old) {
 // wp_page_copy(): replaces what `old` maps by a private copy.
 uint32_t WpPageCopy(Kernel& k, VmFault& f, Pte old) {
   AnonVmaPrepare(k, f.vma);
-  Pfn fresh = AllocUserPage(k);
+  const bool from_zero = old.special();
+  Pfn fresh = AllocUserPage(k, from_zero ? gfp::kZero : 0);
   if (!fresh.valid()) return vm_fault::kOom;
   if (PteChanged(std::as_const(k), f, old)) {
     PutPage(k, fresh);
     return 0;
   }
-  bool from_zero = old.special();
   if (!from_zero) {
     k.frames[fresh] = k.frames[old.pfn()];
     f.resolved.copied_pfn = old.pfn().value();
@@ -403,7 +407,7 @@ FilemapResult PageForWrite(Kernel& k, const VmFault& f) {
 
 uint32_t DoCowFault(Kernel& k, VmFault& f) {
   AnonVmaPrepare(k, f.vma);
-  Pfn fresh = AllocUserPage(k);
+  Pfn fresh = AllocUserPage(k, 0);
   if (!fresh.valid()) return vm_fault::kOom;
   FilemapResult page = PageForWrite(k, f);
   if (page.status & vm_fault::kError) {

@@ -88,7 +88,7 @@ bool Move(Kernel& k, Pfn from) {
   if (page.Is(page_flag::kWriteback) && !page.Is(page_flag::kAnon)) {
     WaitOnWriteback(k, Id<Inode>(page.mapping), page.index, page.index);
   }
-  const Pfn to = AllocPages(k, gfp::kHighUserMovable, 0);
+  const Pfn to = AllocPages(k, gfp::kUserFolio, 0);
   if (!to.valid()) return false;
   if (PageIsMovable(std::as_const(k), from) &&
       !IsStuck(std::as_const(k), std::as_const(k).page(from)) &&

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "server/machine/mm/kernel_report.h"
 #include "server/machine/mm/rss_stat.h"
 #include "server/machine/mm/show_mem.h"
 
@@ -13,24 +14,28 @@ namespace {
 
 using ull = unsigned long long;
 
-// dump_tasks(): processes that could be chosen.
+// dump_tasks(): processes that could be chosen. 6.8 came to tell the kinds of
+// resident pages.
 void DumpTasks(const Kernel& k, std::string& out) {
-  out +=
-      "Tasks state (memory values in pages):\n"
-      "[  pid  ]   uid  tgid total_vm      rss rss_anon rss_file rss_shmem "
-      "pgtables_bytes swapents oom_score_adj name\n";
+  const bool kinds = k.config.personality != Personality::kLinux61;
+  Append(out,
+         "Tasks state (memory values in pages):\n"
+         "[  pid  ]   uid  tgid total_vm      rss %spgtables_bytes swapents "
+         "oom_score_adj name\n",
+         kinds ? "rss_anon rss_file rss_shmem " : "");
   for (const auto& [pid, id] : k.pids) {
     const Task& task = k.tasks[id];
     constexpr Pid kInit = 1;
     if (!task.mm || task.pid != task.tgid || task.pid == kInit) continue;
     const Mm& mm = k.mms[task.mm];
-    Append(out,
-           "[%7u] %5u %5u %8llu %8llu %8llu %8llu %9llu %8llu %8llu         "
-           "%5d %s\n",
-           task.pid, task.uid, task.tgid, ull{mm.total_vm},
-           ull{GetMmRss(k, mm)}, ull{GetMmCounter(k, mm, kRssAnon)},
-           ull{GetMmCounter(k, mm, kRssFile)},
-           ull{GetMmCounter(k, mm, kRssShmem)}, ull{mm.pgtables_bytes},
+    Append(out, "[%7u] %5u %5u %8llu %8llu ", task.pid, task.uid, task.tgid,
+           ull{mm.total_vm}, ull{GetMmRss(k, mm)});
+    if (kinds) {
+      Append(out, "%8llu %8llu %9llu ", ull{GetMmCounter(k, mm, kRssAnon)},
+             ull{GetMmCounter(k, mm, kRssFile)},
+             ull{GetMmCounter(k, mm, kRssShmem)});
+    }
+    Append(out, "%8llu %8llu         %5d %s\n", ull{mm.pgtables_bytes},
            ull{GetMmCounter(k, mm, kRssSwap)}, task.oom_score_adj,
            task.comm.c_str());
   }
@@ -42,12 +47,12 @@ std::string OomHeaderReport(const Kernel& k, const OomControl& oc) {
   const bool task = static_cast<bool>(k.current);
   std::string out;
   Append(out,
-         "%s invoked oom-killer: gfp_mask=%#x(%s), order=%d, "
+         "%s invoked oom-killer: gfp_mask=0x%x(%s), order=%d, "
          "oom_score_adj=%d\n",
-         task ? k.tasks[k.current].comm.c_str() : "swapper/0", oc.gfp,
-         GfpFlagNames(oc.gfp).c_str(), oc.order,
+         CurrentComm(k), oc.gfp,
+         GfpFlagNames(k.config.personality, oc.gfp).c_str(), oc.order,
          task ? k.tasks[k.current].oom_score_adj : 0);
-  out += MemInfoReport(k);
+  out += MemInfoReport(k, oc.gfp);
   if (k.sysctl.oom_dump_tasks != 0) DumpTasks(k, out);
   return out;
 }

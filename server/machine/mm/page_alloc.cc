@@ -11,6 +11,7 @@
 #include "server/machine/mm/compaction.h"
 #include "server/machine/mm/fallback.h"
 #include "server/machine/mm/gfp.h"
+#include "server/machine/mm/kernel_report.h"
 #include "server/machine/mm/kswapd.h"
 #include "server/machine/mm/lru.h"
 #include "server/machine/mm/oom_kill.h"
@@ -398,7 +399,11 @@ bool PfnValid(const Kernel& k, uint64_t pfn) {
 }
 
 Pfn AllocPages(Kernel& k, uint32_t gfp, int order) {
-  if (order < 0 || order > kMaxPageOrder) return Pfn();
+  if (order < 0 || order > kMaxPageOrder) [[unlikely]] {
+    // WARN_ON_ONCE_GFP()
+    if (!(gfp & gfp::kNoWarn)) WarnOn(k, WarnSite::kPageOrder);
+    return Pfn();
+  }
   const AllocContext ac{.gfp = gfp,
                         .order = order,
                         .highest = static_cast<int>(GfpZone(k, gfp)),

@@ -6,9 +6,11 @@
 #include <array>
 #include <cstdarg>
 #include <cstdio>
+#include <span>
 
 #include "server/machine/mm/buddy.h"
 #include "server/machine/mm/gfp.h"
+#include "server/machine/mm/kernel_report.h"
 #include "server/machine/mm/lru.h"
 #include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/vmscan.h"
@@ -18,8 +20,18 @@ namespace {
 
 using ull = unsigned long long;
 
-const char* Comm(const Kernel& k) {
-  return k.current ? k.tasks[k.current].comm.c_str() : "swapper/0";
+bool Is61(const Kernel& k) {
+  return k.config.personality == Personality::kLinux61;
+}
+
+// show_node(): the kernels of i386 know no nodes.
+const char* NodePrefix(const Kernel& k) {
+  return k.config.profile == Profile::kX86_64 ? "Node 0 " : "";
+}
+
+// The last zone that is shown: gfp_zone(), since 6.2.
+ZoneType LastShown(const Kernel& k, uint32_t gfp) {
+  return Is61(k) ? ZoneType::kMovable : GfpZone(k, gfp);
 }
 
 // show_migration_types(): the types that have a block of this order.
@@ -67,19 +79,23 @@ void ShowZone(const Kernel& k, std::string& out, const Zone& zone,
   const uint64_t boost = zone.watermark_boost;
   const auto& sizes = k.lruvec.zone_size[static_cast<int>(zone.type)];
   Append(out,
-         "Node 0 %s free:%llukB boost:%llukB min:%llukB low:%llukB "
-         "high:%llukB reserved_highatomic:%lluKB free_highatomic:%lluKB "
+         "%s%s free:%llukB boost:%llukB min:%llukB low:%llukB "
+         "high:%llukB reserved_highatomic:%lluKB ",
+         NodePrefix(k), ZoneName(zone.type), Kb(zone.nr_free_pages), Kb(boost),
+         Kb(zone.wmark.min + boost), Kb(zone.wmark.low + boost),
+         Kb(zone.wmark.high + boost), Kb(zone.nr_reserved_highatomic));
+  if (!Is61(k)) {
+    Append(out, "free_highatomic:%lluKB ", Kb(zone.nr_free_highatomic));
+  }
+  Append(out,
          "active_anon:%llukB inactive_anon:%llukB active_file:%llukB "
          "inactive_file:%llukB unevictable:%llukB writepending:%llukB "
-         "zspages:0kB present:%llukB managed:%llukB mlocked:%llukB bounce:0kB "
+         "%spresent:%llukB managed:%llukB mlocked:%llukB bounce:0kB "
          "free_pcp:%llukB local_pcp:%llukB free_cma:0kB\n",
-         ZoneName(zone.type), Kb(zone.nr_free_pages), Kb(boost),
-         Kb(zone.wmark.min + boost), Kb(zone.wmark.low + boost),
-         Kb(zone.wmark.high + boost), Kb(zone.nr_reserved_highatomic),
-         Kb(zone.nr_free_highatomic), Kb(sizes[kActiveAnon]),
-         Kb(sizes[kInactiveAnon]), Kb(sizes[kActiveFile]),
-         Kb(sizes[kInactiveFile]), Kb(sizes[kUnevictable]),
-         Kb(use.write_pending), Kb(zone.present.value()),
+         Kb(sizes[kActiveAnon]), Kb(sizes[kInactiveAnon]),
+         Kb(sizes[kActiveFile]), Kb(sizes[kInactiveFile]),
+         Kb(sizes[kUnevictable]), Kb(use.write_pending),
+         Is61(k) ? "" : "zspages:0kB ", Kb(zone.present.value()),
          Kb(zone.managed.value()), Kb(use.mlocked),
          Kb(static_cast<uint64_t>(zone.pcp.count)),
          Kb(static_cast<uint64_t>(zone.pcp.count)));
@@ -101,12 +117,12 @@ ull Stat(const Kernel& k, NodeStat item) {
 }
 
 // The first lines of show_free_areas(), and those of the node.
-void ShowTotals(const Kernel& k, std::string& out) {
+void ShowTotals(const Kernel& k, std::string& out, ZoneType last) {
   const auto size = [&](Lru lru) { return ull{k.lruvec.Size(lru)}; };
   uint64_t free = 0, pcp = 0;
   for (const Zone& zone : k.zones) {
     free += zone.nr_free_pages;
-    pcp += static_cast<uint64_t>(zone.pcp.count);
+    if (zone.type <= last) pcp += static_cast<uint64_t>(zone.pcp.count);
   }
   Append(out,
          "active_anon:%llu inactive_anon:%llu isolated_anon:0\n"
@@ -127,20 +143,112 @@ void ShowTotals(const Kernel& k, std::string& out) {
          "inactive_file:%llukB unevictable:%llukB isolated(anon):0kB "
          "isolated(file):0kB mapped:%llukB dirty:%llukB writeback:%llukB "
          "shmem:%llukB shmem_thp:%llukB shmem_pmdmapped:%llukB anon_thp:%llukB "
-         "kernel_stack:0kB pagetables:%llukB sec_pagetables:0kB "
-         "all_unreclaimable? %s Balloon:0kB\n",
+         "%skernel_stack:0kB pagetables:%llukB sec_pagetables:0kB "
+         "all_unreclaimable? %s%s\n",
          Kb(size(kActiveAnon)), Kb(size(kInactiveAnon)), Kb(size(kActiveFile)),
          Kb(size(kInactiveFile)), Kb(size(kUnevictable)),
          Kb(Stat(k, kNrFileMapped)), Kb(Stat(k, kNrFileDirty)),
          Kb(Stat(k, kNrWriteback)), Kb(Stat(k, kNrShmem)),
          Kb(Stat(k, kNrShmemThps) * kPageBlockPages),
          Kb(Stat(k, kNrShmemPmdMapped) * kPageBlockPages),
-         Kb(Stat(k, kNrAnonThps) * kPageBlockPages), Kb(Stat(k, kNrPageTables)),
-         k.kswapd.failures >= kMaxReclaimRetries ? "yes" : "no");
+         Kb(Stat(k, kNrAnonThps) * kPageBlockPages),
+         Is61(k) ? "writeback_tmp:0kB " : "", Kb(Stat(k, kNrPageTables)),
+         k.kswapd.failures >= kMaxReclaimRetries ? "yes" : "no",
+         Is61(k) ? "" : " Balloon:0kB");
 }
 
-void ShowFreeBlocks(std::string& out, const Zone& zone) {
-  Append(out, "Node 0 %s: ", ZoneName(zone.type));
+// A row of __def_gfpflag_names.
+struct GfpName {
+  uint32_t bits;
+  const char* name;
+};
+constexpr GfpName kGfpNames[] = {
+    {gfp::kTranshugeLight | gfp::kDirectReclaim, "GFP_TRANSHUGE"},
+    {gfp::kTranshugeLight, "GFP_TRANSHUGE_LIGHT"},
+    {gfp::kHighUserMovable, "GFP_HIGHUSER_MOVABLE"},
+    {gfp::kHighUser, "GFP_HIGHUSER"},
+    {gfp::kUser, "GFP_USER"},
+    {gfp::kKernel | gfp::kAccount, "GFP_KERNEL_ACCOUNT"},
+    {gfp::kKernel, "GFP_KERNEL"},
+    {gfp::kNofs, "GFP_NOFS"},
+    {gfp::kAtomic, "GFP_ATOMIC"},
+    {gfp::kNoio, "GFP_NOIO"},
+    {gfp::kNowait, "GFP_NOWAIT"},
+    {gfp::kDma, "GFP_DMA"},
+    {gfp::kDma32, "GFP_DMA32"},
+    {gfp::kReclaim, "__GFP_RECLAIM"},
+    {gfp::kHighMem, "__GFP_HIGHMEM"},
+    {gfp::kMovable, "__GFP_MOVABLE"},
+    {gfp::kReclaimable, "__GFP_RECLAIMABLE"},
+    {gfp::kHigh, "__GFP_HIGH"},
+    {gfp::kIo, "__GFP_IO"},
+    {gfp::kFs, "__GFP_FS"},
+    {gfp::kZero, "__GFP_ZERO"},
+    {gfp::kDirectReclaim, "__GFP_DIRECT_RECLAIM"},
+    {gfp::kKswapdReclaim, "__GFP_KSWAPD_RECLAIM"},
+    {gfp::kWrite, "__GFP_WRITE"},
+    {gfp::kNoWarn, "__GFP_NOWARN"},
+    {gfp::kRetryMayfail, "__GFP_RETRY_MAYFAIL"},
+    {gfp::kNofail, "__GFP_NOFAIL"},
+    {gfp::kNoretry, "__GFP_NORETRY"},
+    {gfp::kMemalloc, "__GFP_MEMALLOC"},
+    {gfp::kComp, "__GFP_COMP"},
+    {gfp::kNomemalloc, "__GFP_NOMEMALLOC"},
+    {gfp::kHardwall, "__GFP_HARDWALL"},
+    {gfp::kThisnode, "__GFP_THISNODE"},
+    {gfp::kAccount, "__GFP_ACCOUNT"},
+};
+// Until 6.2 GFP_ATOMIC had a bit of its own; until 6.4 GFP_NOWAIT warned.
+constexpr uint32_t kGfpAtomic61 = 0x200;
+constexpr GfpName kGfpNames61[] = {
+    {gfp::kTranshugeLight | gfp::kDirectReclaim, "GFP_TRANSHUGE"},
+    {gfp::kTranshugeLight, "GFP_TRANSHUGE_LIGHT"},
+    {gfp::kHighUserMovable, "GFP_HIGHUSER_MOVABLE"},
+    {gfp::kHighUser, "GFP_HIGHUSER"},
+    {gfp::kUser, "GFP_USER"},
+    {gfp::kKernel | gfp::kAccount, "GFP_KERNEL_ACCOUNT"},
+    {gfp::kKernel, "GFP_KERNEL"},
+    {gfp::kNofs, "GFP_NOFS"},
+    {gfp::kAtomic | kGfpAtomic61, "GFP_ATOMIC"},
+    {gfp::kNoio, "GFP_NOIO"},
+    {gfp::kKswapdReclaim, "GFP_NOWAIT"},
+    {gfp::kDma, "GFP_DMA"},
+    {gfp::kHighMem, "__GFP_HIGHMEM"},
+    {gfp::kDma32, "GFP_DMA32"},
+    {gfp::kHigh, "__GFP_HIGH"},
+    {kGfpAtomic61, "__GFP_ATOMIC"},
+    {gfp::kIo, "__GFP_IO"},
+    {gfp::kFs, "__GFP_FS"},
+    {gfp::kNoWarn, "__GFP_NOWARN"},
+    {gfp::kRetryMayfail, "__GFP_RETRY_MAYFAIL"},
+    {gfp::kNofail, "__GFP_NOFAIL"},
+    {gfp::kNoretry, "__GFP_NORETRY"},
+    {gfp::kComp, "__GFP_COMP"},
+    {gfp::kZero, "__GFP_ZERO"},
+    {gfp::kNomemalloc, "__GFP_NOMEMALLOC"},
+    {gfp::kMemalloc, "__GFP_MEMALLOC"},
+    {gfp::kHardwall, "__GFP_HARDWALL"},
+    {gfp::kThisnode, "__GFP_THISNODE"},
+    {gfp::kReclaimable, "__GFP_RECLAIMABLE"},
+    {gfp::kMovable, "__GFP_MOVABLE"},
+    {gfp::kAccount, "__GFP_ACCOUNT"},
+    {gfp::kWrite, "__GFP_WRITE"},
+    {gfp::kReclaim, "__GFP_RECLAIM"},
+    {gfp::kDirectReclaim, "__GFP_DIRECT_RECLAIM"},
+    {gfp::kKswapdReclaim, "__GFP_KSWAPD_RECLAIM"},
+};
+
+std::string Warning(const Kernel& k, uint32_t gfp, const std::string& what) {
+  std::string out;
+  Append(out,
+         "%s: %s, mode:0x%x(%s), nodemask=(null),cpuset=/,mems_allowed=0\n",
+         CurrentComm(k), what.c_str(), gfp,
+         GfpFlagNames(k.config.personality, gfp).c_str());
+  return out + MemInfoReport(k, gfp);
+}
+
+void ShowFreeBlocks(const Kernel& k, std::string& out, const Zone& zone) {
+  Append(out, "%s%s: ", NodePrefix(k), ZoneName(zone.type));
   uint64_t total = 0;
   for (int order = 0; order <= kMaxPageOrder; order++) {
     const uint64_t blocks = zone.free_area[order].nr_free;
@@ -162,49 +270,13 @@ void Append(std::string& out, const char* format, ...) {
   if (n > 0) out.append(line, std::min<size_t>(n, sizeof line - 1));
 }
 
-std::string GfpFlagNames(uint32_t gfp) {
-  struct Row {
-    uint32_t bits;
-    const char* name;
-  };
-  constexpr uint32_t kTranshuge = gfp::kTranshugeLight | gfp::kDirectReclaim;
-  constexpr Row kRows[] = {
-      {kTranshuge, "GFP_TRANSHUGE"},
-      {gfp::kTranshugeLight, "GFP_TRANSHUGE_LIGHT"},
-      {gfp::kHighUserMovable, "GFP_HIGHUSER_MOVABLE"},
-      {gfp::kHighUser, "GFP_HIGHUSER"},
-      {gfp::kUser, "GFP_USER"},
-      {gfp::kKernel | gfp::kAccount, "GFP_KERNEL_ACCOUNT"},
-      {gfp::kKernel, "GFP_KERNEL"},
-      {gfp::kNofs, "GFP_NOFS"},
-      {gfp::kAtomic, "GFP_ATOMIC"},
-      {gfp::kNoio, "GFP_NOIO"},
-      {gfp::kNowait, "GFP_NOWAIT"},
-      {gfp::kDma, "GFP_DMA"},
-      {gfp::kDma32, "GFP_DMA32"},
-      {gfp::kReclaim, "__GFP_RECLAIM"},
-      {gfp::kHighMem, "__GFP_HIGHMEM"},
-      {gfp::kMovable, "__GFP_MOVABLE"},
-      {gfp::kReclaimable, "__GFP_RECLAIMABLE"},
-      {gfp::kHigh, "__GFP_HIGH"},
-      {gfp::kIo, "__GFP_IO"},
-      {gfp::kFs, "__GFP_FS"},
-      {gfp::kZero, "__GFP_ZERO"},
-      {gfp::kDirectReclaim, "__GFP_DIRECT_RECLAIM"},
-      {gfp::kKswapdReclaim, "__GFP_KSWAPD_RECLAIM"},
-      {gfp::kNoWarn, "__GFP_NOWARN"},
-      {gfp::kRetryMayfail, "__GFP_RETRY_MAYFAIL"},
-      {gfp::kNofail, "__GFP_NOFAIL"},
-      {gfp::kNoretry, "__GFP_NORETRY"},
-      {gfp::kMemalloc, "__GFP_MEMALLOC"},
-      {gfp::kComp, "__GFP_COMP"},
-      {gfp::kNomemalloc, "__GFP_NOMEMALLOC"},
-      {gfp::kHardwall, "__GFP_HARDWALL"},
-      {gfp::kAccount, "__GFP_ACCOUNT"},
-  };
+std::string GfpFlagNames(Personality personality, uint32_t gfp) {
   if (gfp == 0) return "none";
+  const bool old = personality == Personality::kLinux61;
+  const std::span<const GfpName> rows =
+      old ? std::span<const GfpName>(kGfpNames61) : kGfpNames;
   std::string names;
-  for (const Row& row : kRows) {
+  for (const GfpName& row : rows) {
     if ((gfp & row.bits) != row.bits) continue;
     gfp &= ~row.bits;
     if (!names.empty()) names += "|";
@@ -215,25 +287,32 @@ std::string GfpFlagNames(uint32_t gfp) {
 }
 
 std::string AllocFailureReport(const Kernel& k, uint32_t gfp, uint32_t order) {
-  std::string out;
-  Append(out,
-         "%s: page allocation failure: order:%u, mode:%#x(%s), "
-         "nodemask=(null),cpuset=/,mems_allowed=0\n",
-         Comm(k), order, gfp, GfpFlagNames(gfp).c_str());
-  return out + MemInfoReport(k);
+  return Warning(k, gfp,
+                 "page allocation failure: order:" + std::to_string(order));
 }
 
-std::string MemInfoReport(const Kernel& k) {
+void WarnAlloc(Kernel& k, uint32_t gfp, const std::string& what) {
+  if ((gfp & gfp::kNoWarn) || !k.trace.Wants(EventLevel::kFaults)) return;
+  k.Emit(EventLevel::kFaults, Console{Warning(k, gfp, what)});
+}
+
+void ReportAllocFailure(Kernel& k, uint32_t gfp, uint32_t order) {
+  if (order > kMaxPageOrder) return;
+  WarnAlloc(k, gfp, "page allocation failure: order:" + std::to_string(order));
+}
+
+std::string MemInfoReport(const Kernel& k, uint32_t gfp) {
+  const ZoneType last = LastShown(k, gfp);
   std::string out = "Mem-Info:\n";
-  ShowTotals(k, out);
+  ShowTotals(k, out, last);
   const ZoneUses uses = UseByZone(k);
   for (const Zone& zone : k.zones) {
-    if (!zone.populated()) continue;
+    if (!zone.populated() || zone.type > last) continue;
     ShowZone(k, out, zone, uses[static_cast<size_t>(zone.type)]);
   }
   uint64_t pages = 0, managed = 0, high = 0;
   for (const Zone& zone : k.zones) {
-    if (zone.populated()) ShowFreeBlocks(out, zone);
+    if (zone.populated() && zone.type <= last) ShowFreeBlocks(k, out, zone);
     pages += zone.present.value();
     managed += zone.managed.value();
     if (IsHighmem(k, zone.type)) high += zone.present.value();
@@ -253,13 +332,9 @@ std::string MemInfoReport(const Kernel& k) {
 std::string BadPageReport(const Kernel& k, Pfn pfn, const Page& page,
                           const char* reason) {
   std::string out;
-  Append(out,
-         "BUG: Bad page state in process %s  pfn:%05x\n"
-         "page: refcount:%d mapcount:%d mapping:%016x index:%#llx pfn:%#x\n"
-         "page dumped because: %s\n",
-         Comm(k), pfn.value(), page.refcount, page.mapcount, page.mapping,
-         ull{page.index}, pfn.value(), reason);
-  return out;
+  Append(out, "BUG: Bad page state in process %s  pfn:%05x\n", CurrentComm(k),
+         pfn.value());
+  return out + DumpPage(k, pfn, page, reason);
 }
 
 }  // namespace faultline

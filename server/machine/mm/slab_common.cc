@@ -90,16 +90,11 @@ KmallocType TypeOf(uint32_t gfp) {
 
 // ___kmalloc_large_node(): whole pages, which count as a slab's.
 ErrnoOr<uint64_t> KmallocLarge(Kernel& k, uint64_t size, uint32_t gfp) {
-  const bool possible = size <= kKmallocMaxSize;
-  // As get_order() of what cannot be had.
   const int order = GetOrder(size);
   gfp = (gfp | gfp::kComp) & ~(gfp::kHighMem | gfp::kDma32);
-  const Pfn pfn = possible ? AllocPages(k, gfp, order) : Pfn();
+  const Pfn pfn = AllocPages(k, gfp, order);
   if (!pfn.valid()) {
-    if (!(gfp & gfp::kNoWarn) && k.trace.Wants(EventLevel::kFaults)) {
-      k.Emit(EventLevel::kFaults,
-             Console{AllocFailureReport(k, gfp, static_cast<uint32_t>(order))});
-    }
+    ReportAllocFailure(k, gfp, static_cast<uint32_t>(order));
     return Errno::kENOMEM;
   }
   for (uint64_t i = 0; i < uint64_t{1} << order; i++) {

@@ -89,7 +89,7 @@ void RemovePartial(Kernel& k, Id<Slab> id) {
 Id<Slab> NewSlab(Kernel& k, Id<KmemCache> cache, uint32_t gfp) {
   constexpr uint32_t kSlabBugMask = gfp::kDma32 | gfp::kHighMem;
   if (gfp & kSlabBugMask) [[unlikely]]
-    k.Emit(EventLevel::kFaults, Console{FixGfpReport(gfp, kSlabBugMask)});
+    k.Emit(EventLevel::kFaults, Console{FixGfpReport(k, gfp, kSlabBugMask)});
   KmemCache& s = k.slub.caches[cache];
   int order = 0;
   const Pfn pfn = SlabPages(k, s, gfp, &order);

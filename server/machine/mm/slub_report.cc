@@ -63,11 +63,12 @@ void SlubLog::Fix(const std::string& what) {
   text_ += "FIX " + s_.name + ": " + what + "\n";
 }
 
-// The word of flags is given by what it means here: the zone.
 void SlubLog::SlabInfo(const Slab& slab) {
-  Add("Slab %s objects=%u used=%u fp=%s flags=(node=0|zone=%d)\n",
-      Hex(StructPageOf(k_, slab.pfn)).c_str(), slab.objects, slab.inuse,
-      Hex(slab.freelist).c_str(), static_cast<int>(ZoneOf(k_, slab.pfn)));
+  const Kernel& k = k_;
+  Add("Slab %s objects=%u used=%u fp=%s flags=%s\n",
+      Hex(StructPageOf(k, slab.pfn)).c_str(), slab.objects, slab.inuse,
+      Hex(slab.freelist).c_str(),
+      PageFlagsText(k, slab.pfn, k.page(slab.pfn)).c_str());
 }
 
 void SlubLog::Tracking(uint64_t object) {
@@ -191,8 +192,8 @@ std::string SlabOutOfMemory(const Kernel& k, const KmemCache& s, uint32_t gfp) {
   char line[256];
   std::snprintf(line, sizeof line,
                 "SLUB: Unable to allocate memory on CPU 0 (of node 0) on node "
-                "-1, gfp=%#x(%s)\n",
-                gfp, GfpFlagNames(gfp).c_str());
+                "-1, gfp=0x%x(%s)\n",
+                gfp, GfpFlagNames(k.config.personality, gfp).c_str());
   text += line;
   std::snprintf(line, sizeof line,
                 "  cache: %s, object size: %u, buffer size: %u, default order: "
@@ -209,13 +210,14 @@ std::string SlabOutOfMemory(const Kernel& k, const KmemCache& s, uint32_t gfp) {
   return text + line;
 }
 
-std::string FixGfpReport(uint32_t gfp, uint32_t bad) {
+std::string FixGfpReport(const Kernel& k, uint32_t gfp, uint32_t bad) {
   char text[256];
-  std::snprintf(text, sizeof text,
-                "Unexpected gfp: %#x (%s). Fixing up to gfp: %#x (%s). Fix "
-                "your code!\n",
-                gfp & bad, GfpFlagNames(gfp & bad).c_str(), gfp & ~bad,
-                GfpFlagNames(gfp & ~bad).c_str());
+  std::snprintf(
+      text, sizeof text,
+      "Unexpected gfp: 0x%x (%s). Fixing up to gfp: 0x%x (%s). Fix "
+      "your code!\n",
+      gfp & bad, GfpFlagNames(k.config.personality, gfp & bad).c_str(),
+      gfp & ~bad, GfpFlagNames(k.config.personality, gfp & ~bad).c_str());
   return text;
 }
 

@@ -58,7 +58,7 @@ class SlubLog {
 // slab_out_of_memory(), with what the page allocator says first.
 std::string SlabOutOfMemory(const Kernel& k, const KmemCache& s, uint32_t gfp);
 // kmalloc_fix_flags()
-std::string FixGfpReport(uint32_t gfp, uint32_t bad);
+std::string FixGfpReport(const Kernel& k, uint32_t gfp, uint32_t bad);
 
 }  // namespace faultline
 

@@ -32,7 +32,7 @@ bool NeedsCopy(const Kernel& k, const Vma& vma, VirtAddr addr,
 
 // A page of its own, with the one reference of the PTE to come.
 Pfn CopyOf(Kernel& k, const Vma& vma, Pfn pfn) {
-  const Pfn fresh = AllocPages(k, gfp::kHighUserMovable, 0);
+  const Pfn fresh = AllocPages(k, gfp::kUserFolio, 0);
   if (!fresh.valid()) return fresh;
   k.vmstat.events[kKsmSwpInCopy]++;
   k.frames[fresh] = std::as_const(k.frames)[pfn];

@@ -67,7 +67,7 @@ ReadPage ReadAsync(Kernel& k, SwpEntry entry) {
   const SwapSlot& slot = SlotOf(std::as_const(k), entry);
   if (slot.cache.valid()) return {slot.cache};
   if (slot.count == 0) return {};
-  const Pfn pfn = AllocPages(k, gfp::kHighUserMovable, 0);
+  const Pfn pfn = AllocPages(k, gfp::kUserFolio, 0);
   if (!pfn.valid()) return {};
   // Reclaim may have had its turn.
   if (SlotOf(std::as_const(k), entry).count == 0) {

@@ -10,6 +10,7 @@
 #include "server/machine/mm/gfp.h"
 #include "server/machine/mm/kernel_report.h"
 #include "server/machine/mm/kernel_tables.h"
+#include "server/machine/mm/oom_kill.h"
 #include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/show_mem.h"
 
@@ -22,17 +23,27 @@ void Say(Kernel& k, std::string text) {
   k.Emit(EventLevel::kFaults, Console{std::move(text)});
 }
 
-// warn_alloc(): "vmalloc error: size N, …" and the mode of the request.
 Errno Fails(Kernel& k, uint64_t size, uint32_t gfp, const char* why) {
-  if (gfp & gfp::kNoWarn) return Errno::kENOMEM;
-  char text[320];
-  std::snprintf(text, sizeof text,
-                "%s: vmalloc error: size %llu, %s, mode:%#x(%s), "
-                "nodemask=(null),cpuset=/,mems_allowed=0\n",
-                k.current ? k.Current().comm.c_str() : "swapper/0", ull{size},
-                why, gfp, GfpFlagNames(gfp).c_str());
-  Say(k, text);
+  WarnAlloc(k, gfp, "vmalloc error: size " + std::to_string(size) + ", " + why);
   return Errno::kENOMEM;
+}
+
+// alloc_vmap_area(), when no place was free.
+void WarnOfNoRoom(Kernel& k, uint64_t bytes, VmapRange range, uint32_t gfp) {
+  if (gfp & gfp::kNoWarn) return;
+  char text[160];
+  if (k.config.personality == Personality::kLinux61) {
+    std::snprintf(text, sizeof text,
+                  "vmap allocation for size %llu failed: use vmalloc=<size> to "
+                  "increase size\n",
+                  ull{bytes});
+  } else {
+    std::snprintf(text, sizeof text,
+                  "vmalloc_node_range for size %llu failed: Address range "
+                  "restricted to %#llx - %#llx\n",
+                  ull{bytes}, ull{range.start}, ull{range.end});
+  }
+  Say(k, text);
 }
 
 // vunmap_range() and the freeing of what was there.
@@ -48,16 +59,16 @@ void UnmapPages(Kernel& k, const VmapArea& area) {
   k.kernel_maps.nr_vmalloc_pages -= area.nr_pages;
 }
 
-// __vmalloc_area_node(): a page and an entry at a time. False: no memory.
-bool MapPages(Kernel& k, Id<VmapArea> id, uint64_t pages, uint32_t gfp) {
+// __vmalloc_area_node(): a page and an entry at a time. What failed, or null.
+const char* MapPages(Kernel& k, Id<VmapArea> id, uint64_t pages, uint32_t gfp) {
   for (uint64_t i = 0; i < pages; i++) {
     const uint64_t addr = k.kernel_maps.areas[id].start + i * kPageSize;
-    const Pfn pfn = AllocPages(k, gfp, 0);
-    if (!pfn.valid()) return false;
+    const Pfn pfn = AllocPages(k, gfp | gfp::kNoWarn, 0);
+    if (!pfn.valid()) return "failed to allocate pages";
     const PteRef at = AllocKernelPte(k, VirtAddr(addr));
     if (!at.ok()) {
       PutPage(k, pfn);
-      return false;
+      return "failed to map pages";
     }
     k.page(pfn).flags |= page_flag::kVmalloc;
     SetPte(k, at, Pte::Make(pfn, kKernelPageBits));
@@ -65,7 +76,7 @@ bool MapPages(Kernel& k, Id<VmapArea> id, uint64_t pages, uint32_t gfp) {
     k.kernel_maps.areas[id].nr_pages++;
     k.kernel_maps.nr_vmalloc_pages++;
   }
-  return true;
+  return nullptr;
 }
 
 void FreePagesOf(Kernel& k, Id<VmapArea> id) {
@@ -79,9 +90,8 @@ void FreePagesOf(Kernel& k, Id<VmapArea> id) {
 ErrnoOr<uint64_t> VmallocRangeCaller(Kernel& k, uint64_t size, uint32_t gfp,
                                      VmapRange range, VmapCaller caller) {
   if (gfp == 0) gfp = gfp::kKernel;
-  if (!(gfp & (gfp::kDma | gfp::kDma32))) gfp |= gfp::kHighMem;
   if (size == 0) {
-    Say(k, "WARNING: vmalloc of no bytes\n");
+    WarnOn(k, WarnSite::kVmallocSize);
     return Errno::kENOMEM;
   }
   if (size >> kPageShift > k.totalram_pages) {
@@ -89,13 +99,21 @@ ErrnoOr<uint64_t> VmallocRangeCaller(Kernel& k, uint64_t size, uint32_t gfp,
   }
   const uint64_t pages = PagesOf(PageAlign(size)).value();
   // A page more, which nothing maps: what runs over the end is to be noticed.
-  const Id<VmapArea> id = AllocVmapArea(k, (pages + 1) * kPageSize, range);
-  if (!id) return Fails(k, size, gfp, "vm_struct allocation failed");
+  const uint64_t bytes = (pages + 1) * kPageSize;
+  const Id<VmapArea> id = AllocVmapArea(k, bytes, range);
+  if (!id) {
+    WarnOfNoRoom(k, bytes, range, gfp);
+    return Fails(k, size, gfp, "vm_struct allocation failed");
+  }
   k.kernel_maps.areas[id].caller = caller;
   const uint64_t addr = k.kernel_maps.areas[id].start;
-  if (!MapPages(k, id, pages, gfp)) {
+  if (!(gfp & (gfp::kDma | gfp::kDma32))) gfp |= gfp::kHighMem;
+  if (const char* why = MapPages(k, id, pages, gfp); why != nullptr) {
+    const uint64_t got = k.kernel_maps.areas[id].nr_pages * kPageSize;
     FreePagesOf(k, id);
-    return Fails(k, size, gfp, "failed to allocate pages");
+    // Who is to die gets no page, and need not be told.
+    if (CurrentIsOomVictim(k)) return Errno::kENOMEM;
+    return Fails(k, got, gfp, why);
   }
   return addr;
 }

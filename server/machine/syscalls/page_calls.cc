@@ -3,9 +3,12 @@
 // once, and nothing is damaged).
 #include "server/machine/syscalls/page_calls.h"
 
+#include <algorithm>
+#include <climits>
 #include <utility>
 
 #include "server/machine/mm/buddy.h"
+#include "server/machine/mm/compound.h"
 #include "server/machine/mm/direct_map.h"
 #include "server/machine/mm/gfp.h"
 #include "server/machine/mm/highmem.h"
@@ -45,16 +48,17 @@ void Leak(Kernel& k, Pfn pfn, int order) {
 }  // namespace
 
 ErrnoOr<uint64_t> DoAllocPages(Kernel& k, uint32_t gfp, uint32_t order) {
-  const Pfn pfn = order > kMaxPageOrder
-                      ? Pfn()
-                      : AllocPages(k, gfp, static_cast<int>(order));
+  // As an int: what does not fit is too large in any case.
+  const int wanted = static_cast<int>(std::min<uint32_t>(order, INT_MAX));
+  const Pfn pfn = AllocPages(k, gfp, wanted);
   if (!pfn.valid()) {
-    if (!(gfp & gfp::kNoWarn) && k.trace.Wants(EventLevel::kFaults)) {
-      k.Emit(EventLevel::kFaults, Console{AllocFailureReport(k, gfp, order)});
-    }
+    ReportAllocFailure(k, gfp, order);
     return Errno::kENOMEM;
   }
   k.page(pfn).flags |= page_flag::kKernel;
+  if (order > 0 && (gfp & gfp::kComp)) {
+    k.page(pfn).flags |= page_flag::kCompound;
+  }
   return uint64_t{pfn.value()};
 }
 

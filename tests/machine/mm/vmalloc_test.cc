@@ -2,6 +2,7 @@
 // kmap().
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <string>
 #include <vector>
 
@@ -128,12 +129,43 @@ TEST_F(VmallocTest, BadAddressesAreReported) {
   EXPECT_EQ(log_, "Trying to vfree() nonexistent vm area (ffffc90000002000)\n");
   EXPECT_EQ(Free(addr), "OK");
   EXPECT_EQ(Free(addr), "EINVAL");
-  EXPECT_EQ(ResultOf(s_.Do(Vmalloc{0, 0}, 0)), "ENOMEM");
+}
+
+TEST_F(VmallocTest, OfNoBytesIsWarnedOf) {
+  const Outcome first = s_.Do(Vmalloc{0, 0}, 0);
+  EXPECT_EQ(ResultOf(first), "ENOMEM");
+  EXPECT_EQ(Log(first),
+            "WARNING: CPU: 0 PID: 0 at mm/vmalloc.c "
+            "__vmalloc_node_range_noprof\n");
+}
+
+TEST_F(VmallocTest, FailuresSayWhatWasAskedForAndWhatMemoryIsUsedFor) {
   const Outcome out = s_.Do(Vmalloc{uint64_t{2} << 30, 0}, 0);
   EXPECT_EQ(ResultOf(out), "ENOMEM");
-  EXPECT_NE(
-      Log(out).find("vmalloc error: size 2147483648, exceeds total pages"),
-      std::string::npos);
+  EXPECT_TRUE(Log(out).starts_with(
+      "swapper/0: vmalloc error: size 2147483648, exceeds total pages, "
+      "mode:0xcc0(GFP_KERNEL), nodemask=(null),cpuset=/,mems_allowed=0\n"
+      "Mem-Info:\n"))
+      << Log(out);
+}
+
+TEST(VmallocOfI386, TellsTheRangeThatIsFull) {
+  MachineConfig config;
+  config.profile = Profile::kI386Pae;
+  config.ram_bytes = uint64_t{2} << 30;
+  Sim s(config);
+  const VmapRange range = VmallocRange(s.kernel());
+  const std::string log = Log(s.Do(Vmalloc{200 * kMiB, 0}, 0));
+  char text[160];
+  std::snprintf(text, sizeof text,
+                "vmalloc_node_range for size 209719296 failed: Address range "
+                "restricted to 0x%llx - 0x%llx\n",
+                static_cast<unsigned long long>(range.start),
+                static_cast<unsigned long long>(range.end));
+  EXPECT_TRUE(log.starts_with(text)) << log;
+  EXPECT_NE(log.find("size 209715200, vm_struct allocation failed, mode:0xcc0"),
+            std::string::npos)
+      << log;
 }
 
 TEST_F(VmallocTest, NoMemoryLeavesNothingBehind) {
@@ -142,7 +174,15 @@ TEST_F(VmallocTest, NoMemoryLeavesNothingBehind) {
   const uint64_t all = s_.kernel().totalram_pages * kPageSize;
   const Outcome out = s_.Apply(Vmalloc{all, 0}, 0, EventLevel::kFaults);
   EXPECT_EQ(ResultOf(out), "ENOMEM");
-  EXPECT_NE(Log(out).find("failed to allocate pages"), std::string::npos);
+  const size_t size = Log(out).find("vmalloc error: size ");
+  ASSERT_NE(size, std::string::npos);
+  const std::string told = Log(out).substr(size);
+  EXPECT_NE(told.find(", failed to allocate pages, mode:0xcc2"),
+            std::string::npos);
+  const uint64_t got = std::stoull(told.substr(20));
+  EXPECT_EQ(got % kPageSize, 0u);
+  EXPECT_GT(got, all / 2);
+  EXPECT_LT(got, all) << "what was there, not what was asked for";
   EXPECT_EQ(s_.machine().Verify(), "");
   EXPECT_EQ(s_.kernel().kernel_maps.nr_vmalloc_pages, before);
 }
