@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "server/machine/mm/filemap.h"
-#include "server/machine/mm/oom_kill.h"
 #include "server/machine/mm/mmap_lock.h"
+#include "server/machine/mm/oom_kill.h"
 #include "server/machine/mm/page_alloc.h"
 #include "server/machine/mm/pgtable.h"
 #include "server/machine/mm/shmem.h"
