@@ -24,7 +24,7 @@ expect maj >= 800
 expect cat /proc/swaps contains /dev/vda
 expect status.VmSwap >= 12000
 # The page tables stayed where they were: a fault on a page in swap makes none.
-read 0x10000000
+read $loop+100p
 expect maj 1
 expect event.page_table_alloc 0
 munmap 0x10000000 10000p
