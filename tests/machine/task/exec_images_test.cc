@@ -108,6 +108,26 @@ TEST_F(ExecImages, AFixedInterpreterReplacesTheProgram) {
   EXPECT_EQ(Byte(kBase), 'B');
 }
 
+TEST_F(ExecImages, BesideAFixedProgramTheInterpretersAddressIsAHint) {
+  Install("/ld", Elf().Load({0x10000, 0, 0x1000, 0x1000, 5}).Bytes());
+  ASSERT_EQ(RunImage(Fixed().Interpreter("/ld")), "OK");
+  EXPECT_EQ(Mapping(0x10000), "r-x 1");
+  ASSERT_EQ(RunImage(Program().Interpreter("/ld")), "OK");
+  EXPECT_FALSE(IsMapped(0x10000));
+  EXPECT_EQ(Mapping(0x7ffff7ffe000), "r-x 1");
+}
+
+TEST_F(ExecImages, APieThatBeginsWithinAPageStandsAPageLower) {
+  Install("/ld", Loader().Bytes());
+  ASSERT_EQ(RunImage(Elf()
+                         .Load({0x100, 0x100, 0xf00, 0xf00, 5})
+                         .Load({0x1000, 0x1000, 0x800, 0x1800, 6})
+                         .Interpreter("/ld")),
+            "OK");
+  EXPECT_EQ(Mapping(kPieBase - kPage), "r-x 1");
+  EXPECT_EQ(Byte(kPieBase), 'B');
+}
+
 TEST_F(ExecImages, WhatCannotBeMappedEndsTheProcess) {
   const Elf bad[] = {
       // More in the file than in memory.
