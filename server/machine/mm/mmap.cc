@@ -306,6 +306,7 @@ Errno MmapRegion(Kernel& k, Mm& mm, Id<File> file, VirtAddr addr,
   CompleteMunmap(k, mm, span, addr, end, uncharge);
   if (const Errno e = CallMmap(k, file, pgoff, pages, &vm_flags);
       e != Errno::kOk) {
+    UpdateHiwaterRss(mm);  // unmap_region() of what was not mapped
     if (vm_flags & vm::kAccount) k.vm_committed -= pages;
     return e;
   }
@@ -374,6 +375,7 @@ Errno MapHugetlb(Kernel& k, Mm& mm, const MmapArgs& args, HugetlbArea area) {
     return Errno::kENOMEM;
   }
   CompleteMunmap(k, mm, span, area.addr, end, Uncharge::kYes);
+  UpdateHiwaterRss(mm);  // unmap_region() of what was not mapped
   const bool aligned = (args.pgoff << kPageShift) % args.huge_bytes == 0;
   return aligned ? Errno::kENOMEM : Errno::kEINVAL;
 }
